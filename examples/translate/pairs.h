@@ -13,19 +13,20 @@ struct Pair {
   std::string source, target;
 };
 
-/// The usable pairs of a file, and one readable line per kind of line that was skipped.
+/// The usable pairs of a file, and one readable line per kind of line that was skipped:
+/// "train.tsv: skipped 3 lines of invalid UTF-8, the first at line 17".
 struct ReadPairs {
   std::vector<Pair> pairs;
   std::vector<std::string> warnings;
 };
 
-/// Reads a tab-separated UTF-8 file of source, target and further columns that are ignored.
-/// A byte-order mark and CRLF line ends are accepted. Skipped and counted: empty lines, lines of
-/// one column, an empty source or target, invalid UTF-8, NUL bytes.
+/// Reads a tab-separated UTF-8 file of source, target and further columns, which are ignored.
+/// A byte-order mark and CRLF line ends are accepted. Skipped and counted: blank lines, lines
+/// without a tab, an empty source or target, invalid UTF-8, NUL bytes.
 /// Throws std::runtime_error if the file cannot be read or holds no usable pair.
 ReadPairs read_pairs(const std::string& path);
 
-/// Removes the pairs with more than `max_source` or `max_target` tokens; returns how many they were.
+/// Removes the pairs of more than `max_source` or `max_target` tokens; returns how many those were.
 std::int64_t remove_long(std::vector<Pair>& pairs, Unit source, Unit target,
                          std::int64_t max_source, std::int64_t max_target);
 

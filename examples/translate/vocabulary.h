@@ -1,0 +1,60 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "examples/translate/text.h"
+
+namespace gradus::translate {
+
+/// The tokens that every vocabulary begins with: <pad>, <bos>, <eos>, <unk>.
+inline constexpr std::int64_t pad_id = 0, bos_id = 1, eos_id = 2, unk_id = 3;
+
+/// The tokens that a model knows, numbered from 0; after the four specials by falling count, then
+/// by code point.
+class Vocabulary {
+ public:
+  /// The tokens that occur at least `min_count` times in `sentences`.
+  /// Throws std::invalid_argument if there are none.
+  Vocabulary(const std::vector<std::vector<std::string>>& sentences, Unit unit,
+             std::int64_t min_count = 2);
+
+  /// Reads what `to_json` wrote. Throws std::invalid_argument if it is something else.
+  static Vocabulary from_json(std::string_view json);
+
+  /// {"unit": "words" or "characters", "tokens": [...]}
+  std::string to_json() const;
+
+  Unit unit() const { return unit_; }
+  std::int64_t size() const { return static_cast<std::int64_t>(tokens_.size()); }
+
+  /// The id of a token, unk_id if it is unknown.
+  std::int64_t id(const std::string& token) const;
+
+  /// Throws std::out_of_range unless 0 ≤ id < size().
+  const std::string& token(std::int64_t id) const;
+
+  /// One id per token, without <bos> and <eos>.
+  std::vector<std::int64_t> encode(const std::vector<std::string>& tokens) const;
+
+  /// The same for text, split into tokens by the vocabulary's unit.
+  std::vector<std::int64_t> encode_text(std::string_view text) const;
+
+  /// The tokens before the first <eos>, without <bos> and <pad>.
+  std::vector<std::string> decode(const std::vector<std::int64_t>& ids) const;
+
+  /// The same as text.
+  std::string decode_text(const std::vector<std::int64_t>& ids) const;
+
+ private:
+  Vocabulary(Unit unit, std::vector<std::string> tokens);
+
+  Unit unit_;
+  std::vector<std::string> tokens_;
+  std::unordered_map<std::string, std::int64_t> ids_;
+};
+
+}  // namespace gradus::translate
