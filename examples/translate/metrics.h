@@ -8,14 +8,16 @@ namespace gradus::translate {
 /// Sentences as lists of tokens without white space.
 using Sentences = std::vector<std::vector<std::string>>;
 
-/// All in per cent, from 0 to 100; 0 where there is nothing to count.
+/// All in per cent, from 0 to 100, and 0 where there is nothing to count; so are the functions
+/// below.
 struct Quality {
   double bleu, chrf, exact_match;
 };
 
 /// Corpus BLEU-4 without smoothing: min(1, exp(1 − r/h)) · (p₁p₂p₃p₄)^¼, with h and r the numbers
 /// of tokens in hypotheses and references, and pₙ the share of the hypotheses' n-grams that match
-/// (Papineni et al. 2002, BLEU: a Method for Automatic Evaluation of Machine Translation, eq. 1–3).
+/// (Papineni et al. 2002, BLEU: a Method for Automatic Evaluation of Machine Translation,
+/// section 2.3).
 double bleu(const Sentences& hypotheses, const Sentences& references);
 
 /// chrF2: 5PR / (4P + R), with P and R the corpus' precision and recall of character n-grams,
@@ -23,7 +25,7 @@ double bleu(const Sentences& hypotheses, const Sentences& references);
 /// (Popović 2015, chrF: character n-gram F-score for automatic MT evaluation, eq. 1).
 double chrf(const Sentences& hypotheses, const Sentences& references);
 
-/// The share of hypotheses that equal their reference token by token.
+/// The per cent of hypotheses that equal their reference token by token.
 double exact_match(const Sentences& hypotheses, const Sentences& references);
 
 /// All three, with one reference per hypothesis.
