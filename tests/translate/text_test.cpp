@@ -33,8 +33,8 @@ TEST_CASE("characters are code points without white space, in their own case") {
 }
 
 TEST_CASE("the unit follows from the script of most letters") {
-  CHECK(unit_of({"Good morning.", "How are you?"}) == Unit::words);
-  CHECK(unit_of({"早上好。", "你好吗?"}) == Unit::characters);
+  CHECK(unit_of({"A green door.", "Who opened it?"}) == Unit::words);
+  CHECK(unit_of({"红色的灯笼。", "谁挂上去的?"}) == Unit::characters);
   CHECK(unit_of({"カメラを買いました"}) == Unit::characters);
   CHECK(unit_of({"สวัสดีครับ"}) == Unit::characters);
   CHECK(unit_of({"안녕하세요 여러분"}) == Unit::words);
