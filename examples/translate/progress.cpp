@@ -1,0 +1,97 @@
+#include "examples/translate/progress.h"
+
+#include <fmt/format.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+
+#include "examples/translate/display_width.h"
+
+namespace gradus::translate {
+namespace {
+
+constexpr std::string_view clear_to_end = "\x1b[K";
+
+std::string epoch_label(const EpochProgress& progress) {
+  const std::string total = std::to_string(progress.epochs);
+  return fmt::format("epoch {:>{}}/{}", progress.epoch, total.size() + 1, total);
+}
+
+std::string bar(double fraction, int columns) {
+  std::string out;
+  const int full = static_cast<int>(fraction * columns);
+  for (int i = 0; i < columns; ++i) out += i < full ? "█" : "░";
+  return out;
+}
+
+std::string figures_of(const EpochProgress& progress) {
+  return fmt::format("loss {:.3f}  {} tokens/s", progress.loss,
+                     format_count(progress.tokens_per_second));
+}
+
+}  // namespace
+
+bool is_terminal(std::FILE* stream) {
+  const char* term = std::getenv("TERM");
+  return isatty(fileno(stream)) && term && *term && std::string_view(term) != "dumb";
+}
+
+int terminal_columns(std::FILE* stream) {
+  winsize size{};
+  return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
+}
+
+std::string format_duration(double seconds) {
+  if (!(seconds >= 0 && seconds < 1e15)) return "–:––";
+  const long long whole = std::llround(seconds), hours = whole / 3600, minutes = whole / 60 % 60;
+  return hours > 0 ? fmt::format("{}:{:02}:{:02}", hours, minutes, whole % 60)
+                   : fmt::format("{}:{:02}", minutes, whole % 60);
+}
+
+std::string format_count(double value) {
+  if (!std::isfinite(value)) return "–";
+  std::string digits = fmt::format("{:.0f}", std::abs(value));
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
+  return (value < 0 && digits != "0" ? "-" : "") + digits;
+}
+
+std::string progress_line(const EpochProgress& progress, int columns) {
+  const double fraction =
+      std::isnan(progress.fraction) ? 0 : std::clamp(progress.fraction, 0.0, 1.0);
+  const std::string start = epoch_label(progress) + " ";
+  const std::string rest =
+      fmt::format(" {:3.0f}%  {}  {} left", std::floor(100 * fraction), figures_of(progress),
+                  format_duration(progress.seconds_left));
+  const int room = columns - display_width(start) - display_width(rest);
+  return fit(start + bar(fraction, std::clamp(room, 4, 24)) + rest, columns);
+}
+
+Progress::~Progress() {
+  if (line_open_) write("\n");
+}
+
+void Progress::update(const EpochProgress& progress) {
+  const auto now = std::chrono::steady_clock::now();
+  if (!live_ || (line_open_ && now - last_write_ < std::chrono::milliseconds(100))) return;
+  last_write_ = now;
+  line_open_ = true;
+  // The last column stays free: many terminals wrap when it is filled.
+  write(fmt::format("\r{}{}", progress_line(progress, terminal_columns(out_) - 1), clear_to_end));
+}
+
+void Progress::finish(const EpochProgress& progress, std::string_view figures) {
+  const std::string line = fmt::format("{}  {}{}{}", epoch_label(progress), figures_of(progress),
+                                       figures.empty() ? "" : "  ", printable(figures));
+  write(live_ ? fmt::format("\r{}{}\n", line, clear_to_end) : line + "\n");
+  line_open_ = false;
+}
+
+void Progress::write(std::string_view text) {
+  if (failed_) return;
+  failed_ = std::fwrite(text.data(), 1, text.size(), out_) != text.size() || std::fflush(out_) != 0;
+}
+
+}  // namespace gradus::translate
