@@ -128,7 +128,7 @@ std::string curve_text(std::string_view title, const std::vector<Curve>& curves,
     label_width = std::max(label_width, display_width(tick.label));
   }
   const int left = label_width + 2, columns = std::max(width - left, 8);
-  const Axis epoch = epoch_axis(curves, std::max(columns / 8, 2));
+  const Axis epoch = epoch_axis(curves, std::max(columns / 6, 2));
   const auto dot_x = [&](double e) {
     return static_cast<int>(std::lround(epoch.position(e) * (2 * columns - 1)));
   };

@@ -17,12 +17,12 @@ constexpr std::string_view clear_to_end = "\x1b[K";
 
 std::string epoch_label(const EpochProgress& progress) {
   const std::string total = std::to_string(progress.epochs);
-  return fmt::format("epoch {:>{}}/{}", progress.epoch, total.size() + 1, total);
+  return fmt::format("epoch {:>{}}/{}", progress.epoch, total.size(), total);
 }
 
 std::string bar(double fraction, int columns) {
   std::string out;
-  const int full = static_cast<int>(fraction * columns);
+  const int full = static_cast<int>(std::lround(fraction * columns));
   for (int i = 0; i < columns; ++i) out += i < full ? "█" : "░";
   return out;
 }
@@ -63,7 +63,7 @@ std::string progress_line(const EpochProgress& progress, int columns) {
       std::isnan(progress.fraction) ? 0 : std::clamp(progress.fraction, 0.0, 1.0);
   const std::string start = epoch_label(progress) + " ";
   const std::string rest =
-      fmt::format(" {:3.0f}%  {}  {} left", std::floor(100 * fraction), figures_of(progress),
+      fmt::format(" {:3.0f}%  {}  {} left", std::floor(100 * fraction + 1e-9), figures_of(progress),
                   format_duration(progress.seconds_left));
   const int room = columns - display_width(start) - display_width(rest);
   return fit(start + bar(fraction, std::clamp(room, 4, 24)) + rest, columns);
