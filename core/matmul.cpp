@@ -1,0 +1,179 @@
+#include "core/matmul.h"
+
+#include <cblas.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/error.h"
+#include "core/ops.h"
+#include "core/parallel.h"
+
+namespace gradus {
+
+namespace {
+
+/// A matrix as BLAS takes it: row-major, or its transpose.
+template <class T>
+struct Matrix {
+  T* data;
+  int64_t rows, columns, leading;
+  bool transposed;
+
+  Matrix part(int64_t begin, int64_t end, bool of_rows) const {
+    Matrix result = *this;
+    result.data += begin * (of_rows != transposed ? leading : 1);
+    (of_rows ? result.rows : result.columns) = end - begin;
+    return result;
+  }
+};
+
+void gemm(const Matrix<const float>& a, const Matrix<const float>& b, float beta,
+          const Matrix<float>& c) {
+  cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
+              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
+              static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
+              static_cast<int>(a.leading), b.data, static_cast<int>(b.leading), beta, c.data,
+              static_cast<int>(c.leading));
+}
+void gemm(const Matrix<const double>& a, const Matrix<const double>& b, double beta,
+          const Matrix<double>& c) {
+  cblas_dgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
+              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
+              static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
+              static_cast<int>(a.leading), b.data, static_cast<int>(b.leading), beta, c.data,
+              static_cast<int>(c.leading));
+}
+
+/// BLAS runs each product on one thread; the threads of Gradus share the work, so that there is
+/// one pool and not two that fight for the cores.
+void use_one_blas_thread() {
+  static const bool done = [] {
+    openblas_set_num_threads(1);
+    return true;
+  }();
+  (void)done;
+}
+
+/// c = a · b + beta · c, cut along its longer side for the threads.
+template <class T>
+void multiply(const Matrix<const T>& a, const Matrix<const T>& b, T beta, const Matrix<T>& c) {
+  if (c.rows == 0 || c.columns == 0) return;
+  if (a.columns == 0) {
+    for (int64_t i = 0; beta == 0 && i < c.rows; ++i)
+      std::fill_n(c.data + i * c.leading, c.columns, T(0));
+    return;
+  }
+  use_one_blas_thread();
+  const bool by_rows = c.rows >= c.columns;
+  const int64_t length = by_rows ? c.rows : c.columns;
+  const int64_t work_per_line = a.columns * (by_rows ? c.columns : c.rows);
+  const int64_t grain = std::max<int64_t>(16, 500'000 / work_per_line);
+  parallel_for(length, grain, [&](int64_t begin, int64_t end) {
+    if (by_rows)
+      gemm(a.part(begin, end, true), b, beta, c.part(begin, end, true));
+    else
+      gemm(a, b.part(begin, end, false), beta, c.part(begin, end, false));
+  });
+}
+
+/// Whether the last two axes are a row-major or transposed matrix that BLAS can take as it is.
+bool fits_blas(const Tensor& x, bool transposed) {
+  const int r = x.rank();
+  const int row = transposed ? r - 1 : r - 2, column = transposed ? r - 2 : r - 1;
+  return (x.shape()[column] == 1 || x.strides()[column] == 1) &&
+         (x.shape()[row] == 1 || x.strides()[row] >= std::max<int64_t>(1, x.shape()[column]));
+}
+
+Tensor made_to_fit(const Tensor& x) {
+  return fits_blas(x, false) || fits_blas(x, true) ? x : contiguous(x.detach());
+}
+
+template <class T>
+Matrix<T> matrix(const Tensor& x, int64_t offset) {
+  const int r = x.rank();
+  const int64_t rows = x.shape()[r - 2], columns = x.shape()[r - 1];
+  const bool transposed = !fits_blas(x, false);
+  const int64_t across = transposed ? rows : columns;
+  const int64_t stride =
+      (transposed ? columns : rows) == 1 ? 1 : x.strides()[transposed ? r - 1 : r - 2];
+  return {x.data<std::remove_const_t<T>>() + offset, rows, columns,
+          std::max<int64_t>({1, across, stride}), transposed};
+}
+
+/// out = a · b + beta · out; `out` is contiguous, its batches are the broadcast ones.
+void multiply_batches(const Tensor& a, const Tensor& b, double beta, const Tensor& out) {
+  const Tensor x = made_to_fit(a), y = made_to_fit(b);
+  const Shape batches(std::span(out.shape().begin(), static_cast<size_t>(out.rank() - 2)));
+  auto batch_strides = [&](const Tensor& t) {
+    const size_t n = static_cast<size_t>(t.rank() - 2);
+    return broadcast_strides(Shape(std::span(t.shape().begin(), n)),
+                             Strides(std::span(t.strides().begin(), n)), batches);
+  };
+  struct Batch {
+    int64_t x, y;
+  };
+  std::vector<Batch> list;
+  for_each_row<2>(batches, {batch_strides(x), batch_strides(y)},
+                  [&](auto at, int64_t n, auto step) {
+                    for (int64_t i = 0; i < n; ++i)
+                      list.push_back({at[0] + i * step[0], at[1] + i * step[1]});
+                  });
+  const int64_t size = out.shape()[out.rank() - 2] * out.shape()[out.rank() - 1];
+  const int64_t work = std::max<int64_t>(1, size * a.shape()[a.rank() - 1]);
+  dispatch_float("matmul", out.dtype(), [&](auto element) {
+    using T = decltype(element);
+    auto one = [&](int64_t i) {
+      const Batch& batch = list[static_cast<size_t>(i)];
+      multiply<T>(matrix<const T>(x, batch.x), matrix<const T>(y, batch.y), static_cast<T>(beta),
+                  matrix<T>(out, i * size));
+    };
+    const int64_t count = static_cast<int64_t>(list.size());
+    if (count == 1) return one(0);
+    parallel_for(count, std::max<int64_t>(1, 500'000 / work), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) one(i);
+    });
+  });
+}
+
+/// The gradient a · b for an input of two axes may be added by BLAS to what is there.
+Gradient product(const Tensor& a, const Tensor& b, const Tensor& input) {
+  if (input.rank() > 2 || a.rank() > 2) return matmul(a, b);
+  return {[=] { return matmul(a, b); },
+          [=](const Tensor& buffer) { multiply_batches(a, b, 1, buffer); }};
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  if (a.rank() < 2 || b.rank() < 2)
+    throw Error(fmt::format("matmul: wants at least two axes each: {} · {}", a.description(),
+                            b.description()));
+  const int64_t inner = a.shape()[a.rank() - 1];
+  if (inner != b.shape()[b.rank() - 2])
+    throw Error(
+        fmt::format("matmul: inner sizes differ: {} · {}", a.description(), b.description()));
+  if (a.dtype() != b.dtype())
+    throw Error(fmt::format("matmul: dtypes differ: {} {} · {} {}", name_of(a.dtype()),
+                            a.description(), name_of(b.dtype()), b.description()));
+  if (a.rank() > 2 && b.rank() == 2) {  // all batches in one product
+    Shape shape = a.shape().with(a.rank() - 1, b.shape()[1]);
+    return reshape(matmul(reshape(contiguous(a), {-1, inner}), b), shape);
+  }
+  auto batches = [](const Tensor& x) {
+    return Shape(std::span(x.shape().begin(), static_cast<size_t>(x.rank() - 2)));
+  };
+  Shape shape = broadcast("matmul", batches(a), batches(b));
+  shape.append(a.shape()[a.rank() - 2]);
+  shape.append(b.shape()[b.rank() - 1]);
+  Tensor out = Tensor::uninitialised(shape, a.dtype());
+  multiply_batches(a, b, 0, out);
+  return record("matmul", out, {a, b}, [](const Backward& s) {
+    std::vector<Gradient> gradients(2);
+    if (s.needs(0)) gradients[0] = product(s.gradient, transpose(s.inputs[1]), s.inputs[0]);
+    if (s.needs(1)) gradients[1] = product(transpose(s.inputs[0]), s.gradient, s.inputs[1]);
+    return gradients;
+  });
+}
+
+}  // namespace gradus
