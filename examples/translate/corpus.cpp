@@ -288,10 +288,10 @@ std::optional<Candidate> draw(const Pattern& pattern, SplitMix64& random) {
   if (!makes_sense(filling)) return std::nullopt;
   // Stripes through the square of all pairs of fillers: most of each row and column is `train`.
   const auto [first, second] = pattern.held_out;
-  const auto stripe = (3 * index[first] + index[second]) % 10;
+  const auto stripe = (3 * index.at(first) + index.at(second)) % 10;
   const Part part = stripe == 0 ? test : stripe == 5 ? valid : train;
   return Candidate{{translate(pattern, filling), std::string(pattern.english),
-                    filling[first]->at("en") + " + " + filling[second]->at("en")},
+                    filling.at(first)->at("en") + " + " + filling.at(second)->at("en")},
                    part};
 }
 

@@ -10,8 +10,8 @@ namespace {
 // "[category] column | column | ..." opens a table, and each line after it is a word.
 // "[category] = a b" joins tables. "kind" and "for X" are selectional restrictions: a word goes
 // with those words of category X whose kind it lists. "be" and "was" agree with a subject.
-// Words with the same cell "same" are the same people. A space in "zh" parts verb and object: 踢
-// 足球 is 踢足球, but 踢了一个小时足球.
+// Words with the same cell "same" are the same people. A space in "zh" parts a verb from its
+// object, for what comes between them: 踢足球, but 踢了一个小时足球.
 constexpr std::string_view tables = R"(
 [I]       en | object | be | was | same | zh
 I         | me   | am  | was  | we   | 我
@@ -326,9 +326,9 @@ lose       | paper tool | 弄丢
 throw away | clothes print paper tool furniture fruit | 扔掉
 take away  | clothes print paper machine tool furniture fruit | 拿走
 
-[quality] en | er | for thing | zh
+[quality]   en | er | for thing | zh
 expensive   | more expensive   | clothes print paper machine vehicle tool furniture fruit animal | 贵
-cheap       | cheaper          | clothes print paper machine vehicle tool furniture fruit animal | 便宜
+cheap       | cheaper          | clothes print paper machine vehicle tool furniture fruit | 便宜
 beautiful   | more beautiful   | clothes vehicle furniture animal | 漂亮
 big         | bigger           | clothes vehicle furniture fruit animal | 大
 small       | smaller          | clothes vehicle furniture fruit animal | 小
