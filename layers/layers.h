@@ -1,1 +1,13 @@
 #pragma once
+
+/// All layers.
+
+#include "layers/attention.h"
+#include "layers/dense.h"
+#include "layers/dropout.h"
+#include "layers/embedding.h"
+#include "layers/initialise.h"
+#include "layers/layer_norm.h"
+#include "layers/lstm.h"
+#include "layers/parameters.h"
+#include "layers/sequential.h"

@@ -1,1 +1,184 @@
-#include "core/ops.h"
+#include "layers/lstm.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+
+#include "core/error.h"
+#include "layers/initialise.h"
+
+namespace gradus {
+
+namespace {
+
+const Pointwise next_cell{"lstm_cell", [](Expr i, Expr f, Expr g, Expr c) {
+                            return sigmoid(f) * c + sigmoid(i) * tanh(g);
+                          }};
+const Pointwise next_hidden{"lstm_hidden", [](Expr o, Expr c) { return sigmoid(o) * tanh(c); }};
+
+// The same for a batch in which some rows have ended: those keep their state.
+const Pointwise next_cell_or_kept{"lstm_cell", [](Expr i, Expr f, Expr g, Expr c, Expr reached) {
+                                    return select(reached, sigmoid(f) * c + sigmoid(i) * tanh(g),
+                                                  c);
+                                  }};
+const Pointwise next_hidden_or_kept{"lstm_hidden", [](Expr o, Expr c, Expr h, Expr reached) {
+                                      return select(reached, sigmoid(o) * tanh(c), h);
+                                    }};
+
+void check(const LSTMCell& cell, const char* what, const Tensor& x, const Shape& wanted) {
+  if (x.shape() != wanted)
+    throw Error(fmt::format("lstm: wants {} {} for weights {} and {}, was given {}", what,
+                            wanted.text(), cell.weight_ih.description(),
+                            cell.weight_hh.description(), x.description()));
+}
+
+void check(const LSTMCell& cell, const LSTMState& state, int64_t batch) {
+  check(cell, "a state h", state.h, {batch, cell.hidden()});
+  check(cell, "a state c", state.c, {batch, cell.hidden()});
+}
+
+/// `reached` (batch, 1) is 1 for rows that have this time step; undefined where all have it.
+LSTMState advance(const Tensor& projected, const LSTMState& before, const Tensor& recurrent,
+                  const Tensor& reached) {
+  const auto gates = split(projected + matmul(before.h, recurrent), 4, 1);
+  const Tensor &i = gates[0], &f = gates[1], &g = gates[2], &o = gates[3];
+  if (!reached.defined()) {
+    const Tensor c = next_cell(i, f, g, before.c);
+    return {next_hidden(o, c), c};
+  }
+  const Tensor c = next_cell_or_kept(i, f, g, before.c, reached);
+  return {next_hidden_or_kept(o, c, before.h, reached), c};
+}
+
+}  // namespace
+
+LSTMCell::LSTMCell(int64_t in, int64_t hidden, Generator& generator) {
+  const double bound = 1 / std::sqrt(static_cast<double>(hidden));
+  weight_ih = uniform({4 * hidden, in}, bound, generator).require_grad();
+  weight_hh = uniform({4 * hidden, hidden}, bound, generator).require_grad();
+  bias = uniform({4 * hidden}, bound, generator).require_grad();
+}
+
+LSTMState LSTMCell::initial(int64_t batch) const {
+  const Tensor zero = zeros({batch, hidden()}, weight_hh.dtype());
+  return {zero, zero};
+}
+
+Tensor LSTMCell::project(const Tensor& x) const {
+  if (x.rank() < 2 || x.shape().back() != in())
+    throw Error(fmt::format("lstm: wants x (…, {}) for a weight {}, was given {}", in(),
+                            weight_ih.description(), x.description()));
+  return matmul(x, transpose(weight_ih)) + bias;
+}
+
+LSTMState LSTMCell::step(const Tensor& projected, const LSTMState& before) const {
+  if (projected.rank() != 2 || projected.shape()[1] != 4 * hidden())
+    throw Error(fmt::format("lstm: wants projected (batch, {}) for a weight {}, was given {}",
+                            4 * hidden(), weight_hh.description(), projected.description()));
+  check(*this, before, projected.shape()[0]);
+  return advance(projected, before, transpose(weight_hh), {});
+}
+
+LSTMState LSTMCell::operator()(const Tensor& x, const LSTMState& before) const {
+  if (x.rank() != 2)
+    throw Error(
+        fmt::format("lstm: a cell wants x (batch, {}), was given {}", in(), x.description()));
+  return step(project(x), before);
+}
+
+LSTM::LSTM(int64_t in, int64_t hidden, Generator& generator, LSTMOptions options)
+    : dropout(options.dropout) {
+  if (options.layers < 1)
+    throw Error(fmt::format("lstm: wants at least one layer, was given {}", options.layers));
+  for (int layer = 0; layer < options.layers; ++layer) {
+    const int64_t size = layer == 0 ? in : hidden * (options.bidirectional ? 2 : 1);
+    forward.emplace_back(size, hidden, generator);
+    if (options.bidirectional) backward.emplace_back(size, hidden, generator);
+  }
+}
+
+namespace {
+
+/// Which rows have which time steps.
+struct Lengths {
+  std::vector<int64_t> of_rows;  // empty where every row has all time steps
+  int64_t shortest, longest;
+
+  Lengths(std::span<const int64_t> lengths, const Tensor& x) {
+    const int64_t batch = x.shape()[0], time = x.shape()[1];
+    shortest = longest = time;
+    if (lengths.empty()) return;
+    if (static_cast<int64_t>(lengths.size()) != batch)
+      throw Error(fmt::format("lstm: {} lengths for a batch of {}, x is {}", lengths.size(), batch,
+                              x.description()));
+    for (size_t b = 0; b < lengths.size(); ++b)
+      if (lengths[b] < 0 || lengths[b] > time)
+        throw Error(fmt::format("lstm: length {} of row {} is outside [0, {}], x is {}", lengths[b],
+                                b, time, x.description()));
+    const auto [least, most] = std::ranges::minmax(lengths);
+    shortest = least, longest = most;
+    of_rows.assign(lengths.begin(), lengths.end());
+  }
+
+  /// (batch, time): 1 for the time steps that a row has; undefined where all rows have all.
+  Mask mask() const { return shortest == longest ? Mask() : Mask::lengths(of_rows, longest); }
+};
+
+/// x (time, batch, in) → the hidden states (time, batch, hidden); leaves the last one in `state`.
+Tensor run(const LSTMCell& cell, const Tensor& x, const Lengths& lengths, bool backward,
+           LSTMState& state) {
+  const int64_t time = x.shape()[0];
+  const Tensor projected = cell.project(x), recurrent = transpose(cell.weight_hh);
+  const Mask mask = lengths.mask();
+  const Tensor attended = mask.defined() ? mask.attended(x.dtype()) : Tensor();
+  std::vector<Tensor> outputs(static_cast<size_t>(time));
+  for (int64_t k = 0; k < time; ++k) {
+    const int64_t t = backward ? time - 1 - k : k;
+    const Tensor reached = t < lengths.shortest ? Tensor() : slice(attended, 1, t, t + 1);
+    state = advance(select_index(projected, 0, t), state, recurrent, reached);
+    outputs[static_cast<size_t>(t)] = state.h;
+  }
+  return stack(outputs, 0);
+}
+
+}  // namespace
+
+LSTMOutput LSTM::operator()(const Tensor& x, std::span<const int64_t> lengths,
+                            const std::vector<LSTMState>& initial, Generator* generator) const {
+  if (x.rank() != 3 || x.shape()[2] != forward[0].in())
+    throw Error(fmt::format("lstm: wants x (batch, time, {}) for a weight {}, was given {}",
+                            forward[0].in(), forward[0].weight_ih.description(), x.description()));
+  const int64_t batch = x.shape()[0], time = x.shape()[1];
+  const Lengths steps(lengths, x);
+  const size_t directions = backward.empty() ? 1 : 2;
+  LSTMOutput result{{}, initial};
+  if (initial.empty()) result.states.resize(forward.size() * directions, forward[0].initial(batch));
+  if (result.states.size() != forward.size() * directions)
+    throw Error(fmt::format("lstm: {} layers of {} directions want {} initial states, {} given",
+                            forward.size(), directions, forward.size() * directions,
+                            initial.size()));
+  for (const LSTMState& state : result.states) check(forward[0], state, batch);
+
+  if (steps.longest == 0) {
+    const int64_t size = static_cast<int64_t>(directions) * forward[0].hidden();
+    result.output = zeros({batch, time, size}, x.dtype());
+    return result;
+  }
+  // Steps that no row has are not computed at all: so more padding cannot change a bit.
+  Tensor y = transpose(slice(x, 1, 0, steps.longest), 0, 1);
+  const Mask mask = steps.mask();
+  for (size_t layer = 0; layer < forward.size(); ++layer) {
+    if (layer > 0) y = gradus::dropout(y, dropout, generator);
+    LSTMState* state = &result.states[layer * directions];
+    Tensor next = run(forward[layer], y, steps, false, state[0]);
+    if (!backward.empty())
+      next = concat({next, run(backward[layer], y, steps, true, state[1])}, -1);
+    y = next;
+  }
+  y = fill_ignored(transpose(y, 0, 1), mask.unsqueeze(-1), 0);
+  result.output = steps.longest == time ? y : pad(y, 1, 0, time - steps.longest);
+  return result;
+}
+
+}  // namespace gradus

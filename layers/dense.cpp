@@ -1,0 +1,28 @@
+#include "layers/dense.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+
+#include "core/error.h"
+#include "layers/initialise.h"
+
+namespace gradus {
+
+Dense::Dense(int64_t in, int64_t out, Generator& generator, DenseOptions options) {
+  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  weight = uniform({out, in}, bound, generator).require_grad();
+  if (options.bias) bias = uniform({out}, bound, generator).require_grad();
+}
+
+Tensor Dense::operator()(const Tensor& x) const {
+  const int64_t in = weight.size(1);
+  if (x.rank() < 1 || x.shape().back() != in)
+    throw Error(fmt::format("dense: wants x (…, {}) for a weight {}, was given {}", in,
+                            weight.description(), x.description()));
+  if (x.rank() == 1) return squeeze((*this)(unsqueeze(x, 0)), 0);
+  const Tensor y = matmul(x, transpose(weight));
+  return bias.defined() ? y + bias : y;
+}
+
+}  // namespace gradus

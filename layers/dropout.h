@@ -1,0 +1,18 @@
+#pragma once
+
+#include "core/normalise.h"
+
+namespace gradus {
+
+/// Sets each element to 0 with probability `rate` and divides the others by 1 − rate, so that the
+/// mean stays (Srivastava et al. 2014). Without a generator, that is in inference, it changes
+/// nothing. Throws Error unless 0 ≤ rate < 1.
+struct Dropout {
+  double rate = 0.5;
+
+  Tensor operator()(const Tensor& x, Generator* generator) const {
+    return dropout(x, rate, generator);
+  }
+};
+
+}  // namespace gradus

@@ -1,0 +1,25 @@
+#pragma once
+
+#include "core/normalise.h"
+
+namespace gradus {
+
+/// y = (x − mean) / √(variance + ε) · weight + bias over the last axis, (…, size) → (…, size), with
+/// the biased variance (Ba, Kiros, Hinton 2016). weight starts as 1, bias as 0.
+/// Throws Error when the last axis of x is not `size`.
+struct LayerNorm {
+  explicit LayerNorm(int64_t size, double epsilon = 1e-5)
+      : weight(ones({size}).require_grad()), bias(zeros({size}).require_grad()), epsilon(epsilon) {}
+
+  Tensor operator()(const Tensor& x) const { return layer_norm(x, weight, bias, epsilon); }
+
+  Tensor weight, bias;  ///< (size)
+  double epsilon;
+
+  void parameters(auto&& visit) {
+    visit("weight", weight);
+    visit("bias", bias);
+  }
+};
+
+}  // namespace gradus

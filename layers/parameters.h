@@ -1,0 +1,100 @@
+#pragma once
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <ranges>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/tensor.h"
+
+/// A layer is any type that names its parameters: tensors, other layers, vectors of layers
+/// ("layers.0", "layers.1", …), optional layers.
+///
+///     struct Gate {
+///       Dense forget, input;
+///       void parameters(auto&& visit) { visit("forget", forget); visit("input", input); }
+///     };
+///
+/// From that line follow counting, dotted names ("forget.weight"), optimising, saving, loading.
+namespace gradus {
+
+struct AnyVisitor {
+  void operator()(const std::string&, auto&) const {}
+};
+template <class T>
+concept Layer = requires(T& x) {
+  x.parameters(AnyVisitor{});
+};
+
+/// Calls f("forget.weight", tensor) for every tensor of the model, in the order in which its layers
+/// name them. Undefined tensors and empty optionals are skipped.
+template <class Part, class F>
+void for_each_parameter(Part& part, F f, const std::string& name = "") {
+  if constexpr (std::same_as<Part, Tensor>) {
+    if (part.defined()) f(name, part);
+  } else if constexpr (Layer<Part>) {
+    part.parameters([&](const std::string& child, auto& inner) {
+      for_each_parameter<std::decay_t<decltype(inner)>, F&>(
+          inner, f, name.empty() ? child : name + "." + child);
+    });
+  } else if constexpr (std::ranges::range<Part>) {
+    int64_t i = 0;
+    for (auto& inner : part)
+      for_each_parameter<std::decay_t<decltype(inner)>, F&>(inner, f,
+                                                            fmt::format("{}.{}", name, i++));
+  } else {  // an optional layer, or a pointer to one
+    if (part) for_each_parameter<std::decay_t<decltype(*part)>, F&>(*part, f, name);
+  }
+}
+
+/// The parameters that require a gradient, each once, even where layers share it; each now knows
+/// its (first) dotted name, under which errors speak of it. To freeze one, replace it by its
+/// detach().
+template <class L>
+std::vector<Tensor> parameters(L& model) {
+  std::vector<Tensor> found;
+  for_each_parameter(model, [&](const std::string& name, Tensor& parameter) {
+    if (!parameter.requires_grad() ||
+        std::ranges::any_of(found, [&](auto& p) { return p.node() == parameter.node(); }))
+      return;
+    parameter.set_name(name);
+    found.push_back(parameter);
+  });
+  return found;
+}
+
+/// How many numbers training adjusts: the elements of parameters().
+template <class L>
+int64_t parameter_count(L& model) {
+  int64_t count = 0;
+  for (const Tensor& parameter : parameters(model)) count += parameter.numel();
+  return count;
+}
+
+/// All tensors of the model by dotted name, frozen ones too: what a file holds.
+template <class L>
+std::map<std::string, Tensor> named_tensors(L& model) {
+  std::map<std::string, Tensor> named;
+  for_each_parameter(model, [&](const std::string& name, Tensor& parameter) {
+    if (!named.emplace(name, parameter).second)
+      throw Error(fmt::format("parameters: two are named '{}'", name));
+  });
+  return named;
+}
+
+/// Copies values between tensors of one name, all or nothing.
+/// Throws one Error that lists every tensor that is missing, unknown, or of another shape or dtype.
+void copy_by_name(const std::map<std::string, Tensor>& from,
+                  const std::map<std::string, Tensor>& to);
+
+/// Copies `tensors` into the model, by the rules of copy_by_name.
+template <class L>
+void load_tensors_into(L& model, const std::map<std::string, Tensor>& tensors) {
+  copy_by_name(tensors, named_tensors(model));
+}
+
+}  // namespace gradus
