@@ -1,0 +1,16 @@
+// clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/safetensors_fuzz.cpp
+//   core/{safetensors,atomic_file,tensor,shape,...}.cpp -lfmt
+
+#include <cstdint>
+
+#include "core/error.h"
+#include "core/safetensors.h"
+
+/// Any bytes either parse or are refused with an Error.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  try {
+    gradus::parse_tensors(std::as_bytes(std::span(data, size)), "fuzz");
+  } catch (const gradus::Error&) {
+  }
+  return 0;
+}
