@@ -326,26 +326,26 @@ lose       | paper tool | 弄丢
 throw away | clothes print paper tool furniture fruit | 扔掉
 take away  | clothes print paper machine tool furniture fruit | 拿走
 
-[quality]   en | er | for thing | zh
-expensive   | more expensive   | clothes print paper machine vehicle tool furniture fruit animal | 贵
-cheap       | cheaper          | clothes print paper machine vehicle tool furniture fruit | 便宜
-beautiful   | more beautiful   | clothes vehicle furniture animal | 漂亮
-big         | bigger           | clothes vehicle furniture fruit animal | 大
-small       | smaller          | clothes vehicle furniture fruit animal | 小
-old         | older            | clothes print machine vehicle furniture tool | 旧
-interesting | more interesting | print | 有意思
-useful      | more useful      | print machine tool | 有用
-light       | lighter          | machine tool | 轻
-heavy       | heavier          | furniture | 重
-comfortable | more comfortable | furniture clothes | 舒服
-delicious   | more delicious   | fruit | 好吃
+[quality]   en | er | kind | for thing | zh
+expensive   | more expensive | size   | clothes print paper machine vehicle tool furniture fruit | 贵
+cheap       | cheaper | praise | clothes print paper machine vehicle tool furniture fruit | 便宜
+beautiful   | more beautiful | praise | clothes vehicle furniture animal | 漂亮
+big         | bigger | size   | clothes vehicle furniture fruit animal | 大
+small       | smaller | size   | clothes vehicle furniture fruit animal | 小
+old         | older | size   | clothes print machine vehicle furniture tool | 旧
+interesting | more interesting | praise | print | 有意思
+useful      | more useful | praise | print machine tool | 有用
+light       | lighter | size   | machine tool | 轻
+heavy       | heavier | size   | furniture | 重
+comfortable | more comfortable | praise | furniture clothes | 舒服
+delicious   | more delicious | praise | fruit | 好吃
 
-[degree]  en | before | after
-very      | 很   |
-too       | 太   | 了
-really    | 真   |
-not very  | 不太 |
-extremely | 非常 |
+[degree]  en | for quality | before | after
+very      | size praise | 很   |
+too       | size        | 太   | 了
+really    | size praise | 真   |
+not very  | size praise | 不太 |
+extremely | size praise | 非常 |
 
 [gap]     en | unit | zh
 years older         | 岁   | 大

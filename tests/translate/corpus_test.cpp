@@ -71,7 +71,7 @@ TEST_CASE("no sentence of either language stands twice in the embedded corpus") 
 TEST_CASE("the embedded corpus is the same at every call and on every machine") {
   const auto first = checksum(embedded_corpus());
   CHECK(checksum(embedded_corpus()) == first);
-  CHECK(first == 15248288229526335729u);
+  CHECK(first == 4286593465448357986u);
 }
 
 TEST_CASE("held-out combinations of words stand in one part only") {
