@@ -26,7 +26,7 @@ const Tensor no_tensor;
 NoGrad::NoGrad(bool active) : before_(recording) { recording = recording && !active; }
 NoGrad::~NoGrad() { recording = before_; }
 
-bool is_recording(const std::vector<Tensor>& inputs) {
+bool is_recording(std::span<const Tensor> inputs) {
   return recording && std::any_of(inputs.begin(), inputs.end(),
                                   [](const Tensor& x) { return x.requires_grad(); });
 }

@@ -64,7 +64,7 @@ struct Node {
 Tensor record(const char* op, Tensor output, std::vector<Tensor> inputs, Rule rule);
 
 /// Whether record() would keep this step: ops that pay for their bookkeeping ask first.
-bool is_recording(const std::vector<Tensor>& inputs);
+bool is_recording(std::span<const Tensor> inputs);
 
 /// While it lives, nothing on this thread is recorded.
 class NoGrad {

@@ -274,8 +274,8 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
       shape = broadcast(name, shape, other.shape());
     }
     Tensor output = execute(name, forward, x, shape, x[0].dtype())[0];
+    if (!is_recording(x)) return output;
     std::vector<Tensor> list(x.begin(), x.end());
-    if (!is_recording(list)) return output;
     bool differentiable;
     {
       const std::lock_guard lock(mutex_);

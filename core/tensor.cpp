@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <new>
 
 #include "core/autograd.h"
 #include "core/error.h"
@@ -27,9 +26,6 @@ size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
 void fail_not_float(const char* op) {
   throw Error(fmt::format("{}: wants float32 or float64, was given int64; cast() it first", op));
 }
-
-Storage::Storage(size_t bytes) : data_(::operator new(bytes, std::align_val_t(64))) {}
-Storage::~Storage() { ::operator delete(data_, std::align_val_t(64)); }
 
 // --- the handle ---------------------------------------------------------------------------------
 
@@ -100,8 +96,9 @@ Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
   result.impl_->shape = shape;
   result.impl_->strides = contiguous_strides(shape);
   result.impl_->dtype = dtype;
-  result.impl_->storage =
-      std::make_shared<Storage>(static_cast<size_t>(shape.numel()) * size_of(dtype));
+  const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
+  result.impl_->storage = std::make_shared_for_overwrite<CacheLine[]>(
+      (bytes + sizeof(CacheLine) - 1) / sizeof(CacheLine));
   return result;
 }
 

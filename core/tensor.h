@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <functional>
 #include <memory>
 #include <span>
@@ -33,18 +34,11 @@ constexpr DType dtype_of<int64_t>() {
 
 struct Node;  // a step of the recorded computation, see core/autograd.h
 
-/// A block of memory that tensors share; aligned to 64 bytes, not initialised.
-class Storage {
- public:
-  explicit Storage(size_t bytes);
-  ~Storage();
-  Storage(const Storage&) = delete;
-  Storage& operator=(const Storage&) = delete;
-  void* data() const { return data_; }
-
- private:
-  void* data_;
+/// Memory that tensors share, in cache lines; not initialised.
+struct alignas(64) CacheLine {
+  std::byte bytes[64];
 };
+using Storage = std::shared_ptr<CacheLine[]>;
 
 /// An n-dimensional array: a shape and strides over shared storage, and, where it was computed
 /// from tensors that require a gradient, the step that computed it.
@@ -69,7 +63,7 @@ class Tensor {
   template <class T>
   T* data() const {
     check_dtype(dtype_of<T>());
-    return static_cast<T*>(impl().storage->data()) + impl().offset;
+    return reinterpret_cast<T*>(impl().storage.get()) + impl().offset;
   }
   /// All elements of a contiguous tensor, writable: for initialising, loading and optimisers.
   template <class T>
@@ -119,7 +113,7 @@ class Tensor {
     Strides strides;
     int64_t offset = 0;
     DType dtype = DType::float32;
-    std::shared_ptr<Storage> storage;
+    Storage storage;
     std::shared_ptr<Node> node;
   };
   /// A contiguous tensor whose values are still to be written.

@@ -1,0 +1,448 @@
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <csignal>
+#include <filesystem>
+#include <iostream>
+#include <nlohmann/json.hpp>
+
+#include "core/atomic_file.h"
+#include "core/parallel.h"
+#include "examples/translate/corpus.h"
+#include "examples/translate/draw.h"
+#include "examples/translate/train.h"
+
+using namespace gradus;
+using namespace gradus::translate;
+using nlohmann::json;
+
+namespace {
+
+volatile std::sig_atomic_t interrupts = 0;
+
+/// The first Ctrl-C asks training to save and stop; a second one ends the program at once.
+void on_interrupt(int) {
+  if (++interrupts > 1) _exit(130);
+}
+
+struct Files {
+  std::string model, report;
+};
+
+struct Data {
+  std::string train, valid;
+  std::string source_unit = "auto", target_unit = "auto";
+  int64_t max_source = 0, max_target = 0;  // 0: no limit
+  int64_t min_count = 2;
+};
+
+Unit chosen_unit(const std::string& name, const std::vector<Pair>& pairs, std::string Pair::*side) {
+  if (name == "words") return Unit::words;
+  if (name == "characters") return Unit::characters;
+  std::vector<std::string> texts;
+  for (const Pair& pair : pairs) texts.push_back(pair.*side);
+  return unit_of(texts);
+}
+
+Vocabulary make_vocabulary(const std::vector<Pair>& pairs, std::string Pair::*side, Unit unit,
+                           int64_t min_count) {
+  Sentences sentences;
+  for (const Pair& pair : pairs) sentences.push_back(tokens(pair.*side, unit));
+  return Vocabulary(sentences, unit, min_count);
+}
+
+Trained untrained(const std::vector<Pair>& pairs, const Data& data, const ModelOptions& options,
+                  uint64_t seed) {
+  Vocabulary source = make_vocabulary(
+      pairs, &Pair::source, chosen_unit(data.source_unit, pairs, &Pair::source), data.min_count);
+  Vocabulary target = make_vocabulary(
+      pairs, &Pair::target, chosen_unit(data.target_unit, pairs, &Pair::target), data.min_count);
+  Generator generator(seed);
+  Translator model(source.size(), target.size(), options, generator);
+  return {std::move(source), std::move(target), std::move(model)};
+}
+
+std::vector<Pair> read_with_warnings(const std::string& path) {
+  ReadPairs read = read_pairs(path);
+  for (const std::string& warning : read.warnings) fmt::print(stderr, "{}\n", warning);
+  return std::move(read.pairs);
+}
+
+/// One entry per epoch, and one for the end.
+json report_json(const TrainReport& report, json end) {
+  json list = json::array();
+  for (const EpochReport& e : report.epochs)
+    list.push_back({{"epoch", e.epoch},
+                    {"loss", e.train_loss},
+                    {"valid_loss", e.valid.loss},
+                    {"bleu", e.valid.quality.bleu},
+                    {"chrf", e.valid.quality.chrf},
+                    {"exact_match", e.valid.quality.exact_match},
+                    {"tokens_per_second", e.tokens_per_second},
+                    {"seconds", e.seconds},
+                    {"peak_memory_mib", e.peak_memory_mib}});
+  list.push_back(std::move(end));
+  return list;
+}
+
+json end_json(const char* judged_on, const TrainReport& report, const Evaluation& evaluation,
+              double seconds) {
+  const EpochReport& best = report.epochs.at(static_cast<size_t>(report.best));
+  double tokens_per_second = 0;
+  for (const EpochReport& e : report.epochs)
+    tokens_per_second += e.tokens_per_second / static_cast<double>(report.epochs.size());
+  return {{"judged_on", judged_on},
+          {"best_epoch", best.epoch},
+          {"loss", best.train_loss},
+          {"valid_loss", evaluation.loss},
+          {"bleu", evaluation.quality.bleu},
+          {"chrf", evaluation.quality.chrf},
+          {"exact_match", evaluation.quality.exact_match},
+          {"tokens_per_second", tokens_per_second},
+          {"seconds", seconds},
+          {"peak_memory_mib", peak_memory_mib()},
+          {"threads", threads()}};
+}
+
+void write_report(const std::string& path, const json& report) {
+  if (!path.empty()) write_file(path, report.dump(2) + "\n");
+}
+
+std::vector<Curve> curves_of(const TrainReport& report) {
+  Curve training{"training", {}}, validation{"validation", {}};
+  for (const EpochReport& e : report.epochs) {
+    training.values.push_back(e.train_loss);
+    validation.values.push_back(e.valid.loss);
+  }
+  return {training, validation};
+}
+
+AttentionMap attention_map(const Trained& trained, const std::string& text) {
+  DecodeOptions options;
+  options.attention = true;
+  const Hypothesis best = translate_texts(trained, {text}, options)[0][0];
+  AttentionMap map{tokens(text, trained.source.unit()), trained.target.decode(best.ids),
+                   best.attention};
+  map.weights.resize(map.target.size());  // without the row of <eos>
+  return map;
+}
+
+/// Exit status of an interrupted run, after saying how to go on.
+int interrupted(const std::string& model) {
+  fmt::print(stderr,
+             "stopped; the state is in {}.checkpoint: the same command with --resume goes on\n",
+             model);
+  return 130;
+}
+
+bool asked_to_stop() { return interrupts > 0; }
+
+void make_folder_of(const std::string& path) {
+  const auto folder = std::filesystem::path(path).parent_path();
+  if (!folder.empty()) std::filesystem::create_directories(folder);
+}
+
+// --- the commands -------------------------------------------------------------------------------
+
+int demonstrate(const ModelOptions& model, TrainOptions options, const Files& files) {
+  const auto start = std::chrono::steady_clock::now();
+  const Corpus corpus = embedded_corpus();
+  Trained trained = untrained(corpus.train, {.min_count = 1}, model, options.seed);
+  fmt::print("{} sentence pairs to learn from, {} to stop by, {} to judge by\n",
+             corpus.train.size(), corpus.valid.size(), corpus.test.size());
+  fmt::print("{} parameters, {} English words, {} Chinese characters, {} threads\n",
+             parameter_count(trained.model), trained.source.size(), trained.target.size(),
+             threads());
+  std::fflush(stdout);
+  options.model_path = files.model;
+  make_folder_of(files.model);
+  Progress progress(stdout);
+  const TrainReport report =
+      train(trained, corpus.train, corpus.valid, options, progress, asked_to_stop);
+  if (report.interrupted) return interrupted(files.model);
+
+  const Evaluation held_out = evaluate(trained, corpus.test);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  fmt::print("\nheld-out sentences: BLEU {:.2f}, exact match {:.1f} %, after {}\n\n",
+             held_out.quality.bleu, held_out.quality.exact_match, format_duration(seconds));
+  std::vector<std::string> texts;
+  constexpr size_t shown = 10;
+  const size_t step = corpus.test.size() / shown;
+  for (size_t i = 0; i < shown; ++i) texts.push_back(corpus.test[i * step].source);
+  const auto translations = translate_texts(trained, texts);
+  for (size_t i = 0; i < shown; ++i) {
+    const std::string ours = trained.target.decode_text(translations[i][0].ids);
+    const std::string& reference = corpus.test[i * step].target;
+    fmt::print("  {}\n  {}\n", texts[i], ours);
+    fmt::print("{}\n", ours == reference ? "  = reference\n" : "  ≠ " + reference + "\n");
+  }
+  fmt::print("{}\n", curve_text("loss per epoch (nats a token)", curves_of(report)));
+  const AttentionMap map = attention_map(trained, texts[0]);
+  fmt::print("{}\n", attention_text(map));
+  const std::filesystem::path folder = std::filesystem::path(files.model).parent_path();
+  const std::string map_path = (folder / "attention.svg").string();
+  const std::string curve_path = (folder / "loss.svg").string();
+  write_file(map_path, attention_svg(map));
+  write_file(curve_path, curve_svg("Loss per epoch", "epoch", "nats a token", curves_of(report)));
+  write_report(files.report,
+               report_json(report, end_json("held-out sentences", report, held_out, seconds)));
+  fmt::print("the model is in {}, the pictures in {} and {}\n", files.model, map_path, curve_path);
+  return 0;
+}
+
+int train_on_files(const Data& data, const ModelOptions& model, TrainOptions options,
+                   const Files& files) {
+  const auto start = std::chrono::steady_clock::now();
+  std::vector<Pair> pairs = read_with_warnings(data.train);
+  const std::vector<Pair> valid = read_with_warnings(data.valid);
+  constexpr int64_t no_limit = INT64_MAX;
+  const int64_t long_ones = remove_long(pairs, chosen_unit(data.source_unit, pairs, &Pair::source),
+                                        chosen_unit(data.target_unit, pairs, &Pair::target),
+                                        data.max_source > 0 ? data.max_source : no_limit,
+                                        data.max_target > 0 ? data.max_target : no_limit);
+  if (long_ones > 0) fmt::print("{}: {} longer pairs left out\n", data.train, long_ones);
+  if (pairs.empty())
+    throw Error(fmt::format("{}: no pair is left within --max-source {} and --max-target {}",
+                            data.train, data.max_source, data.max_target));
+  Trained trained = untrained(pairs, data, model, options.seed);
+  fmt::print(
+      "{} pairs to learn from, {} to judge by; {} parameters, vocabularies of {} and {}, "
+      "{} threads\n",
+      pairs.size(), valid.size(), parameter_count(trained.model), trained.source.size(),
+      trained.target.size(), threads());
+  std::fflush(stdout);
+  options.model_path = files.model;
+  make_folder_of(files.model);
+  Progress progress(stdout);
+  const TrainReport report = train(trained, pairs, valid, options, progress, asked_to_stop);
+  if (report.interrupted) return interrupted(files.model);
+  if (report.best < 0) throw Error("train: wants at least one epoch");
+  const EpochReport& best = report.epochs[static_cast<size_t>(report.best)];
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  write_report(files.report,
+               report_json(report, end_json(data.valid.c_str(), report, best.valid, seconds)));
+  fmt::print(
+      "best epoch {}: valid loss {:.4f}, BLEU {:.2f}, chrF {:.2f}, exact match {:.2f} %; "
+      "the model is in {}\n",
+      best.epoch, best.valid.loss, best.valid.quality.bleu, best.valid.quality.chrf,
+      best.valid.quality.exact_match, files.model);
+  return 0;
+}
+
+/// Lines in, translations out. Whole batches where lines come from a file or a pipe that is
+/// ahead of us, single lines where somebody types.
+int translate_text(const std::string& model_path, const DecodeOptions& options, bool n_best) {
+  const Trained trained = load(model_path);
+  const size_t batch = isatty(STDIN_FILENO) ? 1 : 64;
+  std::ios::sync_with_stdio(false);
+  std::vector<std::string> lines;
+  int64_t line_number = 0;
+  bool more = true;
+  while (more) {
+    lines.clear();
+    std::string line;
+    while (lines.size() < batch && (more = static_cast<bool>(std::getline(std::cin, line)))) {
+      ++line_number;
+      if (!line.empty() && line.back() == '\r') line.pop_back();
+      if (!valid_utf8(line)) {
+        fmt::print(stderr, "line {}: not valid UTF-8, left empty\n", line_number);
+        line.clear();
+      }
+      lines.push_back(line);
+      if (std::cin.rdbuf()->in_avail() <= 0) break;
+    }
+    for (const auto& hypotheses : translate_texts(trained, lines, options)) {
+      if (!n_best) {
+        fmt::print("{}\n", trained.target.decode_text(hypotheses[0].ids));
+      } else {
+        for (const Hypothesis& h : hypotheses)
+          fmt::print("{:.4f}\t{}\n", h.score, trained.target.decode_text(h.ids));
+        fmt::print("\n");
+      }
+    }
+    if (std::fflush(stdout) != 0) return 1;  // whoever read has gone
+  }
+  return 0;
+}
+
+int evaluate_file(const std::string& model_path, const std::string& data,
+                  const DecodeOptions& options, const std::string& report) {
+  const Trained trained = load(model_path);
+  const std::vector<Pair> pairs = read_with_warnings(data);
+  const auto start = std::chrono::steady_clock::now();
+  const Evaluation evaluation = evaluate(trained, pairs, options);
+  const double seconds =
+      std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  fmt::print(
+      "{} pairs: loss {:.4f}, BLEU {:.2f}, chrF {:.2f}, exact match {:.2f} %, {:.0f} "
+      "sentences/s\n",
+      pairs.size(), evaluation.loss, evaluation.quality.bleu, evaluation.quality.chrf,
+      evaluation.quality.exact_match, static_cast<double>(pairs.size()) / seconds);
+  write_report(report, json::array({{{"judged_on", data},
+                                     {"valid_loss", evaluation.loss},
+                                     {"bleu", evaluation.quality.bleu},
+                                     {"chrf", evaluation.quality.chrf},
+                                     {"exact_match", evaluation.quality.exact_match},
+                                     {"seconds", seconds}}}));
+  return 0;
+}
+
+int draw_attention(const std::string& model_path, const std::string& text, const std::string& svg) {
+  if (!valid_utf8(text)) throw Error("attention: the sentence is not valid UTF-8");
+  if (blank(text)) throw Error("attention: the sentence is empty");
+  const AttentionMap map = attention_map(load(model_path), text);
+  fmt::print("{}", attention_text(map));
+  if (!svg.empty()) write_file(svg, attention_svg(map));
+  return 0;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  CLI::App app(
+      "Translates English to Chinese with an LSTM and attention. Without a command: trains on the\n"
+      "embedded corpus and shows what came of it.");
+  app.require_subcommand(0, 1);
+  app.set_help_all_flag("--help-all", "Help for all commands");
+
+  int thread_count = 0;
+  TrainOptions training;
+  ModelOptions model;
+  Files files;
+  Data data;
+  DecodeOptions decoding;
+  bool no_input_feeding = false, n_best = false;
+  std::string evaluated, sentence, svg;
+
+  const std::map<std::string, Score> scores = {{"dot", Score::dot},
+                                               {"general", Score::general},
+                                               {"additive", Score::additive},
+                                               {"scaled", Score::scaled_dot}};
+  auto add_training = [&](CLI::App* command) {
+    command->add_option("--epochs", training.epochs, "passes over the data")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--seed", training.seed, "of weights, order and dropout")
+        ->capture_default_str();
+    command->add_option("--threads", thread_count, "0: as many as the processor has")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    command->add_option("--batch", training.batch_size, "sentence pairs per step")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--rate", training.learning_rate, "learning rate of Adam")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--clip", training.clip, "largest norm of the gradient")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command
+        ->add_option("--patience", training.patience,
+                     "epochs without a better BLEU before stopping")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--embedding", model.embedding, "size of the word vectors")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--hidden", model.hidden, "size of the LSTM's state")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--layers", model.layers, "of encoder and decoder")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--dropout", model.dropout, "rate")
+        ->check(CLI::Range(0.0, 0.99))
+        ->capture_default_str();
+    command->add_option("--attention", model.score, "dot, scaled, general or additive score")
+        ->transform(CLI::CheckedTransformer(scores).description(""))
+        ->default_str("general");
+    command->add_flag("--bidirectional", model.bidirectional, "encode in both directions");
+    command->add_flag("--no-input-feeding", no_input_feeding,
+                      "do not feed the attentional vector back");
+    command->add_option("--model", files.model, "where the best model is kept (safetensors)")
+        ->capture_default_str();
+    command->add_flag("--resume", training.resume, "go on from the model's checkpoint");
+    command->add_option("--report", files.report, "write the figures as JSON");
+  };
+  auto add_decoding = [&](CLI::App* command) {
+    command->add_option("--model", files.model, "a model file")->required();
+    command->add_option("--beam", decoding.beam, "hypotheses kept; 1 is greedy")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command
+        ->add_option("--length-penalty", decoding.length_penalty, "α: log p / ((5 + length) / 6)^α")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+    command->add_option("--max-length", decoding.longest, "target tokens at most")
+        ->check(CLI::PositiveNumber)
+        ->capture_default_str();
+    command->add_option("--threads", thread_count, "0: as many as the processor has")
+        ->check(CLI::NonNegativeNumber)
+        ->capture_default_str();
+  };
+  files.model = "runs/translate.safetensors";
+
+  CLI::App* train_command = app.add_subcommand("train", "Train on files of sentence pairs");
+  train_command->add_option("--train", data.train, "tab-separated: source, target, …")->required();
+  train_command->add_option("--valid", data.valid, "the same, to judge each epoch by")->required();
+  train_command
+      ->add_option("--max-source", data.max_source, "leave out longer training pairs; 0: none")
+      ->check(CLI::NonNegativeNumber);
+  train_command
+      ->add_option("--max-target", data.max_target, "leave out longer training pairs; 0: none")
+      ->check(CLI::NonNegativeNumber);
+  train_command->add_option("--min-count", data.min_count, "tokens seen less often are <unk>")
+      ->check(CLI::PositiveNumber)
+      ->capture_default_str();
+  const auto units = CLI::IsMember({"auto", "words", "characters"});
+  train_command->add_option("--source-unit", data.source_unit, "auto: by script")->check(units);
+  train_command->add_option("--target-unit", data.target_unit, "auto: by script")->check(units);
+  add_training(train_command);
+
+  CLI::App* text_command = app.add_subcommand("text", "Translate lines from standard input");
+  add_decoding(text_command);
+  text_command->add_flag("--n-best", n_best,
+                         "all hypotheses of the beam with their scores, a blank line after each");
+
+  CLI::App* eval_command = app.add_subcommand("eval", "Judge a model by a file of sentence pairs");
+  add_decoding(eval_command);
+  eval_command->add_option("--data", evaluated, "tab-separated: source, target, …")->required();
+  eval_command->add_option("--report", files.report, "write the figures as JSON");
+
+  CLI::App* attention_command =
+      app.add_subcommand("attention", "Draw what a translation looked at");
+  attention_command->add_option("--model", files.model, "a model file")->required();
+  attention_command->add_option("--svg", svg, "write the picture here too");
+  attention_command->add_option("sentence", sentence, "what to translate")->required();
+
+  // The embedded corpus is small: a smaller model learns it in a minute.
+  const bool demonstration = argc < 2 || argv[1][0] == '-';
+  if (demonstration) {
+    model.embedding = 64;
+    model.hidden = 128;
+    training.epochs = 12;
+  }
+  add_training(&app);
+  CLI11_PARSE(app, argc, argv);
+
+  model.input_feeding = !no_input_feeding;
+  std::signal(SIGPIPE, SIG_IGN);
+  try {
+    if (thread_count > 0) set_threads(thread_count);
+    if (text_command->parsed()) return translate_text(files.model, decoding, n_best);
+    if (eval_command->parsed())
+      return evaluate_file(files.model, evaluated, decoding, files.report);
+    if (attention_command->parsed()) return draw_attention(files.model, sentence, svg);
+    std::signal(SIGINT, on_interrupt);
+    std::signal(SIGTERM, on_interrupt);
+    return train_command->parsed() ? train_on_files(data, model, training, files)
+                                   : demonstrate(model, training, files);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "translate: {}\n", error.what());
+    return 1;
+  }
+}

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <string>
+
+#include "examples/translate/decode.h"
+#include "examples/translate/metrics.h"
+
+namespace gradus::translate {
+
+/// A model with what it needs to read and to write text: what a model file holds.
+struct Trained {
+  Vocabulary source, target;
+  Translator model;
+};
+
+/// The metadata of a model file: the model's options and both vocabularies as JSON.
+std::map<std::string, std::string> describe(const Trained& trained);
+
+/// Writes a safetensors file; see core/safetensors.h for what can go wrong.
+void save(const std::string& path, Trained& trained);
+/// Throws Error when the file is not one that save() wrote.
+Trained load(const std::string& path);
+
+/// The best translations of each text, best first: `options.beam` of them.
+/// Throws std::invalid_argument for invalid UTF-8.
+std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
+                                                     const std::vector<std::string>& texts,
+                                                     const DecodeOptions& options = {});
+
+struct Evaluation {
+  double loss = 0;  ///< −log p per target token, <eos> included, in nats
+  Quality quality{};
+};
+/// Teacher-forced loss and the quality of translations, in batches of 100.
+Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
+                    const DecodeOptions& options = {});
+
+}  // namespace gradus::translate
