@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 
 #include "core/error.h"
@@ -26,15 +27,37 @@ void check(const char* what, const Tensor& x, const Shape& wanted) {
   throw Error(fmt::format("attention: wants {} ({}), was given {}", what, text, x.description()));
 }
 
+/// (batch, queries, keys), or with sizes of 1 that broadcast to it.
 Mask checked_mask(const Mask& mask, const Shape& scores) {
   if (!mask.defined()) return mask;
   const Shape &given = mask.shape(), keys{scores[0], scores[2]};
-  if (given.rank() == 2 && given == keys) return mask.unsqueeze(1);
-  if (given.rank() == 3 && broadcast("attention", given, scores) == scores) return mask;
+  if (given == keys) return mask.unsqueeze(1);
+  bool fits = given.rank() == 3;
+  for (int axis = 0; fits && axis < 3; ++axis)
+    fits = given[axis] == 1 || given[axis] == scores[axis];
+  if (fits) return mask;
   throw Error(
       fmt::format("attention: wants a mask (batch, keys) {} or (batch, queries, keys) {}, "
                   "was given {}",
                   keys.text(), scores.text(), given.text()));
+}
+
+/// How many of `keys` there are up to the last one that any query attends to, but at least one.
+int64_t attended_keys(const Mask& mask, int64_t keys) {
+  if (!mask.defined() || mask.shape().rank() < 2 || mask.shape().back() != keys) return keys;
+  const std::vector<float> attended = mask.attended().to_vector<float>();
+  int64_t count = std::min<int64_t>(1, keys);
+  for (size_t i = 0; i < attended.size(); ++i)
+    if (attended[i] != 0) count = std::max(count, static_cast<int64_t>(i) % keys + 1);
+  return count;
+}
+
+/// OpenBLAS rounds differently for other sizes: leaving out what nobody attends to makes the sizes,
+/// and so the bits, independent of padding.
+Tensor first_keys(const Tensor& x, int64_t count) { return slice(x, 1, 0, count); }
+Mask first_keys(const Mask& mask, int64_t count) {
+  if (!mask.defined() || mask.shape().back() <= count) return mask;
+  return Mask::attend(slice(mask.attended(), -1, 0, count));
 }
 
 }  // namespace
@@ -58,32 +81,39 @@ Attention::Attention(Score score, int64_t query_size, int64_t key_size, Generato
   }
 }
 
-Tensor Attention::prepare(const Tensor& keys) const {
+Tensor Attention::prepare(const Tensor& keys, const Mask& mask) const {
   check("keys", keys, {-1, -1, key_size});
-  return key ? (*key)(keys) : keys;
+  const Tensor attended = first_keys(keys, attended_keys(mask, keys.shape()[1]));
+  return key ? (*key)(attended) : attended;
 }
 
 AttentionOutput Attention::attend(const Tensor& q, const Tensor& prepared, const Tensor& values,
-                                  const Mask& mask) const {
+                                  const Mask& given_mask) const {
   check("a query", q, {-1, -1, query_size});
-  const int64_t batch = q.shape()[0], prepared_size = key ? key->weight.size(0) : key_size;
-  check("prepared keys", prepared, {batch, -1, prepared_size});
-  check("values", values, {batch, prepared.shape()[1], -1});
+  const int64_t batch = q.shape()[0];
+  check("values", values, {batch, -1, -1});
+  const int64_t all = values.shape()[1];
+  const Mask mask = checked_mask(given_mask, {batch, q.shape()[1], all});
+  const int64_t count = attended_keys(mask, all);
+  const bool is_trimmed = prepared.rank() == 3 && prepared.shape()[1] == count;
+  check("prepared keys", prepared,
+        {batch, is_trimmed ? count : all, key ? key->weight.size(0) : key_size});
 
+  const Tensor k = first_keys(prepared, count), v_of_k = first_keys(values, count);
   Tensor scores;
   if (score == Score::additive) {
-    scores = sum(additive_score(unsqueeze((*query)(q), 2), unsqueeze(prepared, 1), v), {-1});
+    scores = sum(additive_score(unsqueeze((*query)(q), 2), unsqueeze(k, 1), v), {-1});
   } else {
-    scores = matmul(q, transpose(prepared));
+    scores = matmul(q, transpose(k));
     if (score == Score::scaled_dot) scores = scores / std::sqrt(static_cast<double>(key_size));
   }
-  const Tensor weights = softmax(scores, -1, checked_mask(mask, scores.shape()));
-  return {matmul(weights, values), weights};
+  const Tensor weights = softmax(scores, -1, first_keys(mask, count));
+  return {matmul(weights, v_of_k), count == all ? weights : pad(weights, 2, 0, all - count)};
 }
 
 AttentionOutput Attention::operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
                                       const Mask& mask) const {
-  return attend(query, prepare(keys), values, mask);
+  return attend(query, prepare(keys, mask), values, mask);
 }
 
 }  // namespace gradus

@@ -21,7 +21,8 @@ struct AttentionOutput {
 /// weights = softmax over the keys of score(query, key); output = weights · values.
 /// query (batch, queries, query_size), keys (batch, keys, key_size), values (batch, keys, …).
 /// The mask is (batch, keys), or three axes that broadcast to (batch, queries, keys). A query
-/// whose keys are all ignored gets zeros and passes no gradient.
+/// whose keys are all ignored gets zeros and passes no gradient. Keys beyond the last one that any
+/// query attends to are not computed at all, so more padding changes nothing, not even a bit.
 /// Throws Error for sizes that do not fit, and for dot scores of query_size ≠ key_size.
 struct Attention {
   /// `additive_size` is the size of v; key_size if 0.
@@ -32,8 +33,10 @@ struct Attention {
                              const Mask& mask = {}) const;
 
   /// The part of the score that does not depend on the query: W · k for general and additive
-  /// scores, else the keys themselves. A decoder computes it once a sentence.
-  Tensor prepare(const Tensor& keys) const;
+  /// scores, else the keys themselves. A decoder computes it once a sentence. Keys beyond the last
+  /// one that the mask attends to are left out.
+  Tensor prepare(const Tensor& keys, const Mask& mask = {}) const;
+  /// The rest, given the values and the mask of all keys.
   AttentionOutput attend(const Tensor& query, const Tensor& prepared_keys, const Tensor& values,
                          const Mask& mask = {}) const;
 

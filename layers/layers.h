@@ -9,5 +9,6 @@
 #include "layers/initialise.h"
 #include "layers/layer_norm.h"
 #include "layers/lstm.h"
+#include "layers/model_file.h"
 #include "layers/parameters.h"
 #include "layers/sequential.h"
