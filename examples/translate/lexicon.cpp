@@ -327,16 +327,16 @@ throw away | clothes print paper tool furniture fruit | 扔掉
 take away  | clothes print paper machine tool furniture fruit | 拿走
 
 [quality]   en | er | kind | for thing | zh
-expensive   | more expensive | size   | clothes print paper machine vehicle tool furniture fruit | 贵
+expensive   | more expensive | size | clothes print paper machine vehicle tool furniture fruit | 贵
 cheap       | cheaper | praise | clothes print paper machine vehicle tool furniture fruit | 便宜
 beautiful   | more beautiful | praise | clothes vehicle furniture animal | 漂亮
-big         | bigger | size   | clothes vehicle furniture fruit animal | 大
-small       | smaller | size   | clothes vehicle furniture fruit animal | 小
-old         | older | size   | clothes print machine vehicle furniture tool | 旧
+big         | bigger | size | clothes vehicle furniture fruit animal | 大
+small       | smaller | size | clothes vehicle furniture fruit animal | 小
+old         | older | size | clothes print machine vehicle furniture tool | 旧
 interesting | more interesting | praise | print | 有意思
 useful      | more useful | praise | print machine tool | 有用
-light       | lighter | size   | machine tool | 轻
-heavy       | heavier | size   | furniture | 重
+light       | lighter | size | machine tool | 轻
+heavy       | heavier | size | furniture | 重
 comfortable | more comfortable | praise | furniture clothes | 舒服
 delicious   | more delicious | praise | fruit | 好吃
 
