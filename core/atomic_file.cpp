@@ -54,33 +54,29 @@ class Descriptor {
 /// A new file beside `target` that disappears unless it is renamed.
 class TemporaryFile {
  public:
-  explicit TemporaryFile(const std::string& target) : file(create(target)) {}
+  explicit TemporaryFile(const std::string& target) : file_(create(target, path_)) {}
   ~TemporaryFile() {
     if (!path_.empty()) ::unlink(path_.c_str());
   }
 
+  Descriptor& file() { return file_; }
   void rename(const std::string& target) {
     if (::rename(path_.c_str(), target.c_str()) != 0) fail("renaming " + path_);
     path_.clear();
   }
 
  private:
-  int create(const std::string& target) {
+  static int create(const std::string& target, std::string& path) {
     for (int attempt = 0;; ++attempt) {
-      const std::string path = fmt::format("{}.tmp{}", target, attempt);
+      path = fmt::format("{}.tmp{}", target, attempt);
       const int number = ::open(path.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0666);
-      if (number >= 0) {
-        path_ = path;
-        return number;
-      }
+      if (number >= 0) return number;
       if (errno != EEXIST) fail("creating " + path);
     }
   }
 
   std::string path_;
-
- public:
-  Descriptor file;
+  Descriptor file_;
 };
 
 fs::path follow_links(fs::path path) {
@@ -105,11 +101,11 @@ void sync_folder(const fs::path& file) {
 void replace(const std::string& target, const struct stat* earlier,
              std::span<const std::string_view> parts) {
   TemporaryFile temporary(target);
-  if (earlier && ::fchmod(temporary.file.number(), earlier->st_mode & 07777) != 0)
+  if (earlier && ::fchmod(temporary.file().number(), earlier->st_mode & 07777) != 0)
     fail("keeping the permissions");
-  for (std::string_view part : parts) temporary.file.write(part);
-  if (::fsync(temporary.file.number()) != 0) fail("syncing");
-  temporary.file.close();
+  for (std::string_view part : parts) temporary.file().write(part);
+  if (::fsync(temporary.file().number()) != 0) fail("syncing");
+  temporary.file().close();
   temporary.rename(target);
 }
 

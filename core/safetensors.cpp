@@ -18,6 +18,7 @@
 #include <string_view>
 #include <system_error>
 #include <tuple>
+#include <utility>
 #include <vector>
 
 #include "core/atomic_file.h"
@@ -169,7 +170,7 @@ Entry parse_entry(const std::string& name, const json& entry) {
         fmt::format("cannot read dtype {}; known are F64, F32, F16, BF16, I64, I32, I16, "
                     "I8, U32, U16, U8, BOOL",
                     dtype.dump()));
-  const Shape shape{integers(entry, "shape")};
+  const Shape shape(integers(entry, "shape"));
   int64_t bytes = encoding->bytes;
   for (int64_t size : shape)  // sizes of 0 are left out, since strides multiply the others
     if (__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes))
@@ -243,11 +244,12 @@ TensorFile parse(std::span<const std::byte> bytes) {
 
   TensorFile file;
   std::vector<Entry> entries;
-  for (const auto& [name, value] : header.items()) {
-    if (name == metadata_key) {
-      file.metadata = parse_metadata(value);
+  for (const auto& item : header.items()) {
+    if (item.key() == metadata_key) {
+      file.metadata = parse_metadata(item.value());
     } else {
-      entries.push_back(at("tensor " + quoted(name), [&] { return parse_entry(name, value); }));
+      entries.push_back(at("tensor " + quoted(item.key()),
+                           [&] { return parse_entry(item.key(), item.value()); }));
     }
   }
   check_layout(entries, data.size());

@@ -191,8 +191,7 @@ TEST_CASE("a file made by Python's safetensors loads, narrow types widened") {
   CHECK(file.tensors.at("empty").shape() == Shape{3, 0, 2});
   CHECK(doubles("词/嵌入 é") == D{1});
   CHECK(file.tensors.size() == 13);
-  CHECK(file.metadata ==
-        std::map<std::string, std::string>{{"made by", "Python"}, {"名", "值\n\"quoted\""}});
+  CHECK(file.metadata == std::map<std::string, std::string>{{"名", "值\n\"quoted\""}});
 }
 
 TEST_CASE("a half-precision number that is none stays none") {
@@ -337,6 +336,23 @@ TEST_CASE("what cannot be opened as a file is refused") {
   write_file(folder / "empty", "");
   CHECK(load(folder / "empty") ==
         (folder / "empty") + ": truncated: it has 0 bytes, a safetensors file at least 10");
+}
+
+TEST_CASE("a file or folder without permission is refused") {
+  const Folder folder;
+  const std::string path = folder / "f";
+  write_file(path, "secret");
+  ::chmod(path.c_str(), 0);
+  ::chmod(folder.path.c_str(), 0555);
+  const uid_t user = ::geteuid(), nobody = 65534;
+  if (user == 0) REQUIRE(::seteuid(nobody) == 0);  // root may do everything
+  const std::string load_error = error_of([&] { load_tensors(path); });
+  const std::string save_error = error_of([&] { save_tensors(path, {}); });
+  if (user == 0) REQUIRE(::seteuid(user) == 0);
+  ::chmod(folder.path.c_str(), 0755);
+  CHECK(load_error == path + ": cannot open it: Permission denied");
+  CHECK(save_error == "cannot write " + path + ": creating " + path +
+                          ".tmp0: Permission denied; the earlier file is unchanged");
 }
 
 TEST_CASE("what the format cannot hold is not saved") {

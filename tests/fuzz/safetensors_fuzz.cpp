@@ -1,7 +1,10 @@
+// Built by hand, beside a release build:
 // clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/safetensors_fuzz.cpp
-//   core/{safetensors,atomic_file,tensor,shape,...}.cpp -lfmt
+//   core/safetensors.cpp build/release/libgradus_core.a -lfmt -lopenblas -o safetensors_fuzz
+// ./safetensors_fuzz -max_total_time=120 NEW_FOLDER tests/core/golden
 
 #include <cstdint>
+#include <span>
 
 #include "core/error.h"
 #include "core/safetensors.h"

@@ -20,5 +20,5 @@ tensors = {
     "empty": torch.zeros(3, 0, 2),
     "词/嵌入 é": torch.tensor([1.0]),
 }
-metadata = {"made by": "Python", "名": "值\n\"quoted\""}
+metadata = {"名": "值\n\"quoted\""}  # one entry: the order of several is random
 save_file(tensors, Path(__file__).parent / "python.safetensors", metadata)
