@@ -24,7 +24,8 @@ volatile std::sig_atomic_t interrupts = 0;
 
 /// The first Ctrl-C asks training to save and stop; a second one ends the program at once.
 void on_interrupt(int) {
-  if (++interrupts > 1) _exit(130);
+  interrupts = interrupts + 1;
+  if (interrupts > 1) _exit(130);
 }
 
 struct Files {
@@ -32,7 +33,7 @@ struct Files {
 };
 
 struct Data {
-  std::string train, valid;
+  std::string train = {}, valid = {};
   std::string source_unit = "auto", target_unit = "auto";
   int64_t max_source = 0, max_target = 0;  // 0: no limit
   int64_t min_count = 2;
@@ -318,10 +319,6 @@ int main(int argc, char** argv) {
   bool no_input_feeding = false, n_best = false;
   std::string evaluated, sentence, svg;
 
-  const std::map<std::string, Score> scores = {{"dot", Score::dot},
-                                               {"general", Score::general},
-                                               {"additive", Score::additive},
-                                               {"scaled", Score::scaled_dot}};
   auto add_training = [&](CLI::App* command) {
     command->add_option("--epochs", training.epochs, "passes over the data")
         ->check(CLI::PositiveNumber)

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <map>
+#include <string>
 #include <vector>
 
 #include "core/random.h"
@@ -7,6 +9,12 @@
 #include "layers/layers.h"
 
 namespace gradus::translate {
+
+/// The attention scores by the names that users and files give them.
+inline const std::map<std::string, Score> scores = {{"dot", Score::dot},
+                                                    {"scaled", Score::scaled_dot},
+                                                    {"general", Score::general},
+                                                    {"additive", Score::additive}};
 
 struct ModelOptions {
   int64_t embedding = 128, hidden = 256;

@@ -9,8 +9,8 @@
 
 #include "core/error.h"
 #include "core/safetensors.h"
-#include "optim/adam.h"
 #include "optim/clip.h"
+#include "optim/optimizer.h"
 
 namespace gradus::translate {
 

@@ -14,9 +14,10 @@ namespace gradus::translate {
 
 std::map<std::string, std::string> describe(const Trained& trained) {
   const ModelOptions& o = trained.model.options;
-  const nlohmann::json options = {{"embedding", o.embedding},  {"hidden", o.hidden},
-                                  {"layers", o.layers},        {"bidirectional", o.bidirectional},
-                                  {"score", name_of(o.score)}, {"input_feeding", o.input_feeding},
+  const auto score = std::ranges::find_if(scores, [&](auto& s) { return s.second == o.score; });
+  const nlohmann::json options = {{"embedding", o.embedding}, {"hidden", o.hidden},
+                                  {"layers", o.layers},       {"bidirectional", o.bidirectional},
+                                  {"score", score->first},    {"input_feeding", o.input_feeding},
                                   {"dropout", o.dropout}};
   return {{"format", "gradus translator 1"},
           {"options", options.dump()},
@@ -46,7 +47,7 @@ Trained load(const std::string& path) {
     o.hidden = json.at("hidden");
     o.layers = json.at("layers");
     o.bidirectional = json.at("bidirectional");
-    o.score = score_of(json.at("score").get<std::string>());
+    o.score = scores.at(json.at("score").get<std::string>());
     o.input_feeding = json.at("input_feeding");
     o.dropout = json.at("dropout");
     Vocabulary source = Vocabulary::from_json(field("source_vocabulary"));
