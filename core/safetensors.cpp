@@ -114,11 +114,11 @@ struct Entry {
 /// Parses the header, and refuses what JSON leaves open: names that stand twice.
 json parse_header(std::string_view text) {
   if (!text.starts_with('{')) throw Error("the header is not a JSON object: it must begin with {");
-  const auto fail_syntax = [](size_t byte) {
-    throw Error(fmt::format("the header is not JSON in UTF-8: error at its byte {}", byte));
+  const auto syntax_error = [](size_t byte) {
+    return Error(fmt::format("the header is not JSON in UTF-8: error at its byte {}", byte));
   };
   // The parser would take a zero byte for the end of its input.
-  if (const size_t zero = text.find('\0'); zero != text.npos) fail_syntax(zero + 1);
+  if (const size_t zero = text.find('\0'); zero != text.npos) throw syntax_error(zero + 1);
   constexpr int deepest = 3;  // header, entry, list
   std::array<std::set<std::string>, deepest + 1> names;
   try {
@@ -134,9 +134,10 @@ json parse_header(std::string_view text) {
       return true;
     });
   } catch (const json::parse_error& error) {
-    fail_syntax(error.byte);
+    throw syntax_error(error.byte);
+  } catch (const json::out_of_range&) {
+    throw Error("the header holds a number that no float64 holds");
   }
-  return {};
 }
 
 const json& field(const json& entry, const char* name) {

@@ -231,6 +231,7 @@ TEST_CASE("a damaged file is refused with what is wrong") {
   CHECK(refusal(std::string("{}\0 ", 4)) ==
         "m: the header is not JSON in UTF-8: error at its byte 3");
   CHECK(refusal("{\"\xff\":1}") == "m: the header is not JSON in UTF-8: error at its byte 3");
+  CHECK(refusal("{\"a\":1e999}") == "m: the header holds a number that no float64 holds");
   CHECK(refusal("{\"a\":[[[[1]]]]}") == "m: the header is nested too deeply");
   CHECK(refusal("{\"\":" + std::string(1'000'000, '[')) == "m: the header is nested too deeply");
 
