@@ -11,9 +11,12 @@
 
 namespace gradus {
 
+namespace {
+constexpr double infinity = std::numeric_limits<double>::infinity();
+}
+
 Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
   axis = checked_axis("softmax", axis, x.shape());
-  constexpr double infinity = std::numeric_limits<double>::infinity();
   const Tensor masked = fill_ignored(x, mask, -infinity);
   Tensor result;
   {
@@ -34,8 +37,10 @@ Tensor log_softmax(const Tensor& x, int axis) {
   Tensor result;
   {
     const NoGrad pause;
-    const Tensor total = logsumexp(x, {axis}, keep_axes);
-    result = x - select(equal(total, -std::numeric_limits<double>::infinity()), 0, total);
+    const Tensor largest = max(x, {axis}, keep_axes);
+    const Tensor shifted = x - select(equal(largest, -infinity), 0, largest);
+    const Tensor total = sum(exp(shifted), {axis}, keep_axes);
+    result = shifted - log(select(equal(total, 0), 1, total));
   }
   return record("log_softmax", result, {x}, [axis](const Backward& b) {
     return std::vector<Gradient>{b.gradient - exp(b.output) * sum(b.gradient, {axis}, keep_axes)};

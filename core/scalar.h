@@ -221,23 +221,36 @@ struct Abs : Call {
 };
 struct Power : Call {
   static constexpr const char *name = "pow", *text = "{0}^{1}";
-  static auto value(auto a, auto b) { return pow(a, b); }
+  template <class V>
+  static V value(V a, V b) {  // lane by lane: exp(b · log a) errs at 0⁰, 1^∞ and far from 1
+    alignas(64) typename V::value_type base[V::size], exponent[V::size];
+    a.store_aligned(base);
+    b.store_aligned(exponent);
+    for (size_t i = 0; i < V::size; ++i)
+      if constexpr (sizeof(base[i]) == sizeof(float))
+        base[i] = __builtin_powf(base[i], exponent[i]);
+      else
+        base[i] = __builtin_pow(base[i], exponent[i]);
+    return V::load_aligned(base);
+  }
   template <class E>
   static auto partials(E a, E b, E y, E g) {
-    // 0ᵇ does not change with b > 0; log 0 would make a NaN of it.
-    return std::array{g * b * pow(a, b - 1), g * y * log(select(equal(a, 0), 1, a))};
+    // a⁰ does not change with a, nor 0ᵇ with b ≥ 0: 0 · ∞ would make a NaN of either.
+    const E constant = equal(a, 0) * greater_equal(b, 0);
+    return std::array{select(equal(b, 0), 0, g * (b * pow(a, b - 1))),
+                      g * y * log(select(constant, 1, a))};
   }
 };
 struct Maximum : Call {
   static constexpr const char *name = "maximum", *text = "max({0}, {1})";
   template <class V>
   static V value(V a, V b) {
-    return select(a > b || a != a, a, b);
+    return select(a > b || isnan(a), a, b);
   }  // NaN wins
   template <class E>
   static auto partials(E a, E b, E, E g) {  // a tie gives half to each, as PyTorch does
-    return std::array{select(greater(a, b), g, select(equal(a, b), g * 0.5, 0)),
-                      select(greater(b, a), g, select(equal(a, b), g * 0.5, 0))};
+    return std::array{select(less(a, b), 0, select(equal(a, b), g * 0.5, g)),
+                      select(less(b, a), 0, select(equal(a, b), g * 0.5, g))};
   }
 };
 }  // namespace scalar
