@@ -143,7 +143,9 @@ def plateau():
                     dict(mode="max", factor=0.2, patience=1, threshold=0.05, min_lr=0.004)]:
         optimiser = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=0.1)
         scheduler = ReduceLROnPlateau(optimiser, eps=0, **options)
-        results = [round(2 + float(torch.randn(())) * 0.2 - 0.3 * min(i, 6) / 6, 3)
+        # Slow enough that the threshold decides, here and there, what is an improvement.
+        slope = -0.02 if options["mode"] == "min" else 0.02
+        results = [round(2 + slope * min(i, 10) + float(torch.randn(())) * 0.02, 4)
                    for i in range(25)]
         results[9] = float("nan")
         rates = []
