@@ -155,9 +155,9 @@ LSTMOutput LSTM::operator()(const Tensor& x, std::span<const int64_t> lengths,
   LSTMOutput result{{}, initial};
   if (initial.empty()) result.states.resize(forward.size() * directions, forward[0].initial(batch));
   if (result.states.size() != forward.size() * directions)
-    throw Error(fmt::format("lstm: {} layers of {} directions want {} initial states, {} given",
-                            forward.size(), directions, forward.size() * directions,
-                            initial.size()));
+    throw Error(
+        fmt::format("lstm: wants {} initial states, one a layer and direction, was given {}",
+                    forward.size() * directions, initial.size()));
   for (const LSTMState& state : result.states) check(forward[0], state, batch);
 
   if (steps.longest == 0) {

@@ -1,0 +1,140 @@
+"""Writes layers.json: what PyTorch computes for every layer, forward and all gradients, in float32.
+
+Each case holds options, the tensors that go in ("inputs", "parameters"), what comes out
+("outputs") and the gradients of sum over outputs of (output * seed) ("gradients").
+"""
+
+import json
+import math
+import os
+
+import torch
+from torch import nn
+from torch.nn.utils.rnn import pack_padded_sequence, pad_packed_sequence
+
+torch.manual_seed(20240607)
+torch.set_num_threads(1)
+cases = {}
+
+
+def numbers(x):
+    return {"shape": list(x.shape), "values": [float(f"{v:.9g}") for v in x.detach().flatten().tolist()]}
+
+
+def add(name, options, inputs, parameters, outputs):
+    seeds = {k: torch.randn_like(v) for k, v in outputs.items()}
+    sum((outputs[k] * seeds[k]).sum() for k in outputs).backward()
+    leaves = {**inputs, **parameters}
+    cases[name] = {
+        **options,
+        "inputs": {k: numbers(v) for k, v in inputs.items()},
+        "parameters": {k: numbers(v) for k, v in parameters.items()},
+        "outputs": {k: numbers(v) for k, v in outputs.items()},
+        "seeds": {k: numbers(v) for k, v in seeds.items()},
+        "gradients": {k: numbers(v.grad) for k, v in leaves.items() if v.grad is not None},
+    }
+
+
+def leaf(*shape):
+    return torch.randn(*shape).requires_grad_()
+
+
+def dense():
+    for bias in (True, False):
+        x, layer = leaf(2, 3, 4), nn.Linear(4, 5, bias=bias)
+        add(f"dense {'with' if bias else 'without'} bias", {"bias": bias}, {"x": x},
+            dict(layer.named_parameters()), {"y": layer(x)})
+
+
+def embedding():
+    ids = torch.tensor([[1, 0, 3, 3], [5, 1, 0, 0]])
+    for padding_id in (-1, 0):
+        layer = nn.Embedding(6, 3, padding_idx=None if padding_id < 0 else padding_id)
+        add(f"embedding with padding id {padding_id}", {"padding_id": padding_id, "ids": ids.tolist()},
+            {}, dict(layer.named_parameters()), {"y": layer(ids)})
+
+
+def layer_norm():
+    x, layer = leaf(3, 2, 6), nn.LayerNorm(6)
+    nn.init.normal_(layer.weight)
+    nn.init.normal_(layer.bias)
+    add("layer_norm", {}, {"x": x}, dict(layer.named_parameters()), {"y": layer(x)})
+
+
+def lstm_cell():
+    x, h, c, cell = leaf(3, 4), leaf(3, 5), leaf(3, 5), nn.LSTMCell(4, 5)
+    nn.init.zeros_(cell.bias_hh)  # Gradus has one bias
+    h1, c1 = cell(x, (h, c))
+    add("lstm_cell", {}, {"x": x, "h": h, "c": c},
+        {"weight_ih": cell.weight_ih, "weight_hh": cell.weight_hh, "bias": cell.bias_ih},
+        {"h": h1, "c": c1})
+
+
+def lstm(layers, bidirectional, lengths):
+    batch, time, size, hidden, directions = 3, 5, 4, 3, 2 if bidirectional else 1
+    net = nn.LSTM(size, hidden, layers, batch_first=True, bidirectional=bidirectional)
+    parameters = {}
+    for layer in range(layers):
+        for suffix, direction in (("", "forward"), ("_reverse", "backward"))[:directions]:
+            get = lambda what: getattr(net, f"{what}_l{layer}{suffix}")
+            nn.init.zeros_(get("bias_hh"))
+            name = f"{direction}.{layer}."
+            parameters |= {name + "weight_ih": get("weight_ih"), name + "weight_hh": get("weight_hh"),
+                           name + "bias": get("bias_ih")}
+    x, h, c = leaf(batch, time, size), leaf(layers * directions, batch, hidden), leaf(layers * directions, batch, hidden)
+    if lengths:
+        packed = pack_padded_sequence(x, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
+        y, (h1, c1) = net(packed, (h, c))
+        y, _ = pad_packed_sequence(y, batch_first=True, total_length=time)
+    else:
+        y, (h1, c1) = net(x, (h, c))
+    name = f"lstm of {layers} layers, {directions} directions, lengths {lengths or 'all'}"
+    add(name, {"layers": layers, "bidirectional": bidirectional, "lengths": lengths},
+        {"x": x, "h": h, "c": c}, parameters, {"y": y, "h": h1, "c": c1})
+
+
+def attention(score, masked):
+    batch, queries, keys, value_size, additive_size = 2, 3, 4, 5, 7
+    query_size, key_size = (4, 4) if "dot" in score else (4, 6)
+    q, k, v = leaf(batch, queries, query_size), leaf(batch, keys, key_size), leaf(batch, keys, value_size)
+    parameters = {}
+    if score == "dot":
+        scores = torch.einsum("bqd,bkd->bqk", q, k)
+    elif score == "scaled_dot":
+        scores = torch.einsum("bqd,bkd->bqk", q, k) / math.sqrt(query_size)
+    elif score == "general":
+        w = leaf(query_size, key_size)
+        parameters = {"key.weight": w}
+        scores = torch.einsum("bqi,ij,bkj->bqk", q, w, k)
+    else:
+        wq, wk, wv = leaf(additive_size, query_size), leaf(additive_size, key_size), leaf(additive_size)
+        parameters = {"query.weight": wq, "key.weight": wk, "v": wv}
+        scores = torch.stack([torch.stack([
+            torch.tanh(q[:, i] @ wq.T + k[:, j] @ wk.T) @ wv
+            for j in range(keys)], 1) for i in range(queries)], 1)
+    attended = torch.ones(batch, keys)
+    if masked:
+        attended = torch.tensor([[1.0, 0, 1, 0], [0, 1, 1, 0]])
+    weights = torch.softmax(scores.masked_fill(attended[:, None] == 0, -math.inf), -1)
+    add(f"attention with {score} score, {'masked' if masked else 'unmasked'}",
+        {"score": score, "additive_size": additive_size, "attended": attended.tolist() if masked else []},
+        {"query": q, "keys": k, "values": v}, parameters, {"output": weights @ v, "weights": weights})
+
+
+dense()
+embedding()
+layer_norm()
+lstm_cell()
+lstm(1, False, [])
+lstm(1, False, [3, 5, 1])
+lstm(1, True, [3, 5, 1])
+lstm(2, False, [3, 5, 1])
+lstm(2, True, [])
+lstm(2, True, [3, 2, 1])  # no row reaches the last time steps
+for score in ("dot", "scaled_dot", "general", "additive"):
+    for masked in (False, True):
+        attention(score, masked)
+
+with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "layers.json"), "w") as file:
+    json.dump(cases, file, separators=(",", ":"))
+    file.write("\n")

@@ -1,0 +1,135 @@
+#include <fstream>
+#include <nlohmann/json.hpp>
+
+#include "tests/layers/layer_check.h"
+
+using namespace gradus;
+using namespace gradus::testing;
+using nlohmann::json;
+
+namespace {
+
+using Named = std::map<std::string, Tensor>;
+
+Tensor tensor_of(const json& numbers) {
+  const auto sizes = numbers["shape"].get<std::vector<int64_t>>();
+  return tensor(numbers["values"].get<std::vector<float>>(), Shape(std::span(sizes)));
+}
+
+Named tensors_of(const json& named) {
+  Named result;
+  for (const auto& [name, numbers] : named.items()) result[name] = tensor_of(numbers);
+  return result;
+}
+
+void check_close(const std::string& what, const Tensor& given, const json& expected) {
+  const Tensor wanted = tensor_of(expected);
+  REQUIRE_MESSAGE(given.shape() == wanted.shape(), what);
+  const auto a = given.to_vector<double>(), b = wanted.to_vector<double>();
+  double largest = 0, difference = 0;
+  for (size_t i = 0; i < a.size(); ++i) {
+    largest = std::max(largest, std::abs(b[i]));
+    if (!(std::abs(a[i] - b[i]) <= difference)) difference = std::abs(a[i] - b[i]);
+  }
+  CAPTURE(what);
+  CHECK(difference <= 1e-6 * std::max(1.0, largest));
+}
+
+/// PyTorch's parameters and inputs in, its outputs and gradients expected out.
+template <class L, class F>
+void check_case(const json& c, L layer, F outputs_of) {
+  load_tensors_into(layer, tensors_of(c["parameters"]));
+  Named leaves = tensors_of(c["inputs"]);
+  for (auto& [name, input] : leaves) input.require_grad();
+  const Named outputs = outputs_of(layer, leaves);
+  leaves.merge(named_tensors(layer));
+  Tensor loss = zeros({});
+  REQUIRE(outputs.size() == c["outputs"].size());
+  for (const auto& [name, output] : outputs) {
+    check_close(name, output, c["outputs"][name]);
+    loss = loss + sum(output * tensor_of(c["seeds"][name]));
+  }
+  loss.backward();
+  REQUIRE(c["gradients"].size() == leaves.size());
+  for (const auto& [name, leaf] : leaves)
+    check_close("gradient of " + name, leaf.grad(), c["gradients"][name]);
+}
+
+Named run_lstm(const LSTM& lstm, const Named& in, const std::vector<int64_t>& lengths) {
+  const Tensor h = in.at("h"), c = in.at("c");
+  std::vector<LSTMState> initial;
+  for (int64_t i = 0; i < h.size(0); ++i)
+    initial.push_back({select_index(h, 0, i), select_index(c, 0, i)});
+  const LSTMOutput result = lstm(in.at("x"), lengths, initial);
+  std::vector<Tensor> hs, cs;
+  for (const LSTMState& state : result.states) {
+    hs.push_back(state.h);
+    cs.push_back(state.c);
+  }
+  return {{"y", result.output}, {"h", stack(hs, 0)}, {"c", stack(cs, 0)}};
+}
+
+const std::map<std::string, Score> scores{{"dot", Score::dot},
+                                          {"scaled_dot", Score::scaled_dot},
+                                          {"general", Score::general},
+                                          {"additive", Score::additive}};
+
+void check_named_case(const std::string& name, const json& c) {
+  Generator generator(1);
+  const std::string kind = name.substr(0, name.find(' '));
+  if (kind == "dense") {
+    check_case(c, Dense(4, 5, generator, {.bias = c["bias"].get<bool>()}),
+               [](Dense& dense, Named& in) {
+                 return Named{{"y", dense(in["x"])}};
+               });
+  } else if (kind == "embedding") {
+    std::vector<int64_t> ids;
+    for (const json& row : c["ids"]) ids.insert(ids.end(), row.begin(), row.end());
+    check_case(c, Embedding(6, 3, generator, c["padding_id"].get<int64_t>()),
+               [&](Embedding& embedding, Named&) {
+                 return Named{{"y", embedding(tensor(ids, {2, 4}))}};
+               });
+  } else if (kind == "layer_norm") {
+    check_case(c, LayerNorm(6), [](LayerNorm& norm, Named& in) {
+      return Named{{"y", norm(in["x"])}};
+    });
+  } else if (kind == "lstm_cell") {
+    check_case(c, LSTMCell(4, 5, generator), [](LSTMCell& cell, Named& in) {
+      const LSTMState next = cell(in["x"], {in["h"], in["c"]});
+      return Named{{"h", next.h}, {"c", next.c}};
+    });
+  } else if (kind == "lstm") {
+    const LSTMOptions options{.layers = c["layers"], .bidirectional = c["bidirectional"]};
+    check_case(c, LSTM(4, 3, generator, options), [&](LSTM& lstm, Named& in) {
+      return run_lstm(lstm, in, c["lengths"].get<std::vector<int64_t>>());
+    });
+  } else if (kind == "attention") {
+    const Score score = scores.at(c["score"]);
+    const bool is_dot = score == Score::dot || score == Score::scaled_dot;
+    Mask mask;
+    if (!c["attended"].empty()) {
+      std::vector<float> attended;
+      for (const json& row : c["attended"]) attended.insert(attended.end(), row.begin(), row.end());
+      mask = Mask::attend(tensor(attended, {2, 4}));
+    }
+    check_case(c, Attention(score, 4, is_dot ? 4 : 6, generator, c["additive_size"]),
+               [&](Attention& attention, Named& in) {
+                 const auto a = attention(in["query"], in["keys"], in["values"], mask);
+                 return Named{{"output", a.output}, {"weights", a.weights}};
+               });
+  } else {
+    FAIL("no layer for the case " << name);
+  }
+}
+
+}  // namespace
+
+TEST_CASE("layers compute PyTorch's outputs and gradients in float32") {
+  std::ifstream file(std::string(GRADUS_TEST_DATA) + "/layers/golden/layers.json");
+  const json cases = json::parse(file);
+  REQUIRE(cases.size() == 20);
+  for (const auto& [name, c] : cases.items()) {
+    CAPTURE(name);
+    check_named_case(name, c);
+  }
+}

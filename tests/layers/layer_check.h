@@ -1,0 +1,45 @@
+#pragma once
+
+#include "layers/layers.h"
+#include "tests/core/gradient_check.h"
+
+namespace gradus::testing {
+
+template <class L>
+L in_dtype(L layer, DType dtype) {
+  for_each_parameter(layer, [&](const std::string&, Tensor& parameter) {
+    parameter = cast(parameter.detach(), dtype).require_grad();
+  });
+  return layer;
+}
+
+template <class L>
+L as_float64(L layer) {
+  return in_dtype(std::move(layer), DType::float64);
+}
+
+/// Everything that a layer gives, one after the other.
+inline Tensor joined(const std::vector<Tensor>& tensors) {
+  std::vector<Tensor> flat;
+  for (const Tensor& x : tensors) flat.push_back(reshape(contiguous(x), {-1}));
+  return concat(flat, 0);
+}
+
+inline std::vector<Tensor> all_tensors(const LSTMOutput& result) {
+  std::vector<Tensor> tensors{result.output};
+  for (const LSTMState& state : result.states) tensors.insert(tensors.end(), {state.h, state.c});
+  return tensors;
+}
+
+/// First and second derivatives of `f(inputs)` in the inputs and in all parameters of the layer,
+/// which `f` uses, against finite differences.
+template <class L>
+void check_gradients(L& layer, std::vector<Tensor> inputs, const Function& f) {
+  for (const Tensor& parameter : parameters(layer)) inputs.push_back(parameter);
+  for (const auto& mismatch : {first_order_mismatch(f, inputs), second_order_mismatch(f, inputs)}) {
+    CAPTURE(mismatch.text());
+    CHECK(mismatch.tolerances <= 1);
+  }
+}
+
+}  // namespace gradus::testing
