@@ -1,4 +1,6 @@
-"""Writes layers.json: what PyTorch computes for every layer, forward and all gradients, in float32.
+"""Writes layers.json: what PyTorch computes for every layer, forward and all gradients.
+
+All that goes in is float32; PyTorch computes in float64, so that only our own rounding counts.
 
 Each case holds options, the tensors that go in ("inputs", "parameters"), what comes out
 ("outputs") and the gradients of sum over outputs of (output * seed) ("gradients").
@@ -18,11 +20,12 @@ cases = {}
 
 
 def numbers(x):
-    return {"shape": list(x.shape), "values": [float(f"{v:.9g}") for v in x.detach().flatten().tolist()]}
+    values = x.detach().flatten().tolist()
+    return {"shape": list(x.shape), "values": [float(f"{v:.9g}") for v in values]}
 
 
 def add(name, options, inputs, parameters, outputs):
-    seeds = {k: torch.randn_like(v) for k, v in outputs.items()}
+    seeds = {k: torch.randn(v.shape).double() for k, v in outputs.items()}
     sum((outputs[k] * seeds[k]).sum() for k in outputs).backward()
     leaves = {**inputs, **parameters}
     cases[name] = {
@@ -36,12 +39,12 @@ def add(name, options, inputs, parameters, outputs):
 
 
 def leaf(*shape):
-    return torch.randn(*shape).requires_grad_()
+    return torch.randn(*shape).double().requires_grad_()
 
 
 def dense():
     for bias in (True, False):
-        x, layer = leaf(2, 3, 4), nn.Linear(4, 5, bias=bias)
+        x, layer = leaf(2, 3, 4), nn.Linear(4, 5, bias=bias).double()
         add(f"dense {'with' if bias else 'without'} bias", {"bias": bias}, {"x": x},
             dict(layer.named_parameters()), {"y": layer(x)})
 
@@ -49,20 +52,22 @@ def dense():
 def embedding():
     ids = torch.tensor([[1, 0, 3, 3], [5, 1, 0, 0]])
     for padding_id in (-1, 0):
-        layer = nn.Embedding(6, 3, padding_idx=None if padding_id < 0 else padding_id)
-        add(f"embedding with padding id {padding_id}", {"padding_id": padding_id, "ids": ids.tolist()},
-            {}, dict(layer.named_parameters()), {"y": layer(ids)})
+        layer = nn.Embedding(6, 3, padding_idx=None if padding_id < 0 else padding_id).double()
+        add(f"embedding with padding id {padding_id}",
+            {"padding_id": padding_id, "ids": ids.tolist()}, {},
+            dict(layer.named_parameters()), {"y": layer(ids)})
 
 
 def layer_norm():
     x, layer = leaf(3, 2, 6), nn.LayerNorm(6)
     nn.init.normal_(layer.weight)
     nn.init.normal_(layer.bias)
+    layer.double()
     add("layer_norm", {}, {"x": x}, dict(layer.named_parameters()), {"y": layer(x)})
 
 
 def lstm_cell():
-    x, h, c, cell = leaf(3, 4), leaf(3, 5), leaf(3, 5), nn.LSTMCell(4, 5)
+    x, h, c, cell = leaf(3, 4), leaf(3, 5), leaf(3, 5), nn.LSTMCell(4, 5).double()
     nn.init.zeros_(cell.bias_hh)  # Gradus has one bias
     h1, c1 = cell(x, (h, c))
     add("lstm_cell", {}, {"x": x, "h": h, "c": c},
@@ -72,18 +77,20 @@ def lstm_cell():
 
 def lstm(layers, bidirectional, lengths):
     batch, time, size, hidden, directions = 3, 5, 4, 3, 2 if bidirectional else 1
-    net = nn.LSTM(size, hidden, layers, batch_first=True, bidirectional=bidirectional)
+    net = nn.LSTM(size, hidden, layers, batch_first=True, bidirectional=bidirectional).double()
     parameters = {}
     for layer in range(layers):
         for suffix, direction in (("", "forward"), ("_reverse", "backward"))[:directions]:
             get = lambda what: getattr(net, f"{what}_l{layer}{suffix}")
             nn.init.zeros_(get("bias_hh"))
             name = f"{direction}.{layer}."
-            parameters |= {name + "weight_ih": get("weight_ih"), name + "weight_hh": get("weight_hh"),
-                           name + "bias": get("bias_ih")}
-    x, h, c = leaf(batch, time, size), leaf(layers * directions, batch, hidden), leaf(layers * directions, batch, hidden)
+            parameters |= {name + "weight_ih": get("weight_ih"),
+                           name + "weight_hh": get("weight_hh"), name + "bias": get("bias_ih")}
+    x = leaf(batch, time, size)
+    h, c = (leaf(layers * directions, batch, hidden) for _ in range(2))
     if lengths:
-        packed = pack_padded_sequence(x, torch.tensor(lengths), batch_first=True, enforce_sorted=False)
+        packed = pack_padded_sequence(x, torch.tensor(lengths), batch_first=True,
+                                      enforce_sorted=False)
         y, (h1, c1) = net(packed, (h, c))
         y, _ = pad_packed_sequence(y, batch_first=True, total_length=time)
     else:
@@ -96,7 +103,8 @@ def lstm(layers, bidirectional, lengths):
 def attention(score, masked):
     batch, queries, keys, value_size, additive_size = 2, 3, 4, 5, 7
     query_size, key_size = (4, 4) if "dot" in score else (4, 6)
-    q, k, v = leaf(batch, queries, query_size), leaf(batch, keys, key_size), leaf(batch, keys, value_size)
+    q, k = leaf(batch, queries, query_size), leaf(batch, keys, key_size)
+    v = leaf(batch, keys, value_size)
     parameters = {}
     if score == "dot":
         scores = torch.einsum("bqd,bkd->bqk", q, k)
@@ -107,7 +115,8 @@ def attention(score, masked):
         parameters = {"key.weight": w}
         scores = torch.einsum("bqi,ij,bkj->bqk", q, w, k)
     else:
-        wq, wk, wv = leaf(additive_size, query_size), leaf(additive_size, key_size), leaf(additive_size)
+        wq, wk = leaf(additive_size, query_size), leaf(additive_size, key_size)
+        wv = leaf(additive_size)
         parameters = {"query.weight": wq, "key.weight": wk, "v": wv}
         scores = torch.stack([torch.stack([
             torch.tanh(q[:, i] @ wq.T + k[:, j] @ wk.T) @ wv
@@ -117,8 +126,10 @@ def attention(score, masked):
         attended = torch.tensor([[1.0, 0, 1, 0], [0, 1, 1, 0]])
     weights = torch.softmax(scores.masked_fill(attended[:, None] == 0, -math.inf), -1)
     add(f"attention with {score} score, {'masked' if masked else 'unmasked'}",
-        {"score": score, "additive_size": additive_size, "attended": attended.tolist() if masked else []},
-        {"query": q, "keys": k, "values": v}, parameters, {"output": weights @ v, "weights": weights})
+        {"score": score, "additive_size": additive_size,
+         "attended": attended.tolist() if masked else []},
+        {"query": q, "keys": k, "values": v}, parameters,
+        {"output": weights @ v, "weights": weights})
 
 
 dense()
