@@ -158,7 +158,8 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
                             a.description(), name_of(b.dtype()), b.description()));
   if (a.rank() > 2 && b.rank() == 2) {  // all batches in one product
     Shape shape = a.shape().with(a.rank() - 1, b.shape()[1]);
-    return reshape(matmul(reshape(contiguous(a), {-1, inner}), b), shape);
+    const int64_t rows = a.shape().without(a.rank() - 1).numel();
+    return reshape(matmul(reshape(contiguous(a), {rows, inner}), b), shape);
   }
   auto batches = [](const Tensor& x) {
     return Shape(std::span(x.shape().begin(), static_cast<size_t>(x.rank() - 2)));
@@ -172,6 +173,38 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     std::vector<Gradient> gradients(2);
     if (s.needs(0)) gradients[0] = product(s.gradient, transpose(s.inputs[1]), s.inputs[0]);
     if (s.needs(1)) gradients[1] = product(transpose(s.inputs[0]), s.gradient, s.inputs[1]);
+    return gradients;
+  });
+}
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
+  if (x.rank() < 1 || weight.rank() != 2 || x.shape().back() != weight.shape()[1])
+    throw Error(fmt::format("linear: wants x (…, in) and a weight (out, in): {} · {}ᵀ",
+                            x.description(), weight.description()));
+  for (const Tensor* other : {&weight, &b})
+    if (other->defined() && other->dtype() != x.dtype())
+      throw Error(fmt::format("linear: dtypes differ: {} {} and {} {}", name_of(x.dtype()),
+                              x.description(), name_of(other->dtype()), other->description()));
+  const int64_t in = weight.shape()[1], out_size = weight.shape()[0];
+  const Shape shape = x.shape().with(x.rank() - 1, out_size);
+  if (b.defined() && broadcast("linear", shape, b.shape()) != shape)
+    throw Error(
+        fmt::format("linear: {} would stretch the result {}", b.description(), shape.text()));
+  if (x.rank() != 2) {  // all batches in one product
+    const Tensor rows = reshape(contiguous(x), {-1, in});
+    if (!b.defined() || b.rank() <= 1) return reshape(linear(rows, weight, b), shape);
+    return reshape(linear(rows, weight), shape) + b;
+  }
+  Tensor out = Tensor::uninitialised(shape, x.dtype());
+  if (b.defined()) out.assign(expand(b.detach(), shape));
+  multiply_batches(x, transpose(weight.detach()), b.defined() ? 1 : 0, out);
+  std::vector<Tensor> inputs{x, weight};
+  if (b.defined()) inputs.push_back(b);
+  return record("linear", out, inputs, [](const Backward& s) {
+    std::vector<Gradient> gradients(s.inputs.size());
+    if (s.needs(0)) gradients[0] = product(s.gradient, s.inputs[1], s.inputs[0]);
+    if (s.needs(1)) gradients[1] = product(transpose(s.gradient), s.inputs[0], s.inputs[1]);
+    if (s.inputs.size() > 2) gradients[2] = s.gradient;
     return gradients;
   });
 }

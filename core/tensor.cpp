@@ -151,7 +151,7 @@ std::string nested_text(const std::vector<double>& values, const Tensor& x, int 
 
 std::string Tensor::text() const {
   if (!defined()) return "undefined";
-  return fmt::format("{} {} {}{}", name_of(dtype()), shape().text(), rank() > 1 ? "\n" : "",
+  return fmt::format("{} {}{}{}", name_of(dtype()), shape().text(), rank() > 1 ? "\n" : " ",
                      nested_text(to_vector<double>(), *this, 0, 0));
 }
 
