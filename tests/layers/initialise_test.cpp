@@ -52,6 +52,9 @@ TEST_CASE("layers start with PyTorch's distributions") {
   check_uniform(cell.weight_hh, 1 / 10.0);
   CHECK(statistics(cell.bias).largest <= 0.1);
   check_normal(Embedding(200, 100, generator).weight, 1);
+  const Tensor padded = Embedding(200, 100, generator, 7).weight.detach();
+  CHECK(max(abs(select_index(padded, 0, 7))).item() == 0);
+  CHECK(sum(equal(max(abs(padded), {1}), 0)).item() == 1);
   const Attention attention(Score::additive, 100, 400, generator, 64);
   check_uniform(attention.query->weight, 1 / 10.0);
   check_uniform(attention.key->weight, 1 / 20.0);

@@ -102,6 +102,15 @@ TEST_CASE("the state of a row without time steps is its initial one, bit for bit
   for (int64_t b = 0; b < batch; ++b) check(empty, b);
 }
 
+TEST_CASE("an LSTM takes a batch of no rows and rows of no time steps") {
+  Generator generator(5);
+  const LSTM lstm(3, 2, generator, {.layers = 2, .bidirectional = true});
+  CHECK(lstm(zeros({0, 4, 3})).output.shape() == Shape{0, 4, 4});
+  const LSTMOutput result = lstm(zeros({2, 0, 3}));
+  CHECK(result.output.shape() == Shape{2, 0, 4});
+  CHECK(result.states.size() == 4);
+}
+
 TEST_CASE_TEMPLATE("attention gives the same bits under more padding, gradients included", T, float,
                    double) {
   for (const Score score : {Score::dot, Score::scaled_dot, Score::general, Score::additive}) {
