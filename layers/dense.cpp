@@ -20,9 +20,7 @@ Tensor Dense::operator()(const Tensor& x) const {
   if (x.rank() < 1 || x.shape().back() != in)
     throw Error(fmt::format("dense: wants x (…, {}) for a weight {}, was given {}", in,
                             weight.description(), x.description()));
-  if (x.rank() == 1) return squeeze((*this)(unsqueeze(x, 0)), 0);
-  const Tensor y = matmul(x, transpose(weight));
-  return bias.defined() ? y + bias : y;
+  return linear(x, weight, bias);
 }
 
 }  // namespace gradus

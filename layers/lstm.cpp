@@ -39,9 +39,9 @@ void check(const LSTMCell& cell, const LSTMState& state, int64_t batch) {
 }
 
 /// `reached` (batch, 1) is 1 for rows that have this time step; undefined where all have it.
-LSTMState advance(const Tensor& projected, const LSTMState& before, const Tensor& recurrent,
+LSTMState advance(const LSTMCell& cell, const Tensor& projected, const LSTMState& before,
                   const Tensor& reached) {
-  const auto gates = split(projected + matmul(before.h, recurrent), 4, 1);
+  const auto gates = split(linear(before.h, cell.weight_hh, projected), 4, 1);
   const Tensor &i = gates[0], &f = gates[1], &g = gates[2], &o = gates[3];
   if (!reached.defined()) {
     const Tensor c = next_cell(i, f, g, before.c);
@@ -69,7 +69,7 @@ Tensor LSTMCell::project(const Tensor& x) const {
   if (x.rank() < 2 || x.shape().back() != in())
     throw Error(fmt::format("lstm: wants x (…, {}) for a weight {}, was given {}", in(),
                             weight_ih.description(), x.description()));
-  return matmul(x, transpose(weight_ih)) + bias;
+  return linear(x, weight_ih, bias);
 }
 
 LSTMState LSTMCell::step(const Tensor& projected, const LSTMState& before) const {
@@ -77,7 +77,7 @@ LSTMState LSTMCell::step(const Tensor& projected, const LSTMState& before) const
     throw Error(fmt::format("lstm: wants projected (batch, {}) for a weight {}, was given {}",
                             4 * hidden(), weight_hh.description(), projected.description()));
   check(*this, before, projected.shape()[0]);
-  return advance(projected, before, transpose(weight_hh), {});
+  return advance(*this, projected, before, {});
 }
 
 LSTMState LSTMCell::operator()(const Tensor& x, const LSTMState& before) const {
@@ -129,14 +129,14 @@ struct Lengths {
 Tensor run(const LSTMCell& cell, const Tensor& x, const Lengths& lengths, bool backward,
            LSTMState& state) {
   const int64_t time = x.shape()[0];
-  const Tensor projected = cell.project(x), recurrent = transpose(cell.weight_hh);
+  const Tensor projected = cell.project(x);
   const Mask mask = lengths.mask();
   const Tensor attended = mask.defined() ? mask.attended(x.dtype()) : Tensor();
   std::vector<Tensor> outputs(static_cast<size_t>(time));
   for (int64_t k = 0; k < time; ++k) {
     const int64_t t = backward ? time - 1 - k : k;
     const Tensor reached = t < lengths.shortest ? Tensor() : slice(attended, 1, t, t + 1);
-    state = advance(select_index(projected, 0, t), state, recurrent, reached);
+    state = advance(cell, select_index(projected, 0, t), state, reached);
     outputs[static_cast<size_t>(t)] = state.h;
   }
   return stack(outputs, 0);

@@ -8,11 +8,8 @@ namespace {
 
 std::vector<LSTMCell> make_decoder(const ModelOptions& options, Generator& generator) {
   std::vector<LSTMCell> cells;
-  for (int layer = 0; layer < options.layers; ++layer) {
-    const int64_t fed = options.input_feeding ? options.hidden : 0;
-    cells.emplace_back(layer == 0 ? options.embedding + fed : options.hidden, options.hidden,
-                       generator);
-  }
+  for (int layer = 0; layer < options.layers; ++layer)
+    cells.emplace_back(layer == 0 ? options.embedding : options.hidden, options.hidden, generator);
   return cells;
 }
 
@@ -36,6 +33,8 @@ Translator::Translator(int64_t source_tokens, int64_t target_tokens, const Model
       attention(options.score, options.hidden, options.hidden, generator),
       combine(2 * options.hidden, options.hidden, generator, {.bias = false}),
       output(options.hidden, target_tokens, generator) {
+  if (options.input_feeding)
+    feeding.emplace(options.hidden, 4 * options.hidden, generator, DenseOptions{.bias = false});
   for_each_parameter(*this, [&](const std::string& name, Tensor& parameter) {
     if (parameter.rank() > 1) {
       parameter.assign(random_uniform(parameter.shape(), -0.08, 0.08, generator));
@@ -68,24 +67,14 @@ Memory Translator::encode(const PaddedIds& source, Generator* generator) const {
 
 DecoderState Translator::first_state(const Memory& memory) const {
   DecoderState state{memory.states, {}};
-  if (options.input_feeding) state.fed = zeros_like(memory.states[0].h);
+  if (feeding) state.fed = zeros_like(memory.states[0].h);
   return state;
-}
-
-Tensor Translator::project_words(const Tensor& embedded) const {
-  const Tensor words = slice(decoder[0].weight_ih, 1, 0, options.embedding);
-  return matmul(embedded, transpose(words)) + decoder[0].bias;
 }
 
 DecoderState Translator::advance(const Tensor& projected, const DecoderState& before,
                                  Generator* generator) const {
-  Tensor gates = projected;
-  if (options.input_feeding) {
-    const Tensor& weight = decoder[0].weight_ih;
-    const Tensor feeding = slice(weight, 1, options.embedding, weight.size(1));
-    gates = gates + matmul(before.fed, transpose(feeding));
-  }
   DecoderState state;
+  const Tensor gates = feeding ? linear(before.fed, feeding->weight, projected) : projected;
   state.states.push_back(decoder[0].step(gates, before.states[0]));
   for (size_t layer = 1; layer < decoder.size(); ++layer)
     state.states.push_back(decoder[layer](
@@ -102,12 +91,12 @@ AttentionOutput Translator::attend(const Tensor& top, const Memory& memory) cons
 Tensor Translator::loss(const Batch& batch, Generator* generator) const {
   const Memory memory = encode(batch.source, generator);
   const Tensor embedded = dropout(target_embedding(batch.target_in), options.dropout, generator);
-  const Tensor projected = project_words(embedded);
+  const Tensor projected = decoder[0].project(embedded);
   std::vector<Tensor> steps;
   DecoderState state = first_state(memory);
   for (int64_t t = 0; t < batch.target_in.size(1); ++t) {
     state = advance(select_index(projected, 1, t), state, generator);
-    if (options.input_feeding) {
+    if (feeding) {
       state.fed = squeeze(attend(unsqueeze(state.states.back().h, 1), memory).output, 1);
       steps.push_back(state.fed);
     } else {
@@ -115,7 +104,7 @@ Tensor Translator::loss(const Batch& batch, Generator* generator) const {
     }
   }
   Tensor attended = stack(steps, 1);
-  if (!options.input_feeding) attended = attend(attended, memory).output;
+  if (!feeding) attended = attend(attended, memory).output;
   const Tensor logits = output(dropout(attended, options.dropout, generator));
   return cross_entropy(logits, batch.target_out,
                        {.ignored_class = pad_id, .reduction = Reduction::sum});
@@ -124,10 +113,10 @@ Tensor Translator::loss(const Batch& batch, Generator* generator) const {
 DecoderStep Translator::step(const Tensor& ids, const DecoderState& before,
                              const Memory& memory) const {
   DecoderStep result;
-  result.state = advance(project_words(target_embedding(ids)), before, nullptr);
+  result.state = advance(decoder[0].project(target_embedding(ids)), before, nullptr);
   const AttentionOutput attended = attend(unsqueeze(result.state.states.back().h, 1), memory);
   const Tensor h = squeeze(attended.output, 1);
-  if (options.input_feeding) result.state.fed = h;
+  if (feeding) result.state.fed = h;
   result.logits = output(h);
   result.weights = squeeze(attended.weights, 1);
   return result;

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,6 +70,7 @@ struct Translator {
     visit("target_embedding", target_embedding);
     visit("encoder", encoder);
     visit("decoder", decoder);
+    visit("feeding", feeding);
     visit("attention", attention);
     visit("combine", combine);
     visit("output", output);
@@ -78,14 +80,14 @@ struct Translator {
   Embedding source_embedding, target_embedding;
   LSTM encoder;
   std::vector<LSTMCell> decoder;
+  std::optional<Dense> feeding;  ///< h̃ₜ₋₁ into the gates of the first decoder cell
   Attention attention;
   Dense combine, output;
 
  private:
   /// h̃ from the decoder's top state: (batch, steps, hidden) → the same, and the weights.
   AttentionOutput attend(const Tensor& top, const Memory& memory) const;
-  /// The part of the first cell's gates that the target words alone decide.
-  Tensor project_words(const Tensor& embedded) const;
+  /// One step of all cells, given the part of the first one's gates that the word decides.
   DecoderState advance(const Tensor& projected, const DecoderState& before,
                        Generator* dropout) const;
 };
