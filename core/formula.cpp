@@ -169,8 +169,9 @@ std::string Formula::text(int root, std::span<const std::string> names) const {
     parts[k] = text(step.arguments[k], names);
     const int inner = steps_[static_cast<size_t>(step.arguments[k])].function;
     if (inner < 0 || data.precedence == call_precedence) continue;
-    // a − (b + c) and a / (b · c) need their brackets though the precedence is the same.
-    if (row(inner).precedence < data.precedence + (k > 0 ? 1 : 0))
+    // a − (b + c), a / (b · c) and (a^b)^c need their brackets though the precedence is the same.
+    const bool unless_higher = k > 0 || data.precedence == power_precedence;
+    if (row(inner).precedence < data.precedence + unless_higher)
       parts[k] = fmt::format("({})", parts[k]);
   }
   return fmt::format(fmt::runtime(data.text), parts[0], parts[1], parts[2]);

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <numbers>
 #include <numeric>
@@ -48,7 +49,7 @@ Tensor filled(const char* op, const Shape& shape, DType dtype, Draw draw) {
   Tensor result = Tensor::uninitialised(shape, dtype);
   dispatch_float(op, dtype, [&](auto element) {
     using T = decltype(element);
-    for (T& x : result.span<T>()) x = static_cast<T>(draw());
+    for (T& x : result.span<T>()) x = static_cast<T>(draw(T{}));
   });
   return result;
 }
@@ -56,14 +57,17 @@ Tensor filled(const char* op, const Shape& shape, DType dtype, Draw draw) {
 
 Tensor random_uniform(const Shape& shape, double low, double high, Generator& generator,
                       DType dtype) {
-  return filled("random_uniform", shape, dtype,
-                [&] { return low + (high - low) * generator.uniform(); });
+  return filled("random_uniform", shape, dtype, [&](auto element) {
+    using T = decltype(element);  // a number just below `high` may round up to it
+    return std::min(static_cast<T>(low + (high - low) * generator.uniform()),
+                    std::nextafter(static_cast<T>(high), static_cast<T>(low)));
+  });
 }
 
 Tensor random_normal(const Shape& shape, double mean, double deviation, Generator& generator,
                      DType dtype) {
   return filled("random_normal", shape, dtype,
-                [&] { return mean + deviation * generator.normal(); });
+                [&](auto) { return mean + deviation * generator.normal(); });
 }
 
 }  // namespace gradus

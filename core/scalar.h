@@ -31,7 +31,8 @@ std::conditional_t<(std::same_as<T, Expr> || ...), Expr, Tensor> apply(const T&.
 
 namespace scalar {
 
-constexpr int sum_precedence = 1, product_precedence = 2, sign_precedence = 3, call_precedence = 4;
+constexpr int sum_precedence = 1, product_precedence = 2, sign_precedence = 3, power_precedence = 4,
+              call_precedence = 5;
 struct Call {  // what most rows print like
   static constexpr int precedence = call_precedence;
 };
@@ -219,8 +220,9 @@ struct Abs : Call {
     return std::array{select(greater(a, 0), g, select(less(a, 0), -g, 0))};
   }
 };
-struct Power : Call {
+struct Power {
   static constexpr const char *name = "pow", *text = "{0}^{1}";
+  static constexpr int precedence = power_precedence;
   template <class V>
   static V value(V a, V b) {  // lane by lane: exp(b · log a) errs at 0⁰, 1^∞ and far from 1
     alignas(64) typename V::value_type base[V::size], exponent[V::size];
