@@ -19,11 +19,10 @@ const Pointwise next_hidden{"lstm_hidden", [](Expr o, Expr c) { return sigmoid(o
 
 // The same for a batch in which some rows have ended: those keep their state.
 const Pointwise next_cell_or_kept{"lstm_cell", [](Expr i, Expr f, Expr g, Expr c, Expr reached) {
-                                    return select(reached, sigmoid(f) * c + sigmoid(i) * tanh(g),
-                                                  c);
+                                    return select(reached, next_cell(i, f, g, c), c);
                                   }};
 const Pointwise next_hidden_or_kept{"lstm_hidden", [](Expr o, Expr c, Expr h, Expr reached) {
-                                      return select(reached, sigmoid(o) * tanh(c), h);
+                                      return select(reached, next_hidden(o, c), h);
                                     }};
 
 void check(const LSTMCell& cell, const char* what, const Tensor& x, const Shape& wanted) {
