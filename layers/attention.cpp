@@ -15,8 +15,9 @@ namespace {
 const Pointwise additive_score{"additive_score",
                                [](Expr q, Expr k, Expr v) { return v * tanh(q + k); }};
 
-/// Axes of size −1 are free.
-void check(const char* what, const Tensor& x, const Shape& wanted) {
+/// Axes of size −1 are free. The error names the weight that the size comes from, if there is one.
+void check(const char* what, const Tensor& x, const Shape& wanted,
+           const std::optional<Dense>& dense = {}) {
   bool fits = x.rank() == wanted.rank();
   for (int axis = 0; fits && axis < wanted.rank(); ++axis)
     fits = wanted[axis] < 0 || x.shape()[axis] == wanted[axis];
@@ -24,7 +25,8 @@ void check(const char* what, const Tensor& x, const Shape& wanted) {
   std::string text;
   for (int64_t size : wanted)
     text += (text.empty() ? "" : ", ") + (size < 0 ? "…" : fmt::format("{}", size));
-  throw Error(fmt::format("attention: wants {} ({}), was given {}", what, text, x.description()));
+  text = "(" + text + ")" + (dense ? " for a weight " + dense->weight.description() : "");
+  throw Error(fmt::format("attention: wants {} {}, was given {}", what, text, x.description()));
 }
 
 /// (batch, queries, keys), or with sizes of 1 that broadcast to it.
@@ -82,14 +84,14 @@ Attention::Attention(Score score, int64_t query_size, int64_t key_size, Generato
 }
 
 Tensor Attention::prepare(const Tensor& keys, const Mask& mask) const {
-  check("keys", keys, {-1, -1, key_size});
+  check("keys", keys, {-1, -1, key_size}, key);
   const Tensor attended = first_keys(keys, attended_keys(mask, keys.shape()[1]));
   return key ? (*key)(attended) : attended;
 }
 
 AttentionOutput Attention::attend(const Tensor& q, const Tensor& prepared, const Tensor& values,
                                   const Mask& given_mask) const {
-  check("a query", q, {-1, -1, query_size});
+  check("a query", q, {-1, -1, query_size}, query ? query : key);
   const int64_t batch = q.shape()[0];
   check("values", values, {batch, -1, -1});
   const int64_t all = values.shape()[1];
@@ -97,9 +99,9 @@ AttentionOutput Attention::attend(const Tensor& q, const Tensor& prepared, const
   const int64_t count = attended_keys(mask, all);
   const bool is_trimmed = prepared.rank() == 3 && prepared.shape()[1] == count;
   check("prepared keys", prepared,
-        {batch, is_trimmed ? count : all, key ? key->weight.size(0) : key_size});
+        {batch, is_trimmed ? count : all, key ? key->weight.size(0) : key_size}, key);
 
-  const Tensor k = first_keys(prepared, count), v_of_k = first_keys(values, count);
+  const Tensor k = first_keys(prepared, count), attended_values = first_keys(values, count);
   Tensor scores;
   if (score == Score::additive) {
     scores = sum(additive_score(unsqueeze((*query)(q), 2), unsqueeze(k, 1), v), {-1});
@@ -108,7 +110,8 @@ AttentionOutput Attention::attend(const Tensor& q, const Tensor& prepared, const
     if (score == Score::scaled_dot) scores = scores / std::sqrt(static_cast<double>(key_size));
   }
   const Tensor weights = softmax(scores, -1, first_keys(mask, count));
-  return {matmul(weights, v_of_k), count == all ? weights : pad(weights, 2, 0, all - count)};
+  return {matmul(weights, attended_values),
+          count == all ? weights : pad(weights, 2, 0, all - count)};
 }
 
 AttentionOutput Attention::operator()(const Tensor& query, const Tensor& keys, const Tensor& values,

@@ -101,8 +101,8 @@ namespace {
 
 /// Which rows have which time steps.
 struct Lengths {
-  std::vector<int64_t> of_rows;  // empty where every row has all time steps
   int64_t shortest, longest;
+  Mask mask;  // (batch, longest); undefined where every row has all of them
 
   Lengths(std::span<const int64_t> lengths, const Tensor& x) {
     const int64_t batch = x.shape()[0], time = x.shape()[1];
@@ -117,11 +117,8 @@ struct Lengths {
                                 b, time, x.description()));
     const auto [least, most] = std::ranges::minmax(lengths);
     shortest = least, longest = most;
-    of_rows.assign(lengths.begin(), lengths.end());
+    if (shortest < longest) mask = Mask::lengths(lengths, longest);
   }
-
-  /// (batch, time): 1 for the time steps that a row has; undefined where all rows have all.
-  Mask mask() const { return shortest == longest ? Mask() : Mask::lengths(of_rows, longest); }
 };
 
 /// x (time, batch, in) → the hidden states (time, batch, hidden); leaves the last one in `state`.
@@ -129,8 +126,7 @@ Tensor run(const LSTMCell& cell, const Tensor& x, const Lengths& lengths, bool b
            LSTMState& state) {
   const int64_t time = x.shape()[0];
   const Tensor projected = cell.project(x);
-  const Mask mask = lengths.mask();
-  const Tensor attended = mask.defined() ? mask.attended(x.dtype()) : Tensor();
+  const Tensor attended = lengths.mask.defined() ? lengths.mask.attended(x.dtype()) : Tensor();
   std::vector<Tensor> outputs(static_cast<size_t>(time));
   for (int64_t k = 0; k < time; ++k) {
     const int64_t t = backward ? time - 1 - k : k;
@@ -166,7 +162,6 @@ LSTMOutput LSTM::operator()(const Tensor& x, std::span<const int64_t> lengths,
   }
   // Steps that no row has are not computed at all: so more padding cannot change a bit.
   Tensor y = transpose(slice(x, 1, 0, steps.longest), 0, 1);
-  const Mask mask = steps.mask();
   for (size_t layer = 0; layer < forward.size(); ++layer) {
     if (layer > 0) y = gradus::dropout(y, dropout, generator);
     LSTMState* state = &result.states[layer * directions];
@@ -175,7 +170,7 @@ LSTMOutput LSTM::operator()(const Tensor& x, std::span<const int64_t> lengths,
       next = concat({next, run(backward[layer], y, steps, true, state[1])}, -1);
     y = next;
   }
-  y = fill_ignored(transpose(y, 0, 1), mask.unsqueeze(-1), 0);
+  y = fill_ignored(transpose(y, 0, 1), steps.mask.unsqueeze(-1), 0);
   result.output = steps.longest == time ? y : pad(y, 1, 0, time - steps.longest);
   return result;
 }

@@ -79,22 +79,33 @@ TEST_CASE("layers say what they want, by which parameter, and what they were giv
                          "lstm: wants at least one layer, was given 0", Error);
   }
   SUBCASE("attention") {
-    const Attention attention(Score::general, 3, 4, generator);
+    Attention attention(Score::general, 3, 4, generator);
+    parameters(attention);
     const Tensor q = ones({2, 1, 3}), k = ones({2, 5, 4}), v = ones({2, 5, 6});
     CHECK_THROWS_WITH_AS(Attention(Score::dot, 3, 4, generator),
                          "attention: a dot score wants queries and keys of one size, was given 3 "
                          "and 4",
                          Error);
-    CHECK_THROWS_WITH_AS(attention(ones({2, 3}), k, v),
-                         "attention: wants a query (…, …, 3), was given (2, 3)", Error);
-    CHECK_THROWS_WITH_AS(attention(q, ones({2, 5, 3}), v),
-                         "attention: wants keys (…, …, 4), was given (2, 5, 3)", Error);
+    CHECK_THROWS_WITH_AS(Attention(Score::dot, 3, 3, generator)(ones({2, 1, 4}), k, v),
+                         "attention: wants keys (…, …, 3), was given (2, 5, 4)", Error);
+    CHECK_THROWS_WITH_AS(
+        attention(ones({2, 3}), k, v),
+        "attention: wants a query (…, …, 3) for a weight (3, 4) 'key.weight', was given (2, 3)",
+        Error);
+    CHECK_THROWS_WITH_AS(
+        attention(q, ones({2, 5, 3}), v),
+        "attention: wants keys (…, …, 4) for a weight (3, 4) 'key.weight', was given (2, 5, 3)",
+        Error);
     CHECK_THROWS_WITH_AS(attention(q, k, ones({3, 5, 6})),
                          "attention: wants values (2, …, …), was given (3, 5, 6)", Error);
     CHECK_THROWS_WITH_AS(attention(q, k, ones({2, 4, 6})),
-                         "attention: wants prepared keys (2, 4, 3), was given (2, 5, 3)", Error);
+                         "attention: wants prepared keys (2, 4, 3) for a weight (3, 4) "
+                         "'key.weight', was given (2, 5, 3)",
+                         Error);
     CHECK_THROWS_WITH_AS(attention.attend(q, k, v),
-                         "attention: wants prepared keys (2, 5, 3), was given (2, 5, 4)", Error);
+                         "attention: wants prepared keys (2, 5, 3) for a weight (3, 4) "
+                         "'key.weight', was given (2, 5, 4)",
+                         Error);
     const std::string mask_error =
         "attention: wants a mask (batch, keys) (2, 5) or (batch, queries, keys) (2, 1, 5), was "
         "given ";
