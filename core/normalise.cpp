@@ -48,12 +48,14 @@ Tensor log_softmax(const Tensor& x, int axis) {
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
-  const Tensor deviation = x - mean(x, {-1}, keep_axes);
-  Tensor y = deviation / sqrt(mean(deviation * deviation, {-1}, keep_axes) + epsilon);
+  if (x.rank() < 1)
+    throw Error(fmt::format("layer_norm: wants at least one axis, was given {}", x.description()));
   for (const Tensor* parameter : {&weight, &bias})
     if (parameter->defined() && parameter->shape() != Shape{x.shape().back()})
       throw Error(fmt::format("layer_norm: {} wants weight and bias of ({}), was given {}",
                               x.description(), x.shape().back(), parameter->description()));
+  const Tensor deviation = x - mean(x, {-1}, keep_axes);
+  Tensor y = deviation / sqrt(mean(deviation * deviation, {-1}, keep_axes) + epsilon);
   if (weight.defined()) y = y * weight;
   return bias.defined() ? y + bias : y;
 }
@@ -71,8 +73,14 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
                             name_of(targets.dtype()), targets.description()));
   std::vector<int64_t> ids = targets.to_vector<int64_t>();
   std::vector<float> counts(ids.size(), 1);
-  for (size_t i = 0; i < ids.size(); ++i)
-    if (ids[i] == options.ignored_class) ids[i] = 0, counts[i] = 0;
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] == options.ignored_class)
+      ids[i] = 0, counts[i] = 0;
+    else if (ids[i] < 0 || ids[i] >= logits.shape().back())
+      throw Error(
+          fmt::format("cross_entropy: target {} is outside [0, {}) and not the ignored class {}",
+                      ids[i], logits.shape().back(), options.ignored_class));
+  }
   const Tensor counted = cast(tensor(counts, targets.shape()), logits.dtype());
   const Tensor log_p = log_softmax(logits);
   Tensor losses = -pick(log_p, tensor(ids, targets.shape()));

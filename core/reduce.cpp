@@ -118,12 +118,13 @@ double count(const Tensor& x, const std::vector<int>& axes) {
 }  // namespace
 
 Tensor mean(const Tensor& x, const Axes& axes, Keep keep) {
-  return sum(x, axes, keep) / count(x, checked_axes("mean", axes, x.shape()));
+  const double n = count(x, checked_axes("mean", axes, x.shape()));
+  return sum(x, axes, keep) / n;
 }
 
 Tensor variance(const Tensor& x, const Axes& axes, Keep keep, int64_t correction) {
-  const Tensor deviation = x - mean(x, axes, keep_axes);
   const double n = count(x, checked_axes("variance", axes, x.shape()));
+  const Tensor deviation = x - mean(x, axes, keep_axes);
   return sum(deviation * deviation, axes, keep) / (n - static_cast<double>(correction));
 }
 
