@@ -191,7 +191,8 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
     throw Error(
         fmt::format("linear: {} would stretch the result {}", b.description(), shape.text()));
   if (x.rank() != 2) {  // all batches in one product
-    const Tensor rows = reshape(contiguous(x), {-1, in});
+    const int64_t count = x.shape().without(x.rank() - 1).numel();
+    const Tensor rows = reshape(contiguous(x), {count, in});
     if (!b.defined() || b.rank() <= 1) return reshape(linear(rows, weight, b), shape);
     return reshape(linear(rows, weight), shape) + b;
   }
