@@ -113,6 +113,14 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
          matmul(zeros({1, 2}, DType::int64), zeros({2, 1}, DType::int64));
        },
        "matmul: wants float32 or float64, was given int64; cast() it first"},
+      {[&] { linear(matrix, doubles); },
+       "linear: dtypes differ: float32 (2, 3) and float64 (2, 3)"},
+      {[&] { linear(x, matrix); },
+       "linear: wants x (…, in) and a weight (out, in): (2, 3, 4) · (2, 3)ᵀ"},
+      {[&] {
+         linear(row, matrix, zeros({4, 2}));
+       },
+       "linear: (4, 2) would stretch the result (2)"},
       // rows by number
       {[&] { gather(matrix, row); }, "gather: wants int64 indices, was given float32 (3)"},
       {[&] { gather(matrix, nine); }, "gather: index 9 is outside [0, 2)"},

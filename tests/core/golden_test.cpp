@@ -88,6 +88,7 @@ std::map<std::string, Row> make_rows() {
       {"matmul of broadcast batches", {[](Tensors x) { return matmul(x[0], x[1]); }}},
       {"matmul of batches and a matrix", {[](Tensors x) { return matmul(x[0], x[1]); }}},
 
+      {"linear", {[](Tensors x) { return linear(x[0], x[1], x[2]); }}},
       {"gather with repeated rows", {[](Tensors x) {
          return gather(x[0], indices({2, 0, 2, 2, 1, 0}, {2, 3}));
        }}},

@@ -121,6 +121,14 @@ TEST_CASE("movement puts every element where it belongs") {
   CHECK(values(expand(tensor({{1}, {2}}), {2, 2, 2})) == Values{1, 1, 2, 2, 1, 1, 2, 2});
 }
 
+TEST_CASE("argmax gives the first of the largest, and one_hot marks it") {
+  const Tensor x = tensor({{1, 3, 3}, {-1, -2, -1}});
+  CHECK(values(argmax(x, 1)) == Values{1, 0});
+  CHECK(values(argmax(x, 0)) == Values{0, 0, 0});
+  CHECK(values(one_hot(argmax(x, -1), 3)) == Values{0, 1, 0, 1, 0, 0});
+  CHECK(one_hot(argmax(x, 1), 3, DType::int64).dtype() == DType::int64);
+}
+
 TEST_CASE("shapes broadcast from the last axis on, where a size of one stretches") {
   const auto shape_of_sum = [](const Shape& a, const Shape& b) {
     return (zeros(a) + zeros(b)).shape();
@@ -201,6 +209,8 @@ TEST_CASE("empty tensors pass through every kind of op") {
   CHECK(values(matmul(no_columns, zeros({0, 2}))) == Values{0, 0, 0, 0});
   CHECK(matmul(none, zeros({3, 2})).shape() == Shape{0, 2});
   CHECK(values(matmul(zeros({1, 2, 0}), zeros({0, 2}))) == Values{0, 0, 0, 0});
+  CHECK(values(linear(zeros({1, 2, 0}), zeros({2, 0}), ones({2}))) == Values{1, 1, 1, 1});
+  CHECK(linear(none, zeros({2, 3}), zeros({2})).shape() == Shape{0, 2});
   CHECK(matmul(zeros({0, 2, 3}), zeros({3, 2})).shape() == Shape{0, 2, 2});
   CHECK(matmul(zeros({0, 2, 3}), zeros({0, 3, 2})).shape() == Shape{0, 2, 2});
   CHECK(softmax(none).shape() == Shape{0, 3});

@@ -147,5 +147,7 @@ case("layer_norm with weight and bias", lambda x, w, b: F.layer_norm(x, (4,), w,
      x, rand(4), rand(4))
 case("layer_norm far from zero", lambda x: F.layer_norm(x, (8,)), rand(2, 8) + 1000)
 
+case("linear", F.linear, rand(2, 3, 5), rand(4, 5), rand(4))
+
 path = pathlib.Path(__file__).with_name("ops.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")
