@@ -83,7 +83,10 @@ void Tensor::assign(const Tensor& source) const {
     T* to = data<T>();
     const T* from = source.data<T>();
     for_each_row<2>(shape(), {strides(), source.strides()}, [&](auto at, int64_t n, auto step) {
-      for (int64_t i = 0; i < n; ++i) to[at[0] + i * step[0]] = from[at[1] + i * step[1]];
+      if (step[0] == 1 && step[1] == 1)
+        std::memcpy(to + at[0], from + at[1], static_cast<size_t>(n) * sizeof(T));
+      else
+        for (int64_t i = 0; i < n; ++i) to[at[0] + i * step[0]] = from[at[1] + i * step[1]];
     });
   });
 }

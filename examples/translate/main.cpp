@@ -334,6 +334,7 @@ int main(int argc, char** argv) {
     command->add_option("--rate", training.learning_rate, "learning rate of Adam")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
+    command->add_flag("--decay,!--no-decay", training.decay, "let the rate fall along a cosine");
     command->add_option("--clip", training.clip, "largest norm of the gradient")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
@@ -422,6 +423,7 @@ int main(int argc, char** argv) {
     model.embedding = 64;
     model.hidden = 128;
     training.epochs = 12;
+    training.decay = true;
   }
   add_training(&app);
   CLI11_PARSE(app, argc, argv);

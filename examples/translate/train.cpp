@@ -11,6 +11,7 @@
 #include "core/safetensors.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
+#include "optim/schedule.h"
 
 namespace gradus::translate {
 
@@ -143,9 +144,13 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
   Generator dropout(options.seed ^ 0x64726f706f757421);
   const Checkpoint checkpoint(
       options.model_path + ".checkpoint",
-      fmt::format("seed {}, batch size {}, learning rate {}, clip {}, {} batches of {} tokens",
-                  options.seed, options.batch_size, options.learning_rate, options.clip,
-                  batches.size(), all_tokens));
+      fmt::format("seed {}, batch size {}, learning rate {}{}, clip {}, {} batches of {} tokens",
+                  options.seed, options.batch_size, options.learning_rate,
+                  options.decay ? fmt::format(" falling over {} epochs", options.epochs) : "",
+                  options.clip, batches.size(), all_tokens));
+  const int64_t all_steps = options.epochs * std::ssize(batches);
+  const Schedule rate =
+      options.decay ? cosine(options.learning_rate, all_steps) : constant(options.learning_rate);
   Position at;
   if (options.resume) at = checkpoint.load(trained, adam, dropout);
   TrainReport& report = at.report;
@@ -172,6 +177,8 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
     while (at.batch < batches.size()) {
       const Batch& batch = batches[static_cast<size_t>(order[at.batch])];
       adam.zero_grad();
+      adam.learning_rate =
+          rate((at.epoch - 1) * std::ssize(batches) + static_cast<int64_t>(at.batch));
       const Tensor loss = trained.model.loss(batch, &dropout);
       (loss / static_cast<double>(batch.target_tokens)).backward();
       clip_gradients(weights, options.clip);

@@ -13,6 +13,7 @@ struct TrainOptions {
   int epochs = 10;
   int64_t batch_size = 64;
   double learning_rate = 1e-3;  ///< of Adam
+  bool decay = false;           ///< let the rate fall to 0 along a cosine, over all epochs
   double clip = 5;              ///< the gradient's global norm at most
   int patience = 5;             ///< stop after so many epochs without a better BLEU
   uint64_t seed = 1;
