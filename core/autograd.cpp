@@ -199,7 +199,14 @@ class Pass {
       node.pending = {};
       if (gradient.defined() && node.wanted) {
         for (const auto& hook : node.hooks)
-          if (Tensor replaced = hook(gradient); replaced.defined()) gradient = replaced;
+          if (Tensor replaced = hook(gradient); replaced.defined()) {
+            if (replaced.shape() != gradient.shape() || replaced.dtype() != gradient.dtype())
+              throw Error(fmt::format(
+                  "on_gradient: a hook of {} replaced a gradient of {} {} by {} {}",
+                  output.description(), name_of(gradient.dtype()), gradient.shape().text(),
+                  name_of(replaced.dtype()), replaced.shape().text()));
+            gradient = replaced;
+          }
         keep(output, gradient);
         if (!node.inputs.empty()) propagate(node, output, gradient, wanted);
       }
@@ -229,6 +236,9 @@ class Pass {
                       "result {}; detach() it if it is meant as a constant",
                       node.op, output.shape().text()));
     std::vector<Gradient> gradients = node.rule({node.inputs, output, gradient, wanted});
+    if (gradients.size() != node.inputs.size())
+      throw Error(fmt::format("backward: the rule of '{}' gave {} gradients for {} inputs", node.op,
+                              gradients.size(), node.inputs.size()));
     for (size_t i = 0; i < gradients.size(); ++i)
       if (wanted[i]) accumulate(node.inputs[i], std::move(gradients[i]));
   }
@@ -276,12 +286,19 @@ void Tensor::backward(const Tensor& gradient, bool keep_graph) const {
     if (step.node()->order == 0) step.node()->wanted = true;
   pass.spread_wanted();
   pass.accumulate(*this, seed);
-  pass.run([](const Tensor& tensor, const Tensor& gradient) {
+  bool reached = false;
+  pass.run([&](const Tensor& tensor, const Tensor& gradient) {
     Node& node = *tensor.node();
     if (node.order != 0) return;
+    reached = true;
     // A first gradient may be shared with other tensors: it is kept, and a second one makes a sum.
-    node.gradient = node.gradient.defined() ? node.gradient + gradient : gradient;
+    node.gradient = contiguous(node.gradient.defined() ? node.gradient + gradient : gradient);
   });
+  if (!reached)
+    throw Error(
+        fmt::format("backward: the gradient of {} reached no tensor that requires one: each "
+                    "path to one ends in a step whose value does not change with its input",
+                    description()));
 }
 
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& wrt,

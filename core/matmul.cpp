@@ -146,6 +146,7 @@ Gradient product(const Tensor& a, const Tensor& b, const Tensor& input) {
 }  // namespace
 
 Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_float("matmul", a);
   if (a.rank() < 2 || b.rank() < 2)
     throw Error(fmt::format("matmul: wants at least two axes each: {} · {}", a.description(),
                             b.description()));
@@ -178,6 +179,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
+  check_float("linear", x);
   if (x.rank() < 1 || weight.rank() != 2 || x.shape().back() != weight.shape()[1])
     throw Error(fmt::format("linear: wants x (…, in) and a weight (out, in): {} · {}ᵀ",
                             x.description(), weight.description()));

@@ -16,7 +16,11 @@ constexpr double infinity = std::numeric_limits<double>::infinity();
 }
 
 Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
+  check_float("softmax", x);
   axis = checked_axis("softmax", axis, x.shape());
+  if (mask.defined() && broadcast("softmax", mask.shape(), x.shape()) != x.shape())
+    throw Error(fmt::format("softmax: a mask of {} does not broadcast to {}", mask.shape().text(),
+                            x.description()));
   const Tensor masked = fill_ignored(x, mask, -infinity);
   Tensor result;
   {
@@ -33,6 +37,7 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
 }
 
 Tensor log_softmax(const Tensor& x, int axis) {
+  check_float("log_softmax", x);
   axis = checked_axis("log_softmax", axis, x.shape());
   Tensor result;
   {
@@ -48,6 +53,7 @@ Tensor log_softmax(const Tensor& x, int axis) {
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
+  check_float("layer_norm", x);
   if (x.rank() < 1)
     throw Error(fmt::format("layer_norm: wants at least one axis, was given {}", x.description()));
   for (const Tensor* parameter : {&weight, &bias})
@@ -62,6 +68,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
                      const CrossEntropyOptions& options) {
+  check_float("cross_entropy", logits);
   const double smoothing = options.label_smoothing;
   if (logits.rank() < 1 || logits.shape().without(logits.rank() - 1) != targets.shape())
     throw Error(fmt::format("cross_entropy: logits {} want one target a row, were given {}",
@@ -92,6 +99,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
 }
 
 Tensor dropout(const Tensor& x, double rate, Generator* generator) {
+  check_float("dropout", x);
   if (rate < 0 || rate >= 1)
     throw Error(fmt::format("dropout: wants a rate in [0, 1), was given {}", rate));
   if (!generator || rate == 0) return x;

@@ -155,8 +155,8 @@ void execute(const Program& program, std::span<const Tensor> inputs, const Shape
         (first + static_cast<size_t>(program.buffer_count)) * static_cast<size_t>(size);
     if (scratch.size() < needed) scratch.resize(needed);
     auto scratch_tile = [&](size_t i) { return scratch.data() + i * static_cast<size_t>(size); };
-    const T* slots[64];
-    T* targets[64];
+    thread_local std::vector<const T*> slots;
+    slots.resize(program.slot_count());
     for (size_t i = 0; i < sources.size(); ++i)
       if (sources[i].kind == Source<T>::repeated)
         std::fill_n(scratch_tile(i), size, *sources[i].data);
@@ -174,12 +174,12 @@ void execute(const Program& program, std::span<const Tensor> inputs, const Shape
       for (size_t i = 0; i < program.code.size(); ++i) {
         const Program::Instruction& instruction = program.code[i];
         const int buffer = program.buffers[i];
-        targets[i] = buffer < 0 ? outputs[static_cast<size_t>(-1 - buffer)] + begin
-                                : scratch_tile(first + static_cast<size_t>(buffer));
-        slots[first + i] = targets[i];
+        T* target = buffer < 0 ? outputs[static_cast<size_t>(-1 - buffer)] + begin
+                               : scratch_tile(first + static_cast<size_t>(buffer));
+        slots[first + i] = target;
         functions[instruction.function](slots[instruction.operands[0]],
                                         slots[instruction.operands[1]],
-                                        slots[instruction.operands[2]], targets[i], n);
+                                        slots[instruction.operands[2]], target, n);
       }
       for (size_t k = 0; k < outputs.size(); ++k) {
         const T* value = slots[program.outputs[k]];
@@ -228,11 +228,7 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
         formula(std::move(formula)),
         root(root),
         inputs(inputs),
-        forward(*this->formula, {root}) {
-    if (forward.slot_count() > 64)
-      throw Error(fmt::format("{}: a pointwise formula has at most 64 steps, this one has {}", name,
-                              forward.slot_count()));
-  }
+        forward(*this->formula, {root}) {}
 
   const char* name;
   std::shared_ptr<const Formula> formula;
@@ -266,6 +262,7 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     if (static_cast<int>(x.size()) != inputs)
       throw Error(fmt::format("{}: takes {} tensors, was given {}", name, inputs, x.size()));
     Shape shape = x[0].shape();
+    for (const Tensor& each : x) check_float(name, each);
     for (const Tensor& other : x.subspan(1)) {
       if (other.dtype() != x[0].dtype())
         throw Error(fmt::format("{}: dtypes differ: {} {} and {} {}; cast() one of them", name,
@@ -297,7 +294,7 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     const std::lock_guard lock(mutex_);
     Derivative& d = derivative();
     for (size_t i = 0; i < result.size(); ++i) {
-      if (!b.needs(i)) continue;
+      if (!b.needs(i) || d.formula->is_constant({d.formula.get(), d.roots[i]}, 0)) continue;
       if (d.roots[i] == d.formula->input(inputs + 1).step) {
         result[i] = b.gradient;
       } else if (record_again) {

@@ -74,6 +74,7 @@ Tensor without(const Tensor& x, const std::vector<int>& axes, Keep keep) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, Keep keep) {
+  check_float("sum", x);
   const std::vector<int> over = checked_axes("sum", axes, x.shape());
   Tensor result = dispatch_float("sum", x.dtype(), [&](auto element) {
     using T = decltype(element);
@@ -89,6 +90,7 @@ Tensor sum(const Tensor& x, const Axes& axes, Keep keep) {
 }
 
 Tensor max(const Tensor& x, const Axes& axes, Keep keep) {
+  check_float("max", x);
   const std::vector<int> over = checked_axes("max", axes, x.shape());
   Tensor result = dispatch_float("max", x.dtype(), [&](auto element) {
     using T = decltype(element);
@@ -107,7 +109,10 @@ Tensor max(const Tensor& x, const Axes& axes, Keep keep) {
   return without(result, over, keep);
 }
 
-Tensor min(const Tensor& x, const Axes& axes, Keep keep) { return -max(-x, axes, keep); }
+Tensor min(const Tensor& x, const Axes& axes, Keep keep) {
+  check_float("min", x);
+  return -max(-x, axes, keep);
+}
 
 namespace {
 double count(const Tensor& x, const std::vector<int>& axes) {
@@ -118,11 +123,13 @@ double count(const Tensor& x, const std::vector<int>& axes) {
 }  // namespace
 
 Tensor mean(const Tensor& x, const Axes& axes, Keep keep) {
+  check_float("mean", x);
   const double n = count(x, checked_axes("mean", axes, x.shape()));
   return sum(x, axes, keep) / n;
 }
 
 Tensor variance(const Tensor& x, const Axes& axes, Keep keep, int64_t correction) {
+  check_float("variance", x);
   const double n = count(x, checked_axes("variance", axes, x.shape()));
   const Tensor deviation = x - mean(x, axes, keep_axes);
   return sum(deviation * deviation, axes, keep) / (n - static_cast<double>(correction));
@@ -138,6 +145,7 @@ Tensor finite_or_zero(const Tensor& x) {
 }  // namespace
 
 Tensor logsumexp(const Tensor& x, const Axes& axes, Keep keep) {
+  check_float("logsumexp", x);
   const std::vector<int> over = checked_axes("logsumexp", axes, x.shape());
   Tensor result;
   {

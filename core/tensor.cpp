@@ -27,6 +27,12 @@ void fail_not_float(const char* op) {
   throw Error(fmt::format("{}: wants float32 or float64, was given int64; cast() it first", op));
 }
 
+void check_float(const char* op, const Tensor& x) {
+  if (!x.is_float())
+    throw Error(fmt::format("{}: wants float32 or float64, was given int64 {}; cast() it first", op,
+                            x.description()));
+}
+
 // --- the handle ---------------------------------------------------------------------------------
 
 void Tensor::fail_undefined() { throw Error("tensor: used before it was given a value"); }
@@ -92,16 +98,19 @@ void Tensor::assign(const Tensor& source) const {
 }
 
 Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
-  for (int64_t size : shape)
+  int64_t bytes = static_cast<int64_t>(size_of(dtype));
+  for (int64_t size : shape) {
     if (size < 0) throw Error(fmt::format("tensor: a size is negative in shape {}", shape.text()));
+    if (__builtin_mul_overflow(bytes, size, &bytes))
+      throw Error(fmt::format("tensor: shape {} has too many elements", shape.text()));
+  }
   Tensor result;
   result.impl_ = std::make_shared<Impl>();
   result.impl_->shape = shape;
   result.impl_->strides = contiguous_strides(shape);
   result.impl_->dtype = dtype;
-  const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
   result.impl_->storage = std::make_shared_for_overwrite<CacheLine[]>(
-      (bytes + sizeof(CacheLine) - 1) / sizeof(CacheLine));
+      (static_cast<size_t>(bytes) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
   return result;
 }
 

@@ -178,6 +178,9 @@ auto dispatch(DType dtype, F&& f) {
       return f(int64_t{});
   }
 }
+/// Throws Error in the name of `op` when x holds integers.
+void check_float(const char* op, const Tensor& x);
+
 /// The same for the two float types; integers throw Error in the name of `op`.
 [[noreturn]] void fail_not_float(const char* op);
 template <class F>

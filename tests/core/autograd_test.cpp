@@ -242,3 +242,18 @@ TEST_CASE("rules run only for the inputs that want a gradient") {
   grad({product}, {y});
   CHECK(asked == std::vector<bool>{false, true});
 }
+
+TEST_CASE("a hook may not change the shape, nor a rule the number of gradients") {
+  const Tensor x = tensor({1, 2});
+  x.require_grad();
+  x.on_gradient([](const Tensor&) { return ones({5}); });
+  CHECK(error_of([&] { sum(x).backward(); }) ==
+        "on_gradient: a hook of (2) replaced a gradient of float32 (2) by float32 (5)");
+  const Tensor y = tensor({1, 2});
+  y.require_grad();
+  const Tensor z = record("greedy", y.detach() * 2, {y}, [](const Backward& b) {
+    return std::vector<Gradient>{b.gradient, b.gradient};
+  });
+  CHECK(error_of([&] { sum(z).backward(); }) ==
+        "backward: the rule of 'greedy' gave 2 gradients for 1 inputs");
+}

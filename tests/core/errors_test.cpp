@@ -19,13 +19,13 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
        "add: shapes (2, 3, 4) and (2, 3) do not broadcast: sizes 3 and 2 differ"},
       {[&] { matrix* doubles; },
        "multiply: dtypes differ: float32 (2, 3) and float64 (2, 3); cast() one of them"},
-      {[&] { exp(ids); }, "exp: wants float32 or float64, was given int64; cast() it first"},
-      {[&] { ids + 1; }, "add: wants float32 or float64, was given int64; cast() it first"},
+      {[&] { exp(ids); }, "exp: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { ids + 1; }, "add: wants float32 or float64, was given int64 (2); cast() it first"},
       {[&] { select(row, matrix, zeros({2})); },
        "select: shapes (2, 3) and (2) do not broadcast: sizes 3 and 2 differ"},
       {[&] { maximum(row, zeros({2})); },
        "maximum: shapes (3) and (2) do not broadcast: sizes 3 and 2 differ"},
-      {[&] { gelu(ids); }, "gelu: wants float32 or float64, was given int64; cast() it first"},
+      {[&] { gelu(ids); }, "gelu: wants float32 or float64, was given int64 (2); cast() it first"},
       // movement
       {[&] {
          reshape(x, {5, 5});
@@ -90,9 +90,16 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
          sum(x, {0, -3});
        },
        "sum: an axis is named twice in 0, -3 of shape (2, 3, 4)"},
-      {[&] { sum(ids); }, "sum: wants float32 or float64, was given int64; cast() it first"},
+      {[&] { sum(ids); }, "sum: wants float32 or float64, was given int64 (2); cast() it first"},
       {[&] { max(x, {-4}); }, "max: there is no axis -4 in shape (2, 3, 4)"},
-      {[&] { max(ids); }, "max: wants float32 or float64, was given int64; cast() it first"},
+      {[&] { mean(ids); }, "mean: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { softmax(ids); },
+       "softmax: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] {
+         zeros({int64_t{1} << 32, int64_t{1} << 32});
+       },
+       "tensor: shape (4294967296, 4294967296) has too many elements"},
+      {[&] { max(ids); }, "max: wants float32 or float64, was given int64 (2); cast() it first"},
       {[&] { mean(x, {3}); }, "mean: there is no axis 3 in shape (2, 3, 4)"},
       {[&] { variance(x, {3}); }, "variance: there is no axis 3 in shape (2, 3, 4)"},
       {[&] { logsumexp(x, {3}); }, "logsumexp: there is no axis 3 in shape (2, 3, 4)"},
@@ -112,7 +119,7 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
       {[&] {
          matmul(zeros({1, 2}, DType::int64), zeros({2, 1}, DType::int64));
        },
-       "matmul: wants float32 or float64, was given int64; cast() it first"},
+       "matmul: wants float32 or float64, was given int64 (1, 2); cast() it first"},
       {[&] { linear(matrix, doubles); },
        "linear: dtypes differ: float32 (2, 3) and float64 (2, 3)"},
       {[&] { linear(x, matrix); },
@@ -135,7 +142,7 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
       // normalisation and losses
       {[&] { softmax(x, 3); }, "softmax: there is no axis 3 in shape (2, 3, 4)"},
       {[&] { softmax(x, -1, Mask::causal(2, 4)); },
-       "fill_ignored: shapes (2, 4) and (2, 3, 4) do not broadcast: sizes 2 and 3 differ"},
+       "softmax: shapes (2, 4) and (2, 3, 4) do not broadcast: sizes 2 and 3 differ"},
       {[&] { log_softmax(one); }, "log_softmax: there is no axis -1 in shape ()"},
       {[&] { layer_norm(one); }, "layer_norm: wants at least one axis, was given ()"},
       {[&] { layer_norm(matrix, zeros({2})); },
