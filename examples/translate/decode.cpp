@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <numeric>
+#include <ranges>
 
 #include "core/error.h"
 #include "core/ops.h"
@@ -13,10 +13,11 @@ namespace gradus::translate {
 
 namespace {
 
-/// A hypothesis that is still growing, and the row of the batch where its state is.
+/// A hypothesis that is still growing, its score being log p, and the row of the batch where the
+/// state of the step before it is.
 struct Growing {
-  size_t sentence;
-  Hypothesis hypothesis;  // its score is log p
+  size_t sentence, row;
+  Hypothesis hypothesis;
 };
 
 struct Continuation {
@@ -25,12 +26,37 @@ struct Continuation {
   int64_t id;
 };
 
+/// The `count` most probable continuations of the hypotheses begin, …, end − 1, best first, given
+/// log p (growing, target vocabulary) of the next token.
+std::vector<Continuation> best_continuations(const std::vector<Growing>& growing, size_t begin,
+                                             size_t end, const Tensor& log_p, size_t count) {
+  std::vector<Continuation> best;
+  const auto classes = static_cast<size_t>(log_p.size(1));
+  for (size_t row = begin; row < end; ++row) {
+    const auto of_row = log_p.span<float>().subspan(row * classes, classes);
+    for (size_t k = 0; k < classes; ++k) {
+      const auto id = static_cast<int64_t>(k);
+      if (id == pad_id || id == bos_id || id == unk_id) continue;
+      const double p = growing[row].hypothesis.score + of_row[k];
+      if (best.size() == count && !(p > best.back().log_p)) continue;
+      const auto place = std::ranges::upper_bound(best, p, std::greater(), &Continuation::log_p);
+      best.insert(place, {p, row, id});
+      if (best.size() > count) best.pop_back();
+    }
+  }
+  return best;
+}
+
+void keep_best(std::vector<Hypothesis>& hypotheses, size_t count) {
+  std::ranges::stable_sort(hypotheses, std::greater(), &Hypothesis::score);
+  if (hypotheses.size() > count) hypotheses.resize(count);
+}
+
 Memory rows_of(const Memory& memory, const Tensor& rows) {
-  Memory result{gather(memory.encoded, rows),
-                gather(memory.prepared, rows),
-                Mask::attend(gather(memory.mask.attended(), rows)),
-                {}};
-  return result;
+  return {gather(memory.encoded, rows),
+          gather(memory.prepared, rows),
+          Mask::attend(gather(memory.mask.attended(), rows)),
+          {}};
 }
 
 DecoderState rows_of(const DecoderState& state, const Tensor& rows) {
@@ -39,24 +65,6 @@ DecoderState rows_of(const DecoderState& state, const Tensor& rows) {
     result.states.push_back({gather(layer.h, rows), gather(layer.c, rows)});
   if (state.fed.defined()) result.fed = gather(state.fed, rows);
   return result;
-}
-
-/// The `count` best continuations of row `row`, whose own log p is `before`.
-void add_best(const float* logits, int64_t classes, int64_t count, double before, size_t row,
-              std::vector<Continuation>& continuations) {
-  const float largest = *std::max_element(logits, logits + classes);
-  double total = 0;
-  for (int64_t k = 0; k < classes; ++k) total += std::exp(logits[k] - largest);
-  const double shift = largest + std::log(total);
-  std::vector<int64_t> ids(static_cast<size_t>(classes));
-  std::iota(ids.begin(), ids.end(), 0);
-  std::erase_if(ids, [](int64_t id) { return id == pad_id || id == bos_id || id == unk_id; });
-  const auto end = ids.begin() + std::min<std::ptrdiff_t>(count, std::ssize(ids));
-  std::partial_sort(ids.begin(), end, ids.end(), [&](int64_t a, int64_t b) {
-    return logits[a] != logits[b] ? logits[a] > logits[b] : a < b;
-  });
-  for (auto id = ids.begin(); id != end; ++id)
-    continuations.push_back({before + logits[*id] - shift, row, *id});
 }
 
 }  // namespace
@@ -68,8 +76,8 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
     throw Error(fmt::format("decode: wants a beam and a length of at least 1, was given {} and {}",
                             options.beam, options.longest));
   const NoGrad pause;
-  const size_t beam = static_cast<size_t>(options.beam);
-  auto penalty = [&](size_t length) {
+  const auto beam = static_cast<size_t>(options.beam);
+  auto penalty = [&](int64_t length) {
     return std::pow((5 + static_cast<double>(length)) / 6, options.length_penalty);
   };
 
@@ -80,7 +88,7 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
     if (sentences[i].empty()) {
       finished[i].emplace_back();
     } else {
-      growing.push_back({i, {}});
+      growing.push_back({i, growing.size(), {}});
       sources.push_back(sentences[i]);
     }
   }
@@ -92,72 +100,57 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
     std::vector<int64_t> last;
     for (const Growing& g : growing)
       last.push_back(g.hypothesis.ids.empty() ? bos_id : g.hypothesis.ids.back());
-    const DecoderStep step =
-        model.step(tensor(last, {static_cast<int64_t>(last.size())}), state, memory);
-    const int64_t classes = step.logits.size(1), keys = step.weights.size(1);
-    const float* logits = step.logits.data<float>();
-    const std::vector<double> weights =
-        options.attention ? step.weights.to_vector<double>() : std::vector<double>{};
+    const DecoderStep step = model.step(tensor(last, {std::ssize(last)}), state, memory);
+    const Tensor log_p = log_softmax(step.logits);
 
     std::vector<Growing> next;
-    std::vector<int64_t> rows;
     for (size_t begin = 0, end = 0; begin < growing.size(); begin = end) {
-      const size_t sentence = growing[begin].sentence;
-      std::vector<Continuation> best;
-      for (; end < growing.size() && growing[end].sentence == sentence; ++end)
-        add_best(logits + static_cast<int64_t>(end) * classes, classes, options.beam + 1,
-                 growing[end].hypothesis.score, end, best);
-      std::stable_sort(best.begin(), best.end(),
-                       [](const auto& a, const auto& b) { return a.log_p > b.log_p; });
+      const size_t sentence = growing[begin].sentence, first = next.size();
+      while (end < growing.size() && growing[end].sentence == sentence) ++end;
       std::vector<Hypothesis>& done = finished[sentence];
-      const size_t first_row = rows.size();
-      for (size_t rank = 0; rank < best.size() && rows.size() - first_row < beam; ++rank) {
-        const Continuation& c = best[rank];
-        const bool ends = c.id == eos_id;
-        if (ends && rank >= beam) continue;  // an end counts only among the best `beam`
-        Growing grown = growing[c.row];
-        grown.hypothesis.score = c.log_p;
+      // At most `beam` of them end the sentence, so `beam` others are among twice as many.
+      const auto best = best_continuations(growing, begin, end, log_p, 2 * beam);
+      for (size_t rank = 0; rank < best.size(); ++rank) {
+        const auto [p, row, id] = best[rank];
+        const bool ends = id == eos_id || length == options.longest;
+        if (ends ? rank >= beam : next.size() - first == beam) continue;
+        Growing grown{sentence, row, growing[row].hypothesis};
+        grown.hypothesis.score = p;
+        if (id != eos_id) grown.hypothesis.ids.push_back(id);
         if (options.attention) {
-          const auto row = weights.begin() + static_cast<std::ptrdiff_t>(c.row) * keys;
-          grown.hypothesis.attention.emplace_back(row, row + std::ssize(sentences[sentence]));
+          const auto weights =
+              select_index(step.weights, 0, static_cast<int64_t>(row)).to_vector<double>();
+          grown.hypothesis.attention.emplace_back(
+              weights.begin(), weights.begin() + std::ssize(sentences[sentence]));
         }
-        if (!ends) grown.hypothesis.ids.push_back(c.id);
-        if (ends || length == options.longest) {
-          grown.hypothesis.score /= penalty(static_cast<size_t>(length));
+        if (ends) {
+          grown.hypothesis.score /= penalty(length);
           done.push_back(std::move(grown.hypothesis));
-          if (length == options.longest && done.size() >= beam) break;
         } else {
           next.push_back(std::move(grown));
-          rows.push_back(static_cast<int64_t>(c.row));
         }
-        if (ends && beam == 1) break;
       }
-      // With enough finished ones, better than what the best growing one can still become, stop.
-      if (done.size() >= beam && rows.size() > first_row) {
-        std::vector<double> scores;
-        for (const Hypothesis& h : done) scores.push_back(h.score);
-        std::sort(scores.rbegin(), scores.rend());
-        const double hope =
-            next[first_row].hypothesis.score / penalty(static_cast<size_t>(options.longest));
-        if (scores[beam - 1] >= hope) {
-          rows.resize(first_row);
-          next.resize(first_row);
-        }
+      // Nothing that grows can still get better than its log p under the greatest penalty.
+      if (done.size() >= beam && next.size() > first) {
+        keep_best(done, beam);
+        const double hope = next[first].hypothesis.score / penalty(options.longest);
+        if (beam == 1 || done.back().score >= hope) next.resize(first);
       }
     }
-    const Tensor kept = tensor(rows, {static_cast<int64_t>(rows.size())});
+
+    std::vector<int64_t> rows;
+    for (const Growing& g : next) rows.push_back(static_cast<int64_t>(g.row));
+    const bool same_rows =
+        std::ranges::equal(rows, std::views::iota(int64_t{0}, std::ssize(growing)));
+    const bool same_sentences =
+        std::ranges::equal(growing, next, {}, &Growing::sentence, &Growing::sentence);
     growing = std::move(next);
     if (growing.empty()) break;
-    bool same = rows.size() == last.size();
-    for (size_t i = 0; same && i < rows.size(); ++i) same = rows[i] == static_cast<int64_t>(i);
-    state = same ? step.state : rows_of(step.state, kept);
-    if (!same) memory = rows_of(memory, kept);
+    const Tensor kept = tensor(rows, {std::ssize(rows)});
+    state = same_rows ? step.state : rows_of(step.state, kept);
+    if (!same_sentences) memory = rows_of(memory, kept);
   }
-  for (auto& hypotheses : finished) {
-    std::stable_sort(hypotheses.begin(), hypotheses.end(),
-                     [](const auto& a, const auto& b) { return a.score > b.score; });
-    if (hypotheses.size() > beam) hypotheses.resize(beam);
-  }
+  for (auto& hypotheses : finished) keep_best(hypotheses, beam);
   return finished;
 }
 

@@ -1,0 +1,59 @@
+#include "examples/translate/batches.h"
+
+#include <doctest/doctest.h>
+
+#include "tests/translate/toy.h"
+
+using namespace gradus;
+using namespace gradus::translate;
+using Ids = std::vector<int64_t>;
+
+TEST_CASE("sentences are filled up with <pad> to the longest") {
+  const PaddedIds padded = pad_ids({{5, 6}, {}, {7, 8, 9}});
+  CHECK(padded.ids.shape() == Shape{3, 3});
+  CHECK(padded.ids.dtype() == DType::int64);
+  CHECK(padded.ids.to_vector<int64_t>() == Ids{5, 6, pad_id, pad_id, pad_id, pad_id, 7, 8, 9});
+  CHECK(padded.lengths == Ids{2, 0, 3});
+}
+
+TEST_CASE("nothing but empty sentences, and no sentences, are padded to no columns") {
+  CHECK(pad_ids({{}, {}}).ids.shape() == Shape{2, 0});
+  CHECK(pad_ids({}).ids.shape() == Shape{0, 0});
+}
+
+TEST_CASE("the decoder is fed <bos> and the target, and is to say the target and <eos>") {
+  const Batch batch = make_batch({{{5}, {6, 7}}, {{8, 9}, {10}}});
+  CHECK(batch.source.ids.to_vector<int64_t>() == Ids{5, pad_id, 8, 9});
+  CHECK(batch.source.lengths == Ids{1, 2});
+  CHECK(batch.target_in.to_vector<int64_t>() == Ids{bos_id, 6, 7, bos_id, 10, pad_id});
+  CHECK(batch.target_out.to_vector<int64_t>() == Ids{6, 7, eos_id, 10, eos_id, pad_id});
+  CHECK(batch.target_tokens == 5);
+}
+
+TEST_CASE("an empty target is nothing but <eos>") {
+  const Batch batch = make_batch({{{5}, {}}});
+  CHECK(batch.target_in.to_vector<int64_t>() == Ids{bos_id});
+  CHECK(batch.target_out.to_vector<int64_t>() == Ids{eos_id});
+  CHECK(batch.target_tokens == 1);
+}
+
+TEST_CASE("batches hold every example once, sorted by target length, then source length") {
+  const std::vector<Batch> batches = make_batches(
+      {{{4, 4, 4}, {5, 5}}, {{6}, {5, 5}}, {{7}, {5}}, {{8}, {5, 5, 5}}, {{9}, {5}}}, 2);
+  REQUIRE(batches.size() == 3);
+  CHECK(batches[0].source.ids.to_vector<int64_t>() == Ids{7, 9});  // ties stay in order
+  CHECK(batches[1].source.ids.to_vector<int64_t>() == Ids{6, pad_id, pad_id, 4, 4, 4});
+  CHECK(batches[2].source.ids.to_vector<int64_t>() == Ids{8});
+  CHECK(batches[0].target_tokens + batches[1].target_tokens + batches[2].target_tokens == 14);
+  CHECK(make_batches({}, 2).empty());
+}
+
+TEST_CASE("pairs are encoded by each side's vocabulary, unknown tokens as <unk>") {
+  const Trained trained = toy::untrained(toy::pairs());
+  const auto examples = encode({{"I drink coffee.", "我喝茶"}}, trained.source, trained.target);
+  REQUIRE(examples.size() == 1);
+  CHECK(examples[0].source ==
+        Ids{trained.source.id("i"), trained.source.id("drink"), unk_id, trained.source.id(".")});
+  CHECK(examples[0].target ==
+        Ids{trained.target.id("我"), trained.target.id("喝"), trained.target.id("茶")});
+}

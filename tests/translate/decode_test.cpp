@@ -1,0 +1,283 @@
+#include "examples/translate/decode.h"
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <set>
+
+#include "tests/translate/toy.h"
+
+using namespace gradus;
+using namespace gradus::translate;
+using Ids = std::vector<int64_t>;
+
+namespace {
+
+const std::vector<Ids> sentences = {{4, 5, 6, 7, 8}, {5}, {}, {8, 4, 3}, {6, 6}, {7, 5, 4, 8}};
+
+Translator make(int64_t target_tokens, uint64_t seed, const ModelOptions& options = {6, 8}) {
+  Generator generator(seed);
+  Translator model(9, target_tokens, options, generator);
+  toy::make_decided(model, seed);
+  return model;
+}
+
+/// log p of every possible next token.
+struct Next {
+  std::vector<double> log_p;
+  DecoderState state;
+};
+Next next(const Translator& model, const Memory& memory, const DecoderState& state, int64_t id) {
+  const DecoderStep step = model.step(tensor(Ids{id}, {1}), state, memory);
+  return {log_softmax(step.logits).to_vector<double>(), step.state};
+}
+
+bool allowed(int64_t id) { return id != pad_id && id != bos_id && id != unk_id; }
+
+/// Length penalty of Wu et al. 2016, equation 14.
+double penalty(size_t length, double alpha) {
+  return std::pow(5.0 + static_cast<double>(length), alpha) / std::pow(5.0 + 1.0, alpha);
+}
+
+struct Grown {
+  Ids ids;
+  double log_p;
+  DecoderState state;
+};
+
+void sort_best_first(std::vector<Hypothesis>& hypotheses) {
+  std::ranges::stable_sort(hypotheses, std::greater(), &Hypothesis::score);
+}
+
+/// Every translation of up to `longest` tokens, <eos> included; those of `longest` without it too.
+void all_translations(const Translator& model, const Memory& memory, const Grown& grown,
+                      size_t longest, double alpha, std::vector<Hypothesis>& found) {
+  const size_t length = grown.ids.size() + 1;
+  const Next after =
+      next(model, memory, grown.state, grown.ids.empty() ? bos_id : grown.ids.back());
+  for (int64_t id = 0; id < std::ssize(after.log_p); ++id) {
+    if (!allowed(id)) continue;
+    Grown more{grown.ids, grown.log_p + after.log_p[static_cast<size_t>(id)], after.state};
+    if (id != eos_id) more.ids.push_back(id);
+    if (id == eos_id || length == longest)
+      found.push_back({more.ids, more.log_p / penalty(length, alpha), {}});
+    else
+      all_translations(model, memory, more, longest, alpha, found);
+  }
+}
+
+/// Beam search by its definition, one hypothesis at a time and without stopping early.
+std::vector<Hypothesis> plain_beam_search(const Translator& model, const Ids& sentence,
+                                          const DecodeOptions& options) {
+  const NoGrad pause;
+  const Memory memory = model.encode(pad_ids({sentence}));
+  const auto beam = static_cast<size_t>(options.beam);
+  const auto longest = static_cast<size_t>(options.longest);
+  std::vector<Grown> growing = {{{}, 0, model.first_state(memory)}};
+  std::vector<Hypothesis> done;
+  for (size_t length = 1; length <= longest && !growing.empty(); ++length) {
+    std::vector<std::pair<Grown, int64_t>> candidates;
+    for (const Grown& g : growing) {
+      const Next after = next(model, memory, g.state, g.ids.empty() ? bos_id : g.ids.back());
+      for (int64_t id = 0; id < std::ssize(after.log_p); ++id)
+        if (allowed(id))
+          candidates.push_back(
+              {{g.ids, g.log_p + after.log_p[static_cast<size_t>(id)], after.state}, id});
+    }
+    std::ranges::stable_sort(candidates, std::greater(), [](auto& c) { return c.first.log_p; });
+    growing.clear();
+    for (size_t rank = 0; rank < candidates.size(); ++rank) {
+      auto [grown, id] = candidates[rank];
+      if (id != eos_id) grown.ids.push_back(id);
+      if (id == eos_id || length == longest) {
+        if (rank < beam)
+          done.push_back({grown.ids, grown.log_p / penalty(length, options.length_penalty), {}});
+      } else if (growing.size() < beam) {
+        growing.push_back(grown);
+      }
+    }
+  }
+  sort_best_first(done);
+  if (done.size() > beam) done.resize(beam);
+  return done;
+}
+
+void check_same(const std::vector<Hypothesis>& ours, const std::vector<Hypothesis>& theirs) {
+  REQUIRE(ours.size() == theirs.size());
+  for (size_t i = 0; i < ours.size(); ++i) {
+    CHECK(ours[i].ids == theirs[i].ids);
+    CHECK(ours[i].score == doctest::Approx(theirs[i].score).epsilon(1e-5));
+  }
+}
+
+}  // namespace
+
+TEST_CASE("greedy decoding takes the most probable token at every step") {
+  for (const bool feeding : {false, true})
+    for (uint64_t seed = 1; seed <= 5; ++seed) {
+      const Translator model =
+          make(12, seed, {.embedding = 6, .hidden = 8, .layers = 2, .input_feeding = feeding});
+      const NoGrad pause;
+      const auto decoded = decode(model, sentences, {.longest = 10});
+      for (size_t i = 0; i < sentences.size(); ++i) {
+        REQUIRE(decoded[i].size() == 1);
+        if (sentences[i].empty()) continue;
+        const Memory memory = model.encode(pad_ids({sentences[i]}));
+        DecoderState state = model.first_state(memory);
+        Ids ids;
+        double log_p = 0;
+        for (int64_t last = bos_id; last != eos_id && ids.size() < 10;) {
+          const Next after = next(model, memory, state, last);
+          last = eos_id;
+          for (int64_t id = 4; id < 12; ++id)
+            if (after.log_p[static_cast<size_t>(id)] > after.log_p[static_cast<size_t>(last)])
+              last = id;
+          log_p += after.log_p[static_cast<size_t>(last)];
+          state = after.state;
+          if (last != eos_id) ids.push_back(last);
+        }
+        CHECK(decoded[i][0].ids == ids);
+        CHECK(decoded[i][0].score == doctest::Approx(log_p).epsilon(1e-5));
+      }
+    }
+}
+
+TEST_CASE("a beam that holds all translations finds them all, best first") {
+  for (const double alpha : {0.0, 0.6, 1.0})
+    for (uint64_t seed = 1; seed <= 5; ++seed) {
+      const Translator model = make(6, seed);  // two tokens and <eos>
+      const NoGrad pause;
+      const Memory memory = model.encode(pad_ids({{4, 5, 6}}));
+      std::vector<Hypothesis> all;
+      all_translations(model, memory, {{}, 0, model.first_state(memory)}, 4, alpha, all);
+      sort_best_first(all);
+      REQUIRE(all.size() == 1 + 2 + 4 + 8 + 16);
+      DecodeOptions options{.beam = 31, .length_penalty = alpha, .longest = 4};
+      check_same(decode(model, {{4, 5, 6}}, options)[0], all);
+      options.beam = 24;  // as many as there are continuations at any length
+      all.resize(24);
+      check_same(decode(model, {{4, 5, 6}}, options)[0], all);
+    }
+}
+
+TEST_CASE("a batch by beam gives what beam search by its definition gives one by one") {
+  for (const int64_t beam : {1, 2, 3, 5})
+    for (const double alpha : {0.0, 0.6, 1.0})
+      for (uint64_t seed = 1; seed <= 4; ++seed) {
+        if (beam == 1 && alpha > 0) continue;  // one hypothesis has nothing to be ranked against
+        CAPTURE(beam);
+        CAPTURE(alpha);
+        CAPTURE(seed);
+        const Translator model = make(10, seed);
+        const DecodeOptions options{.beam = beam, .length_penalty = alpha, .longest = 7};
+        const auto decoded = decode(model, sentences, options);
+        for (size_t i = 0; i < sentences.size(); ++i)
+          if (!sentences[i].empty())
+            check_same(decoded[i], plain_beam_search(model, sentences[i], options));
+      }
+}
+
+TEST_CASE("a greedy score is divided by the length penalty, <eos> counted") {
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    const Translator model = make(12, seed);
+    const Hypothesis plain = decode(model, {{4, 5}}, {.longest = 8})[0][0];
+    const Hypothesis penalised =
+        decode(model, {{4, 5}}, {.length_penalty = 0.7, .longest = 8})[0][0];
+    CHECK(penalised.ids == plain.ids);
+    const size_t length = std::min<size_t>(plain.ids.size() + 1, 8);
+    CHECK(penalised.score == doctest::Approx(plain.score / penalty(length, 0.7)));
+  }
+}
+
+TEST_CASE("the n best are distinct and sorted, and no special token is among their tokens") {
+  const Translator model = make(12, 7);
+  for (const auto& hypotheses : decode(model, {{4, 5, 6}, {8, 8}}, {.beam = 8, .longest = 9})) {
+    CHECK(hypotheses.size() == 8);
+    std::set<Ids> distinct;
+    for (size_t i = 0; i < hypotheses.size(); ++i) {
+      distinct.insert(hypotheses[i].ids);
+      for (const int64_t id : hypotheses[i].ids) CHECK(id > unk_id);
+      if (i > 0) CHECK(hypotheses[i - 1].score >= hypotheses[i].score);
+    }
+    CHECK(distinct.size() == 8);
+  }
+}
+
+TEST_CASE("a sentence's translation does not depend on the batch around it") {
+  for (const int64_t beam : {1, 4})
+    for (uint64_t seed = 1; seed <= 5; ++seed) {
+      const Translator model = make(12, seed, {.embedding = 6, .hidden = 8, .bidirectional = true});
+      const DecodeOptions options{.beam = beam, .longest = 12, .attention = true};
+      const auto together = decode(model, sentences, options);
+      for (size_t i = 0; i < sentences.size(); ++i) {
+        const auto alone = decode(model, {sentences[i]}, options);
+        check_same(together[i], alone[0]);
+        for (size_t h = 0; h < alone[0].size(); ++h)
+          for (size_t t = 0; t < alone[0][h].attention.size(); ++t)
+            for (size_t s = 0; s < sentences[i].size(); ++s)
+              CHECK(together[i][h].attention[t][s] ==
+                    doctest::Approx(alone[0][h].attention[t][s]).epsilon(1e-4));
+      }
+    }
+}
+
+TEST_CASE("sentences of one batch end at different times, or never") {
+  std::set<size_t> lengths;
+  for (uint64_t seed = 1; seed <= 5; ++seed)
+    for (const auto& hypotheses : decode(make(12, seed), sentences, {.longest = 12}))
+      lengths.insert(hypotheses[0].ids.size());
+  CHECK(lengths.size() > 3);
+  CHECK(*lengths.rbegin() == 12);
+
+  Translator endless = make(12, 1);
+  endless.output.bias.span<float>()[eos_id] = -1e9F;
+  for (const int64_t beam : {1, 3}) {
+    const auto cut = decode(endless, {{4, 5}}, {.beam = beam, .longest = 5})[0];
+    CHECK(std::ssize(cut) == beam);
+    for (const Hypothesis& h : cut) CHECK(h.ids.size() == 5);
+  }
+  Translator silent = make(12, 1);
+  silent.output.bias.span<float>()[eos_id] = 1e9F;
+  const auto nothing = decode(silent, {{4, 5}}, {})[0];
+  CHECK(nothing.size() == 1);
+  CHECK(nothing[0].ids.empty());
+  CHECK(nothing[0].score == doctest::Approx(0));
+}
+
+TEST_CASE("there is a row of attention per token and for <eos>, which sums to 1 over the source") {
+  for (const int64_t beam : {1, 3}) {
+    const auto decoded =
+        decode(make(12, 2), sentences, {.beam = beam, .longest = 6, .attention = true});
+    for (size_t i = 0; i < sentences.size(); ++i)
+      for (const Hypothesis& h : decoded[i]) {
+        if (sentences[i].empty()) continue;
+        CHECK(h.attention.size() == std::min<size_t>(h.ids.size() + 1, 6));
+        for (const auto& row : h.attention) {
+          CHECK(row.size() == sentences[i].size());
+          double total = 0;
+          for (const double weight : row) total += weight;
+          CHECK(total == doctest::Approx(1).epsilon(1e-5));
+        }
+      }
+  }
+}
+
+TEST_CASE("a sentence without tokens has one hypothesis without tokens") {
+  const Translator model = make(12, 1);
+  for (const int64_t beam : {1, 3}) {
+    const auto decoded = decode(model, {{}, {}}, {.beam = beam});
+    REQUIRE(decoded.size() == 2);
+    CHECK(decoded[0].size() == 1);
+    CHECK(decoded[0][0].ids.empty());
+  }
+  CHECK(decode(model, {}).empty());
+}
+
+TEST_CASE("a beam or a length below 1 is refused") {
+  const Translator model = make(12, 1);
+  const std::string beam = toy::error_of([&] { decode(model, {{4}}, {.beam = 0}); });
+  CHECK(beam.find("was given 0 and 60") != std::string::npos);
+  const std::string length = toy::error_of([&] { decode(model, {{4}}, {.longest = -2}); });
+  CHECK(length.find("was given 1 and -2") != std::string::npos);
+}
