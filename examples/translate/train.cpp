@@ -4,7 +4,6 @@
 #include <sys/resource.h>
 
 #include <chrono>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
@@ -52,8 +51,7 @@ struct Position {
 /// The whole state of a run, in one file beside the model.
 class Checkpoint {
  public:
-  Checkpoint(std::string path, std::string fingerprint)
-      : path_(std::move(path)), fingerprint_(std::move(fingerprint)) {}
+  Checkpoint(std::string path, json run) : path_(std::move(path)), run_(std::move(run)) {}
 
   void save(Trained& trained, const Adam& adam, const Generator& dropout,
             const Position& at) const {
@@ -63,7 +61,7 @@ class Checkpoint {
     for (const auto& [name, value] : adam.state()) file.tensors["adam." + name] = value;
     json epochs = json::array();
     for (const EpochReport& r : at.report.epochs) epochs.push_back(to_json(r));
-    file.metadata["run"] = fingerprint_;
+    file.metadata["run"] = run_.dump();
     file.metadata["position"] = json{
         {"epoch", at.epoch},
         {"batch", at.batch},
@@ -79,22 +77,29 @@ class Checkpoint {
 
   Position load(Trained& trained, Adam& adam, Generator& dropout) const {
     const TensorFile file = load_tensors(path_);
-    auto field = [&](const char* name) {
-      const auto found = file.metadata.find(name);
-      if (found == file.metadata.end())
-        throw Error(
-            fmt::format("{}: not a checkpoint of this translator (no \"{}\")", path_, name));
-      return found->second;
-    };
-    if (field("run") != fingerprint_)
-      throw Error(fmt::format("{}: made by a run with other data or options; theirs: {}; here: {}",
-                              path_, field("run"), fingerprint_));
-    for (const auto& [name, text] : describe(trained))
-      if (field(name.c_str()) != text)
-        throw Error(
-            fmt::format("{}: its {} differs from this run's; resume with the same data and "
-                        "options, or start anew without --resume",
-                        path_, name));
+    try {
+      return restore(file, trained, adam, dropout);
+    } catch (const std::exception& error) {
+      throw Error(fmt::format("{}: {}", path_, error.what()));
+    }
+  }
+
+ private:
+  Position restore(const TensorFile& file, Trained& trained, Adam& adam, Generator& dropout) const {
+    if (!file.metadata.contains("run") || !file.metadata.contains("position"))
+      throw Error("not a checkpoint of this translator (it lacks \"run\" or \"position\")");
+    const json theirs = json::parse(file.metadata.at("run"));
+    std::string differences;
+    for (const auto& [name, value] : run_.items())
+      if (theirs.value(name, json()) != value)
+        differences += fmt::format("\n  {}: {} there, {} here", name,
+                                   theirs.value(name, json()).dump(), value.dump());
+    if (!differences.empty())
+      throw Error(
+          "made with other data or options; resume with the same ones, or start anew without "
+          "--resume; what differs:" +
+          differences);
+
     std::map<std::string, Tensor> model, state;
     for (const auto& [name, value] : file.tensors) {
       if (name.starts_with("model.")) model[name.substr(6)] = value;
@@ -102,7 +107,7 @@ class Checkpoint {
     }
     load_tensors_into(trained.model, model);
     adam.set_state(state);
-    const json j = json::parse(field("position"));
+    const json j = json::parse(file.metadata.at("position"));
     dropout.set_state(j.at("dropout"));
     Position at{j.at("epoch"),
                 j.at("batch"),
@@ -116,9 +121,39 @@ class Checkpoint {
     return at;
   }
 
- private:
-  std::string path_, fingerprint_;
+  std::string path_;
+  json run_;
 };
+
+/// What tells texts apart: FNV-1a (Fowler, Noll, Vo 1991).
+uint64_t checksum(std::string_view text) {
+  uint64_t hash = 0xcbf29ce484222325;
+  for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  return hash;
+}
+
+uint64_t checksum(const std::vector<Pair>& pairs) {
+  std::string text;
+  for (const Pair& pair : pairs) text += pair.source + '\t' + pair.target + '\n';
+  return checksum(text);
+}
+
+/// All that decides a run's bits, by the names that its user knows.
+json run_of(const Trained& trained, const std::vector<Pair>& train_pairs,
+            const std::vector<Pair>& valid, const TrainOptions& options) {
+  const auto described = describe(trained);
+  json run = json::parse(described.at("options"));
+  run["seed"] = options.seed;
+  run["batch"] = options.batch_size;
+  run["rate"] = options.learning_rate;
+  run["epochs of the decay"] = options.decay ? options.epochs : 0;
+  run["clip"] = options.clip;
+  run["checksum of the training pairs"] = checksum(train_pairs);
+  run["checksum of the validation pairs"] = checksum(valid);
+  run["checksum of the source vocabulary"] = checksum(trained.source.to_json());
+  run["checksum of the target vocabulary"] = checksum(trained.target.to_json());
+  return run;
+}
 
 bool better(const Evaluation& a, const Evaluation& b) {
   return a.quality.bleu != b.quality.bleu ? a.quality.bleu > b.quality.bleu : a.loss < b.loss;
@@ -137,17 +172,11 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
                   const std::function<bool()>& stop) {
   const std::vector<Batch> batches =
       make_batches(encode(train_pairs, trained.source, trained.target), options.batch_size);
-  int64_t all_tokens = 0;
-  for (const Batch& batch : batches) all_tokens += batch.target_tokens;
   const std::vector<Tensor> weights = parameters(trained.model);
   Adam adam(weights, {.learning_rate = options.learning_rate});
   Generator dropout(options.seed ^ 0x64726f706f757421);
-  const Checkpoint checkpoint(
-      options.model_path + ".checkpoint",
-      fmt::format("seed {}, batch size {}, learning rate {}{}, clip {}, {} batches of {} tokens",
-                  options.seed, options.batch_size, options.learning_rate,
-                  options.decay ? fmt::format(" falling over {} epochs", options.epochs) : "",
-                  options.clip, batches.size(), all_tokens));
+  const Checkpoint checkpoint(options.model_path + ".checkpoint",
+                              run_of(trained, train_pairs, valid, options));
   const int64_t all_steps = options.epochs * std::ssize(batches);
   const Schedule rate =
       options.decay ? cosine(options.learning_rate, all_steps) : constant(options.learning_rate);

@@ -12,6 +12,27 @@
 
 namespace gradus::translate {
 
+namespace {
+
+/// Numbers of sentences of these lengths in batches of at most 100, shortest first: so little is
+/// padding. Where sentences are so long that they would fill the memory, batches are smaller.
+std::vector<std::vector<size_t>> batches_by_length(const std::vector<size_t>& lengths) {
+  constexpr size_t most_sentences = 100, most_tokens = 20'000;
+  std::vector<size_t> order(lengths.size());
+  std::iota(order.begin(), order.end(), 0);
+  std::ranges::stable_sort(order, {}, [&](size_t i) { return lengths[i]; });
+  std::vector<std::vector<size_t>> batches;
+  for (const size_t i : order) {
+    if (batches.empty() || batches.back().size() == most_sentences ||
+        (batches.back().size() + 1) * lengths[i] > most_tokens)
+      batches.emplace_back();
+    batches.back().push_back(i);
+  }
+  return batches;
+}
+
+}  // namespace
+
 std::map<std::string, std::string> describe(const Trained& trained) {
   const ModelOptions& o = trained.model.options;
   const auto score = std::ranges::find_if(scores, [&](auto& s) { return s.second == o.score; });
@@ -41,17 +62,24 @@ Trained load(const std::string& path) {
                     "\"format\": \"gradus translator 1\")",
                     path));
   try {
-    const nlohmann::json json = nlohmann::json::parse(field("options"));
+    const nlohmann::json json = nlohmann::json::parse(field("options"), nullptr, false);
+    if (json.is_discarded()) throw Error("its metadata hold no \"options\" in JSON");
     ModelOptions o;
     o.embedding = json.at("embedding");
     o.hidden = json.at("hidden");
     o.layers = json.at("layers");
     o.bidirectional = json.at("bidirectional");
-    o.score = scores.at(json.at("score").get<std::string>());
+    const std::string score = json.at("score");
+    if (!scores.contains(score)) throw Error(fmt::format("unknown attention score '{}'", score));
+    o.score = scores.at(score);
     o.input_feeding = json.at("input_feeding");
     o.dropout = json.at("dropout");
-    Vocabulary source = Vocabulary::from_json(field("source_vocabulary"));
-    Vocabulary target = Vocabulary::from_json(field("target_vocabulary"));
+    auto vocabulary = [&](const char* name) {
+      if (field(name).empty()) throw Error(fmt::format("its metadata hold no \"{}\"", name));
+      return Vocabulary::from_json(field(name));
+    };
+    Vocabulary source = vocabulary("source_vocabulary");
+    Vocabulary target = vocabulary("target_vocabulary");
     Generator unused(0);
     Translator model(source.size(), target.size(), o, unused);
     load_tensors_into(model, file.tensors);
@@ -65,41 +93,45 @@ std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
                                                      const std::vector<std::string>& texts,
                                                      const DecodeOptions& options) {
   std::vector<std::vector<int64_t>> sentences;
-  for (const std::string& text : texts) sentences.push_back(trained.source.encode_text(text));
-  return decode(trained.model, sentences, options);
+  std::vector<size_t> lengths;
+  for (const std::string& text : texts) {
+    sentences.push_back(trained.source.encode_text(text));
+    lengths.push_back(sentences.back().size());
+  }
+  std::vector<std::vector<Hypothesis>> translations(texts.size());
+  for (const std::vector<size_t>& numbers : batches_by_length(lengths)) {
+    std::vector<std::vector<int64_t>> batch;
+    for (const size_t i : numbers) batch.push_back(sentences[i]);
+    auto decoded = decode(trained.model, batch, options);
+    for (size_t k = 0; k < numbers.size(); ++k) translations[numbers[k]] = std::move(decoded[k]);
+  }
+  return translations;
 }
 
 Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
                     const DecodeOptions& options) {
-  constexpr size_t batch_size = 100;
   const NoGrad pause;
   const std::vector<Example> examples = encode(pairs, trained.source, trained.target);
-  std::vector<size_t> order(pairs.size());  // by length: little padding
-  std::iota(order.begin(), order.end(), 0);
-  std::stable_sort(order.begin(), order.end(), [&](size_t a, size_t b) {
-    return examples[a].source.size() < examples[b].source.size();
-  });
-  Sentences hypotheses(pairs.size()), references;
+  std::vector<size_t> lengths;
+  for (const Example& example : examples)
+    lengths.push_back(std::max(example.source.size(), example.target.size()));
   double loss = 0;
-  int64_t tokens = 0;
-  for (size_t begin = 0; begin < order.size(); begin += batch_size) {
-    const size_t end = std::min(order.size(), begin + batch_size);
+  int64_t target_tokens = 0;
+  for (const std::vector<size_t>& numbers : batches_by_length(lengths)) {
     std::vector<Example> part;
-    std::vector<std::vector<int64_t>> sources;
-    for (size_t i = begin; i < end; ++i) {
-      part.push_back(examples[order[i]]);
-      sources.push_back(part.back().source);
-    }
+    for (const size_t i : numbers) part.push_back(examples[i]);
     const Batch batch = make_batch(part);
     loss += trained.model.loss(batch).item();
-    tokens += batch.target_tokens;
-    const auto decoded = decode(trained.model, sources, options);
-    for (size_t i = begin; i < end; ++i)
-      hypotheses[order[i]] = trained.target.decode(decoded[i - begin][0].ids);
+    target_tokens += batch.target_tokens;
   }
-  for (const Pair& pair : pairs)
-    references.push_back(gradus::translate::tokens(pair.target, trained.target.unit()));
-  return {loss / static_cast<double>(tokens), evaluate(hypotheses, references)};
+
+  std::vector<std::string> texts;
+  for (const Pair& pair : pairs) texts.push_back(pair.source);
+  Sentences hypotheses, references;
+  for (const auto& translations : translate_texts(trained, texts, options))
+    hypotheses.push_back(trained.target.decode(translations[0].ids));
+  for (const Pair& pair : pairs) references.push_back(tokens(pair.target, trained.target.unit()));
+  return {loss / static_cast<double>(target_tokens), evaluate(hypotheses, references)};
 }
 
 }  // namespace gradus::translate

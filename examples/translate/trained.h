@@ -18,7 +18,7 @@ std::map<std::string, std::string> describe(const Trained& trained);
 
 /// Writes a safetensors file; see core/safetensors.h for what can go wrong.
 void save(const std::string& path, Trained& trained);
-/// Throws Error when the file is not one that save() wrote.
+/// Throws Error with the path and what is wrong when the file is not one that save() wrote.
 Trained load(const std::string& path);
 
 /// The best translations of each text, best first: `options.beam` of them.
@@ -31,7 +31,7 @@ struct Evaluation {
   double loss = 0;  ///< −log p per target token, <eos> included, in nats
   Quality quality{};
 };
-/// Teacher-forced loss and the quality of translations, in batches of 100.
+/// Teacher-forced loss and the quality of the translations.
 Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
                     const DecodeOptions& options = {});
 
