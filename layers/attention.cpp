@@ -25,8 +25,9 @@ void check(const char* what, const Tensor& x, const Shape& wanted,
   std::string text;
   for (int64_t size : wanted)
     text += (text.empty() ? "" : ", ") + (size < 0 ? "…" : fmt::format("{}", size));
-  text = "(" + text + ")" + (dense ? " for a weight " + dense->weight.description() : "");
-  throw Error(fmt::format("attention: wants {} {}, was given {}", what, text, x.description()));
+  throw Error(fmt::format("attention: wants {} ({}){}, was given {}", what, text,
+                          dense ? fmt::format(" for a weight {}", dense->weight.description()) : "",
+                          x.description()));
 }
 
 /// (batch, queries, keys), or with sizes of 1 that broadcast to it.
