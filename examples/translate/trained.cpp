@@ -75,11 +75,26 @@ Trained load(const std::string& path) {
     o.input_feeding = json.at("input_feeding");
     o.dropout = json.at("dropout");
     auto vocabulary = [&](const char* name) {
-      if (field(name).empty()) throw Error(fmt::format("its metadata hold no \"{}\"", name));
-      return Vocabulary::from_json(field(name));
+      try {
+        return Vocabulary::from_json(field(name));
+      } catch (const std::invalid_argument& error) {
+        throw Error(fmt::format("its metadata's \"{}\": {}", name, error.what()));
+      }
     };
     Vocabulary source = vocabulary("source_vocabulary");
     Vocabulary target = vocabulary("target_vocabulary");
+    // Sizes are checked before a model of them is made: a broken file must not fill the memory.
+    auto check_size = [&](const char* option, int64_t size, const std::string& tensor, int axis) {
+      const auto found = file.tensors.find(tensor);
+      if (found == file.tensors.end() || found->second.rank() != 2)
+        throw Error(fmt::format("it holds no matrix {}", tensor));
+      if (found->second.size(axis) != size)
+        throw Error(fmt::format("its options say {} {}, but its {} is {}", option, size, tensor,
+                                found->second.shape().text()));
+    };
+    check_size("embedding", o.embedding, "source_embedding.weight", 1);
+    check_size("hidden", o.hidden, "combine.weight", 0);
+    check_size("hidden", o.hidden, fmt::format("decoder.{}.weight_hh", o.layers - 1), 1);
     Generator unused(0);
     Translator model(source.size(), target.size(), o, unused);
     load_tensors_into(model, file.tensors);
