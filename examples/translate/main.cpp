@@ -2,8 +2,10 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstring>
 #include <filesystem>
 #include <iostream>
 #include <nlohmann/json.hpp>
@@ -35,7 +37,7 @@ struct Files {
 struct Data {
   std::string train = {}, valid = {};
   std::string source_unit = "auto", target_unit = "auto";
-  int64_t max_source = 0, max_target = 0;  // 0: no limit
+  int64_t max_source = 100, max_target = 100;  // 0: no limit
   int64_t min_count = 2;
 };
 
@@ -56,10 +58,15 @@ Vocabulary make_vocabulary(const std::vector<Pair>& pairs, std::string Pair::*si
 
 Trained untrained(const std::vector<Pair>& pairs, const Data& data, const ModelOptions& options,
                   uint64_t seed) {
-  Vocabulary source = make_vocabulary(
-      pairs, &Pair::source, chosen_unit(data.source_unit, pairs, &Pair::source), data.min_count);
-  Vocabulary target = make_vocabulary(
-      pairs, &Pair::target, chosen_unit(data.target_unit, pairs, &Pair::target), data.min_count);
+  auto vocabulary = [&](const char* name, const std::string& unit, std::string Pair::*side) {
+    try {
+      return make_vocabulary(pairs, side, chosen_unit(unit, pairs, side), data.min_count);
+    } catch (const std::invalid_argument& error) {
+      throw Error(fmt::format("{}: {} {} (--min-count)", data.train, name, error.what()));
+    }
+  };
+  Vocabulary source = vocabulary("source", data.source_unit, &Pair::source);
+  Vocabulary target = vocabulary("target", data.target_unit, &Pair::target);
   Generator generator(seed);
   Translator model(source.size(), target.size(), options, generator);
   return {std::move(source), std::move(target), std::move(model)};
@@ -140,9 +147,30 @@ int interrupted(const std::string& model) {
 
 bool asked_to_stop() { return interrupts > 0; }
 
-void make_folder_of(const std::string& path) {
-  const auto folder = std::filesystem::path(path).parent_path();
-  if (!folder.empty()) std::filesystem::create_directories(folder);
+/// Makes the folder of `path`, and fails now rather than after an hour of training.
+void prepare_to_write(const std::string& path) {
+  namespace fs = std::filesystem;
+  const fs::path folder = fs::absolute(path).parent_path();
+  std::error_code error;
+  fs::create_directories(folder, error);
+  if (error) throw Error(fmt::format("{}: its folder cannot be made ({})", path, error.message()));
+  if (fs::is_directory(path))
+    throw Error(fmt::format("{}: is a folder; name a file inside of it", path));
+  const bool is_device = fs::exists(path) && !fs::is_regular_file(path);
+  if (access(is_device ? path.c_str() : folder.c_str(), W_OK) != 0)
+    throw Error(fmt::format("{}: cannot be written ({}); choose another place", path,
+                            std::strerror(errno)));
+}
+
+void prepare_to_write(const Files& files) {
+  prepare_to_write(files.model);
+  if (!files.report.empty()) prepare_to_write(files.report);
+}
+
+/// Passes on what was printed. Throws Error when it cannot be written.
+void flush_output() {
+  if (std::fflush(stdout) != 0)
+    throw Error(fmt::format("standard output: cannot be written ({})", std::strerror(errno)));
 }
 
 // --- the commands -------------------------------------------------------------------------------
@@ -158,7 +186,7 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
              threads());
   std::fflush(stdout);
   options.model_path = files.model;
-  make_folder_of(files.model);
+  prepare_to_write(files);
   Progress progress(stdout);
   const TrainReport report =
       train(trained, corpus.train, corpus.valid, options, progress, asked_to_stop);
@@ -167,6 +195,8 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
   const Evaluation held_out = evaluate(trained, corpus.test);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+  write_report(files.report,
+               report_json(report, end_json("held-out sentences", report, held_out, seconds)));
   fmt::print("\nheld-out sentences: BLEU {:.2f}, exact match {:.1f} %, after {}\n\n",
              held_out.quality.bleu, held_out.quality.exact_match, format_duration(seconds));
   std::vector<std::string> texts;
@@ -174,6 +204,13 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
   const size_t step = corpus.test.size() / shown;
   for (size_t i = 0; i < shown; ++i) texts.push_back(corpus.test[i * step].source);
   const auto translations = translate_texts(trained, texts);
+  const AttentionMap map = attention_map(trained, texts[0]);
+  const std::filesystem::path folder = std::filesystem::path(files.model).parent_path();
+  const std::string map_path = (folder / "attention.svg").string();
+  const std::string curve_path = (folder / "loss.svg").string();
+  write_file(map_path, attention_svg(map));
+  write_file(curve_path, curve_svg("Loss per epoch", "epoch", "nats a token", curves_of(report)));
+
   for (size_t i = 0; i < shown; ++i) {
     const std::string ours = trained.target.decode_text(translations[i][0].ids);
     const std::string& reference = corpus.test[i * step].target;
@@ -181,15 +218,7 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
     fmt::print("{}\n", ours == reference ? "  = reference\n" : "  ≠ " + reference + "\n");
   }
   fmt::print("{}\n", curve_text("loss per epoch (nats a token)", curves_of(report)));
-  const AttentionMap map = attention_map(trained, texts[0]);
   fmt::print("{}\n", attention_text(map));
-  const std::filesystem::path folder = std::filesystem::path(files.model).parent_path();
-  const std::string map_path = (folder / "attention.svg").string();
-  const std::string curve_path = (folder / "loss.svg").string();
-  write_file(map_path, attention_svg(map));
-  write_file(curve_path, curve_svg("Loss per epoch", "epoch", "nats a token", curves_of(report)));
-  write_report(files.report,
-               report_json(report, end_json("held-out sentences", report, held_out, seconds)));
   fmt::print("the model is in {}, the pictures in {} and {}\n", files.model, map_path, curve_path);
   return 0;
 }
@@ -204,10 +233,12 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
                                         chosen_unit(data.target_unit, pairs, &Pair::target),
                                         data.max_source > 0 ? data.max_source : no_limit,
                                         data.max_target > 0 ? data.max_target : no_limit);
-  if (long_ones > 0) fmt::print("{}: {} longer pairs left out\n", data.train, long_ones);
   if (pairs.empty())
-    throw Error(fmt::format("{}: no pair is left within --max-source {} and --max-target {}",
+    throw Error(fmt::format("{}: no pair is within --max-source {} and --max-target {}; raise them",
                             data.train, data.max_source, data.max_target));
+  if (long_ones > 0)
+    fmt::print(stderr, "{}: left out {} pair{} longer than --max-source {} or --max-target {}\n",
+               data.train, long_ones, long_ones == 1 ? "" : "s", data.max_source, data.max_target);
   Trained trained = untrained(pairs, data, model, options.seed);
   fmt::print(
       "{} pairs to learn from, {} to judge by; {} parameters, vocabularies of {} and {}, "
@@ -216,7 +247,7 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
       trained.target.size(), threads());
   std::fflush(stdout);
   options.model_path = files.model;
-  make_folder_of(files.model);
+  prepare_to_write(files);
   Progress progress(stdout);
   const TrainReport report = train(trained, pairs, valid, options, progress, asked_to_stop);
   if (report.interrupted) return interrupted(files.model);
@@ -248,9 +279,10 @@ int translate_text(const std::string& model_path, const DecodeOptions& options, 
     std::string line;
     while (lines.size() < batch && (more = static_cast<bool>(std::getline(std::cin, line)))) {
       ++line_number;
-      if (!line.empty() && line.back() == '\r') line.pop_back();
+      if (line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+      if (line.ends_with('\r')) line.pop_back();
       if (!valid_utf8(line)) {
-        fmt::print(stderr, "line {}: not valid UTF-8, left empty\n", line_number);
+        fmt::print(stderr, "line {}: invalid UTF-8, left empty\n", line_number);
         line.clear();
       }
       lines.push_back(line);
@@ -265,7 +297,7 @@ int translate_text(const std::string& model_path, const DecodeOptions& options, 
         fmt::print("\n");
       }
     }
-    if (std::fflush(stdout) != 0) return 1;  // whoever read has gone
+    flush_output();
   }
   return 0;
 }
@@ -352,7 +384,9 @@ int main(int argc, char** argv) {
     command->add_option("--layers", model.layers, "of encoder and decoder")
         ->check(CLI::PositiveNumber)
         ->capture_default_str();
-    command->add_option("--dropout", model.dropout, "rate")
+    command
+        ->add_option("--dropout", model.dropout,
+                     "share of the numbers that each training step leaves out")
         ->check(CLI::Range(0.0, 0.99))
         ->capture_default_str();
     command->add_option("--attention", model.score, "dot, scaled, general or additive score")
@@ -388,17 +422,25 @@ int main(int argc, char** argv) {
   train_command->add_option("--train", data.train, "tab-separated: source, target, …")->required();
   train_command->add_option("--valid", data.valid, "the same, to judge each epoch by")->required();
   train_command
-      ->add_option("--max-source", data.max_source, "leave out longer training pairs; 0: none")
-      ->check(CLI::NonNegativeNumber);
+      ->add_option("--max-source", data.max_source,
+                   "leave out training pairs of more source tokens; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   train_command
-      ->add_option("--max-target", data.max_target, "leave out longer training pairs; 0: none")
-      ->check(CLI::NonNegativeNumber);
+      ->add_option("--max-target", data.max_target,
+                   "leave out training pairs of more target tokens; 0: none")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
   train_command->add_option("--min-count", data.min_count, "tokens seen less often are <unk>")
       ->check(CLI::PositiveNumber)
       ->capture_default_str();
   const auto units = CLI::IsMember({"auto", "words", "characters"});
-  train_command->add_option("--source-unit", data.source_unit, "auto: by script")->check(units);
-  train_command->add_option("--target-unit", data.target_unit, "auto: by script")->check(units);
+  train_command->add_option("--source-unit", data.source_unit, "auto: by script")
+      ->check(units)
+      ->capture_default_str();
+  train_command->add_option("--target-unit", data.target_unit, "auto: by script")
+      ->check(units)
+      ->capture_default_str();
   add_training(train_command);
 
   CLI::App* text_command = app.add_subcommand("text", "Translate lines from standard input");
@@ -430,17 +472,24 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   model.input_feeding = !no_input_feeding;
-  std::signal(SIGPIPE, SIG_IGN);
   try {
+    if (demonstration && !app.get_subcommands().empty())
+      throw Error("options come after the command: translate train --seed 2 …");
     if (thread_count > 0) set_threads(thread_count);
-    if (text_command->parsed()) return translate_text(files.model, decoding, n_best);
-    if (eval_command->parsed())
-      return evaluate_file(files.model, evaluated, decoding, files.report);
-    if (attention_command->parsed()) return draw_attention(files.model, sentence, svg);
-    std::signal(SIGINT, on_interrupt);
-    std::signal(SIGTERM, on_interrupt);
-    return train_command->parsed() ? train_on_files(data, model, training, files)
-                                   : demonstrate(model, training, files);
+    auto run = [&] {
+      if (text_command->parsed()) return translate_text(files.model, decoding, n_best);
+      if (eval_command->parsed())
+        return evaluate_file(files.model, evaluated, decoding, files.report);
+      if (attention_command->parsed()) return draw_attention(files.model, sentence, svg);
+      std::signal(SIGPIPE, SIG_IGN);  // training goes on when nobody reads its progress
+      std::signal(SIGINT, on_interrupt);
+      std::signal(SIGTERM, on_interrupt);
+      return train_command->parsed() ? train_on_files(data, model, training, files)
+                                     : demonstrate(model, training, files);
+    };
+    const int status = run();
+    flush_output();
+    return status;
   } catch (const std::exception& error) {
     fmt::print(stderr, "translate: {}\n", error.what());
     return 1;
