@@ -177,6 +177,7 @@ void flush_output() {
 
 int demonstrate(const ModelOptions& model, TrainOptions options, const Files& files) {
   const auto start = std::chrono::steady_clock::now();
+  prepare_to_write(files);
   const Corpus corpus = embedded_corpus();
   Trained trained = untrained(corpus.train, {.min_count = 1}, model, options.seed);
   fmt::print("{} sentence pairs to learn from, {} to stop by, {} to judge by\n",
@@ -186,7 +187,6 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
              threads());
   std::fflush(stdout);
   options.model_path = files.model;
-  prepare_to_write(files);
   Progress progress(stdout);
   const TrainReport report =
       train(trained, corpus.train, corpus.valid, options, progress, asked_to_stop);
@@ -226,6 +226,7 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
 int train_on_files(const Data& data, const ModelOptions& model, TrainOptions options,
                    const Files& files) {
   const auto start = std::chrono::steady_clock::now();
+  prepare_to_write(files);
   std::vector<Pair> pairs = read_with_warnings(data.train);
   const std::vector<Pair> valid = read_with_warnings(data.valid);
   constexpr int64_t no_limit = INT64_MAX;
@@ -247,7 +248,6 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
       trained.target.size(), threads());
   std::fflush(stdout);
   options.model_path = files.model;
-  prepare_to_write(files);
   Progress progress(stdout);
   const TrainReport report = train(trained, pairs, valid, options, progress, asked_to_stop);
   if (report.interrupted) return interrupted(files.model);
@@ -299,6 +299,7 @@ int translate_text(const std::string& model_path, const DecodeOptions& options, 
     }
     flush_output();
   }
+  if (std::cin.bad()) throw Error("standard input: cannot be read; is it a folder?");
   return 0;
 }
 
@@ -333,6 +334,18 @@ int draw_attention(const std::string& model_path, const std::string& text, const
   return 0;
 }
 
+/// Refuses what is not a number, or one that `fits` does not hold for.
+CLI::Validator number(const char* wanted, bool (*fits)(double)) {
+  return CLI::Validator(
+      [=](std::string& text) {
+        double value = 0;
+        return CLI::detail::lexical_cast(text, value) && fits(value)
+                   ? std::string()
+                   : fmt::format("wants {}, was given {}", wanted, text);
+      },
+      "");
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
@@ -351,43 +364,47 @@ int main(int argc, char** argv) {
   bool no_input_feeding = false, n_best = false;
   std::string evaluated, sentence, svg;
 
+  const auto positive = number("a number above 0", [](double x) { return x > 0; });
+  const auto not_negative = number("0 or a number above 0", [](double x) { return x >= 0; });
+  const auto share = number("a number from 0 to below 1", [](double x) { return x >= 0 && x < 1; });
   auto add_training = [&](CLI::App* command) {
     command->add_option("--epochs", training.epochs, "passes over the data")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--seed", training.seed, "of weights, order and dropout")
+        ->check(not_negative)
         ->capture_default_str();
     command->add_option("--threads", thread_count, "0: as many as the processor has")
-        ->check(CLI::NonNegativeNumber)
+        ->check(not_negative)
         ->capture_default_str();
     command->add_option("--batch", training.batch_size, "sentence pairs per step")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--rate", training.learning_rate, "learning rate of Adam")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_flag("--decay,!--no-decay", training.decay, "let the rate fall along a cosine");
     command->add_option("--clip", training.clip, "largest norm of the gradient")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command
         ->add_option("--patience", training.patience,
                      "epochs without a better BLEU before stopping")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--embedding", model.embedding, "size of the word vectors")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--hidden", model.hidden, "size of the LSTM's state")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--layers", model.layers, "of encoder and decoder")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command
         ->add_option("--dropout", model.dropout,
                      "share of the numbers that each training step leaves out")
-        ->check(CLI::Range(0.0, 0.99))
+        ->check(share)
         ->capture_default_str();
     command->add_option("--attention", model.score, "dot, scaled, general or additive score")
         ->transform(CLI::CheckedTransformer(scores).description(""))
@@ -403,17 +420,17 @@ int main(int argc, char** argv) {
   auto add_decoding = [&](CLI::App* command) {
     command->add_option("--model", files.model, "a model file")->required();
     command->add_option("--beam", decoding.beam, "hypotheses kept; 1 is greedy")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command
         ->add_option("--length-penalty", decoding.length_penalty, "α: log p / ((5 + length) / 6)^α")
-        ->check(CLI::NonNegativeNumber)
+        ->check(not_negative)
         ->capture_default_str();
     command->add_option("--max-length", decoding.longest, "target tokens at most")
-        ->check(CLI::PositiveNumber)
+        ->check(positive)
         ->capture_default_str();
     command->add_option("--threads", thread_count, "0: as many as the processor has")
-        ->check(CLI::NonNegativeNumber)
+        ->check(not_negative)
         ->capture_default_str();
   };
   files.model = "runs/translate.safetensors";
@@ -424,15 +441,15 @@ int main(int argc, char** argv) {
   train_command
       ->add_option("--max-source", data.max_source,
                    "leave out training pairs of more source tokens; 0: none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative)
       ->capture_default_str();
   train_command
       ->add_option("--max-target", data.max_target,
                    "leave out training pairs of more target tokens; 0: none")
-      ->check(CLI::NonNegativeNumber)
+      ->check(not_negative)
       ->capture_default_str();
   train_command->add_option("--min-count", data.min_count, "tokens seen less often are <unk>")
-      ->check(CLI::PositiveNumber)
+      ->check(positive)
       ->capture_default_str();
   const auto units = CLI::IsMember({"auto", "words", "characters"});
   train_command->add_option("--source-unit", data.source_unit, "auto: by script")
