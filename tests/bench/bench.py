@@ -1,0 +1,317 @@
+#!/usr/bin/env python3
+"""Runs the benchmarks, each beside its floor and its peer, and prints a table.
+
+README.md beside this file says what the rows mean. Only the standard library is needed; the peer
+is PyTorch, run by `--python`, through the scripts in `--anchors`. What is missing is left out.
+"""
+import argparse, json, math, os, platform, random, re, statistics, subprocess, sys, tempfile, time
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Optional
+
+ROOT = Path(__file__).resolve().parents[2]
+HERE = Path(__file__).resolve().parent
+
+
+@dataclass
+class Row:
+    name: str
+    threads: Optional[int]
+    median: float
+    unit: str
+    floor: Optional[float] = None
+    peer_name: Optional[str] = None
+    peer: Optional[float] = None
+
+
+def arguments():
+    p = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    p.add_argument("--build", type=Path, default=ROOT / "build/bench", help="folder of the built binaries")
+    p.add_argument("--anchors", type=Path, help="folder of torch_translate.py and torch_micro.py",
+                   default=os.environ.get("GRADUS_ANCHORS", ROOT / "../shared/anchors"))
+    p.add_argument("--data", type=Path, help="folder of train.tsv and valid.tsv; without it made-up sentences",
+                   default=os.environ.get("GRADUS_DATA", ROOT / "../shared/data/cmn-eng"))
+    p.add_argument("--python", default=sys.executable, help="a Python that has torch")
+    p.add_argument("--no-peer", action="store_true", help="leave PyTorch out")
+    p.add_argument("--compiled", action="store_true", help="also compare with torch.compile (slow to start)")
+    p.add_argument("--threads", default="1,2", help="numbers of threads (default %(default)s)")
+    p.add_argument("--steps", type=int, default=80, help="training steps per run, 20 of them warm-up")
+    p.add_argument("--rounds", type=int, default=3, help="runs of each, ours and the peer's in turn")
+    p.add_argument("--only", default="", metavar="PATTERN", help="regular expression on the rows' names")
+    p.add_argument("--json", metavar="FILE", help="write the rows here too")
+    a = p.parse_args()
+    a.threads = [int(n) for n in a.threads.split(",")]
+    a.data, a.anchors = Path(a.data), Path(a.anchors)
+    return a
+
+
+def note(text):
+    print(time.strftime("%H:%M:%S ") + text, file=sys.stderr, flush=True)
+
+
+def run(*command):
+    done = subprocess.run([str(c) for c in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"bench: {' '.join(map(str, command))}\nended with {done.returncode}: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def run_json(*command):
+    return json.loads(run(*command).splitlines()[-1])
+
+
+def median(values):
+    values = [v for v in values if v is not None]
+    return statistics.median(values) if values else None
+
+
+def make_up_data(folder):
+    """Sentences as long as those of the real data: target 2–16 characters, source 2–12 words."""
+    rng = random.Random(1)
+    likely = lambda n: min(int(rng.paretovariate(0.8)), n)     # word k about as often as k^-1.8
+    for name, lines in (("train", 24500), ("valid", 1000)):
+        with open(folder / f"{name}.tsv", "w", encoding="utf-8") as file:
+            for _ in range(lines):
+                target = min(max(round(rng.gauss(9.2, 2.7)), 2), 16)
+                source = min(max(round(2.4 + 0.48 * target + rng.gauss(0, 1.35)), 2), 12)
+                words = " ".join(f"w{likely(4000)}" for _ in range(source))
+                file.write(words + "\t" + "".join(chr(0x4E00 + likely(2300)) for _ in range(target)) + "\n")
+    return folder
+
+
+class Suite:
+    def __init__(self, a, scratch):
+        self.a, self.rows = a, []
+        self.micro, self.translate = a.build / "bench_micro", a.build / "bench_translate"
+        self.data = a.data
+        if not (a.data / "train.tsv").exists():
+            note(f"{a.data} has no train.tsv: made-up sentences of similar lengths instead")
+            self.data = make_up_data(Path(scratch))
+        self.scratch = Path(scratch)
+        self.peer = None
+        if not a.no_peer:
+            torch = subprocess.run([a.python, "-c", "import torch; print(torch.__version__)"],
+                                   capture_output=True, text=True)
+            if torch.returncode != 0:
+                note(f"PyTorch is left out: {a.python} has no torch")
+            elif not (a.anchors / "torch_translate.py").exists():
+                note(f"PyTorch is left out: no torch_translate.py in {a.anchors} (see --anchors)")
+            else:
+                self.peer = "pytorch " + torch.stdout.strip()
+
+    def wanted(self, *names):
+        return any(re.search(self.a.only, name) for name in names)
+
+    def add(self, name, threads, value, unit, floor=None, peer=None, peer_name=None):
+        if value is not None and self.wanted(name):
+            self.rows.append(Row(name, threads, value, unit, floor,
+                                 (peer_name or self.peer) if peer is not None else None, peer))
+
+    # --- (1) the translator's training step ---------------------------------------------------
+    def torch_step(self, variant, threads, steps, sizes, *more):
+        if not self.peer:
+            return {}
+        return run_json(self.a.python, self.a.anchors / "torch_translate.py", "--data", self.data / "train.tsv",
+                        "--variant", variant, "--threads", threads, "--steps", steps, *sizes, *more)
+
+    def our_step(self, variant, threads, steps, sizes, *more):
+        sizes = [{"--emb": "--embedding"}.get(s, s) for s in sizes]
+        return run_json(self.translate, "step", "--data", self.data / "train.tsv", "--threads", threads,
+                        "--steps", steps, *sizes, *more, *(["--no-input-feeding"] if variant == "a" else []))
+
+    def anchor_order(self, sizes):
+        """The numbers of the batches in the order in which torch_translate.py takes them."""
+        batch = sizes[sizes.index("--batch") + 1]
+        order = list(range(run_json(self.translate, "count", "--data", self.data / "train.tsv", "--batch", batch)))
+        random.Random(1).shuffle(order)
+        return order
+
+    def training(self):
+        usual = ["--batch", 64, "--emb", 128, "--hidden", 256]
+        small = ["--batch", 8, "--emb", 32, "--hidden", 32]
+        for name, variant, sizes, all_threads in (("step/a", "a", usual, self.a.threads),
+                                                  ("step/b", "b", usual, self.a.threads),
+                                                  ("step/small_a", "a", small, [1]),
+                                                  ("step/small_b", "b", small, [1])):
+            for threads in all_threads:
+                if not self.wanted(name, name + "/peak_memory", name + "/compiled"):
+                    continue
+                order = ",".join(map(str, self.anchor_order(sizes)[:self.a.steps]))
+                ours, theirs = [], []
+                for k in range(self.a.rounds):
+                    note(f"{name}, threads {threads}, round {k + 1} of {self.a.rounds}")
+                    ours.append(self.our_step(variant, threads, self.a.steps, sizes, "--floor", "--order", order))
+                    theirs.append(self.torch_step(variant, threads, self.a.steps, sizes))
+                of = lambda key, runs: median([r.get(key) for r in runs])
+                self.add(name, threads, of("ms", ours), "ms", of("floor_ms", ours), of("ms_per_step_median", theirs))
+                self.add(name + "/peak_memory", threads, of("peak_memory_mib", ours), "MiB",
+                         peer=of("peak_rss_mib", theirs))
+                if self.a.compiled and self.peer:
+                    note(f"{name}, threads {threads}, torch.compile")
+                    compiled = self.torch_step(variant, threads, self.a.steps, sizes, "--compile")
+                    self.add(name + "/compiled", threads, of("ms", ours), "ms", of("floor_ms", ours),
+                             compiled["ms_per_step_median"], self.peer + ", torch.compile")
+
+    # --- (2) single operations ----------------------------------------------------------------
+    GROUPS = {"overhead": "add8", "lstm": "lstm", "softmax": "softmax|cross", "attention": "attention",
+              "layernorm": "layernorm", "elementwise": "_1m_"}
+
+    def micro_cases(self):
+        names = [n.replace("/real_time", "") for n in run(self.micro, "--benchmark_list_tests").split()]
+        names = [n for n in names if self.wanted("micro/" + n) or
+                 ("attention" in n and "backward" in n and self.wanted("micro/attention_by_hand_peak_memory"))]
+        if not names:
+            return
+        groups = [g for g, pattern in self.GROUPS.items() if any(re.search(pattern, n) for n in names)]
+        for threads in self.a.threads:
+            theirs = {}
+            if self.peer and groups and (self.a.anchors / "torch_micro.py").exists():
+                note(f"micro, threads {threads}, PyTorch")
+                theirs = run_json(self.a.python, self.a.anchors / "torch_micro.py", "--threads", threads,
+                                  "--only", ",".join(groups))
+            if self.peer and "adam_2.5m" in names:
+                theirs.update(run_json(self.a.python, HERE / "torch_peer.py", threads, "adam"))
+            note(f"micro, threads {threads}, Gradus")
+            ours = json.loads(run(self.micro, "--threads", threads, "--benchmark_format=json",
+                                  "--benchmark_min_time=0.1", "--benchmark_repetitions=5",
+                                  "--benchmark_filter=^(" + "|".join(map(re.escape, names)) + ")/real_time$"))
+            for b in ours["benchmarks"]:
+                if b.get("aggregate_name") != "median":
+                    continue
+                name, unit, us = b["run_name"].replace("/real_time", ""), b["label"], b["real_time"] / 1e3
+                value = {"us_per_op": us / 1000, "us": us, "ms": us / 1e3}[unit]
+                peer = theirs.get(f"{name}_{unit}")
+                if f"{name}_gb_per_s" in theirs:          # 8 bytes for each of a million elements
+                    peer = 8e3 / theirs[f"{name}_gb_per_s"]
+                self.add("micro/" + name, threads, value, unit.replace("_per_", "/"), peer=peer)
+                if name == "attention_by_hand_forward_backward":
+                    self.add("micro/attention_by_hand_peak_memory", threads, b["peak_extra_mib"], "MiB",
+                             peer=theirs.get("attention_by_hand_peak_extra_mib"))
+
+    # --- (3) translating ------------------------------------------------------------------------
+    def translating(self):
+        train, valid = self.data / "train.tsv", self.data / "valid.tsv"
+        for threads in self.a.threads:
+            for beam, name in ((1, "translate/greedy"), (5, "translate/beam5")):
+                if not self.wanted(name):
+                    continue
+                note(f"{name}, threads {threads}")
+                ours = run_json(self.translate, "decode", "--data", train, "--valid", valid, "--threads", threads,
+                                "--steps", 400, "--beam", beam)
+                theirs = {}
+                if self.peer and beam == 1:
+                    theirs = run_json(self.a.python, HERE / "torch_peer.py", threads, "greedy",
+                                      self.a.anchors / "torch_translate.py", "--data", train, "--valid", valid,
+                                      "--variant", "b", "--steps", 400)
+                note(f"  {ours['mean_length']:.1f} tokens a translation" +
+                     (f", PyTorch's {theirs['mean_length']:.1f}" if theirs else ""))
+                self.add(name, threads, ours["sentences_per_s"], "sentences/s", peer=theirs.get("sentences_per_s"))
+
+    # --- (4) start and build --------------------------------------------------------------------
+    def start(self):
+        names = "start/first_step", "start/reading", "start/peak_memory"
+        if not self.wanted(*names):
+            return
+        usual = ["--batch", 64, "--emb", 128, "--hidden", 256]
+        seconds, ours, theirs = [], [], []
+        note("start")
+        for _ in range(self.a.rounds):
+            began = time.monotonic()
+            ours.append(self.our_step("b", 1, 1, usual, "--warmup", 0))
+            seconds.append(time.monotonic() - began)
+            theirs.append(self.torch_step("b", 1, 1, usual))
+        of = lambda key, runs: median([r.get(key) for r in runs])
+        self.add(names[0], 1, median(seconds), "s", peer=of("first_step_s", theirs))
+        self.add(names[1], 1, of("reading_s", ours), "s")
+        self.add(names[2], 1, of("peak_memory_mib", ours), "MiB", peer=of("peak_rss_mib", theirs))
+
+    def timed_run(self, name, unit, *command):
+        began = time.monotonic()
+        run(*command)
+        self.add(name, None, time.monotonic() - began, unit)
+
+    def building(self):
+        cmake = "/usr/bin/cmake" if os.path.exists("/usr/bin/cmake") else "cmake"
+        if self.wanted("build/library"):
+            note("build/library")
+            folder = self.scratch / "library"
+            run(cmake, "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DBUILD_TESTING=OFF")
+            self.timed_run("build/library", "s", cmake, "--build", folder, "-j", 2,
+                           "--target", "gradus_layers", "gradus_optim")
+        if self.wanted("build/first_program"):
+            note("build/first_program")
+            libraries = [self.a.build / f"libgradus_{part}.a" for part in ("layers", "optim", "core")]
+            self.timed_run("build/first_program", "s", "g++", "-std=c++20", "-O2", "-I", ROOT,
+                           ROOT / "examples/first/main.cpp", *libraries, "-lfmt", "-lopenblas", "-pthread",
+                           "-o", self.scratch / "first")
+        if self.wanted("build/translator_size"):
+            run("strip", self.a.build / "translate", "-o", self.scratch / "stripped")
+            self.add("build/translator_size", None, (self.scratch / "stripped").stat().st_size / 1e6, "MB")
+
+    # --- (5) growth -----------------------------------------------------------------------------
+    AXES = {"batch": (16, 32, 64, 128), "hidden": (128, 256, 512, 1024), "length": (5, 10, 20, 40),
+            "vocabulary": (1000, 2000, 4000, 8000, 16000)}
+
+    def growth(self):
+        for axis, values in self.AXES.items():
+            if not self.wanted(f"growth/{axis}", *(f"growth/{axis}/{v}" for v in values)):
+                continue
+            note(f"growth/{axis}")
+            ms = []
+            for v in values:
+                ms.append(run_json(self.translate, "shape", f"--{axis}", v, "--threads", 1, "--steps", 7,
+                                   "--warmup", 2)["ms"])
+                self.add(f"growth/{axis}/{v}", 1, ms[-1], "ms")
+            x, y = [math.log(v) for v in values], [math.log(t) for t in ms]
+            self.add(f"growth/{axis}", 1, statistics.linear_regression(x, y).slope, "exponent")
+
+    def run_all(self):
+        self.training()
+        self.micro_cases()
+        self.translating()
+        self.start()
+        self.building()
+        self.growth()
+
+
+def table(rows):
+    """The ratios: our time over the floor's; how many times better than the peer we are."""
+    cells = [("name", "threads", "median", "unit", "floor", "/ floor", "peer", "x peer", "peer's name")]
+    number = lambda v: "" if v is None else f"{v:.3g}" if abs(v) < 1000 else f"{v:.0f}"
+    for r in rows:
+        better = None
+        if r.peer is not None and r.median and r.peer:
+            better = r.median / r.peer if r.unit.endswith("/s") else r.peer / r.median
+        cells.append((r.name, str(r.threads or ""), number(r.median), r.unit, number(r.floor),
+                      number(r.median / r.floor if r.floor else None), number(r.peer),
+                      number(better), r.peer_name or ""))
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    right = {1, 2, 4, 5, 6, 7}
+    for row in cells:
+        print("  ".join(c.rjust(w) if i in right else c.ljust(w)
+                        for i, (c, w) in enumerate(zip(row, widths))).rstrip())
+
+
+def machine():
+    try:
+        model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[1]
+    except (OSError, TypeError):
+        model = platform.machine()
+    return f"{model}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}"
+
+
+def main():
+    a = arguments()
+    with tempfile.TemporaryDirectory() as scratch:
+        suite = Suite(a, scratch)
+        suite.run_all()
+    if not suite.rows:
+        sys.exit(f"bench: no row's name matches '{a.only}'")
+    print(machine())
+    table(suite.rows)
+    if a.json:
+        Path(a.json).write_text(json.dumps([asdict(r) for r in suite.rows], indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,193 @@
+#include <benchmark/benchmark.h>
+
+#include <cmath>
+#include <fstream>
+#include <string>
+
+#include "core/ops.h"
+#include "core/parallel.h"
+#include "layers/layers.h"
+#include "optim/optimizer.h"
+
+/// Single operations, by the names and units of the figures that they are compared with: a
+/// benchmark's label is its unit, and "us_per_op" is one `chain_length`-th of its time.
+namespace gradus::bench {
+
+namespace {
+
+using benchmark::DoNotOptimize;
+using benchmark::State;
+
+constexpr int chain_length = 1000;
+
+Generator generator(1);
+
+Tensor normal(const Shape& shape) { return random_normal(shape, 0, 1, generator); }
+Tensor parameter(const Shape& shape) { return normal(shape).require_grad(); }
+
+void add(const std::string& name, const char* unit, const auto& body) {
+  benchmark::RegisterBenchmark(name.c_str(), [=](State& state) {
+    body(state);
+    state.SetLabel(unit);
+  })->UseRealTime();
+}
+
+Tensor chain(Tensor x, const Tensor& y) {
+  for (int i = 0; i < chain_length; ++i) x = x + y;
+  return x;
+}
+
+void add_overhead() {
+  const Tensor x = parameter({8}), y = normal({8}), z = parameter({8});
+  add("add8_forward_no_grad", "us_per_op", [=](State& state) {
+    const NoGrad pause;
+    for (auto _ : state) DoNotOptimize(chain(x, y));
+  });
+  add("add8_forward_recording", "us_per_op", [=](State& state) {
+    for (auto _ : state) DoNotOptimize(chain(x, y));
+  });
+  auto both = [=](const Tensor& other) {
+    return [=](State& state) {
+      for (auto _ : state) {
+        x.clear_grad();
+        z.clear_grad();
+        sum(chain(x, other)).backward();
+      }
+    };
+  };
+  add("add8_forward_backward", "us_per_op", both(y));
+  add("add8_forward_backward_two_grads", "us_per_op", both(z));
+}
+
+/// What to compute, and the leaves whose gradients are made anew each time.
+struct Computation {
+  std::vector<Tensor> leaves;
+  std::function<Tensor()> forward;
+};
+
+void add_forward(const std::string& name, const std::function<Computation()>& make) {
+  add(name, "ms", [=](State& state) {
+    const Computation computation = make();
+    const NoGrad pause;
+    for (auto _ : state) DoNotOptimize(computation.forward());
+  });
+}
+
+/// Resident memory of this process in KiB, "VmRSS" now or "VmHWM" at most.
+double resident_kib(const std::string& key) {
+  std::ifstream file("/proc/self/status");
+  for (std::string word; file >> word;)
+    if (word == key + ":") {
+      double kib = 0;
+      file >> kib;
+      return kib;
+    }
+  return 0;
+}
+
+void add_forward_backward(const std::string& name, const std::function<Computation()>& make) {
+  add(name, "ms", [=](State& state) {
+    const Computation computation = make();
+    auto clear = [&] {
+      for (const Tensor& leaf : computation.leaves) leaf.clear_grad();
+    };
+    const Tensor gradient = normal(computation.forward().shape());
+    auto both = [&] {
+      clear();
+      computation.forward().backward(gradient);
+    };
+    both();
+    clear();
+    std::ofstream("/proc/self/clear_refs") << 5;  // Linux: forget the peak so far
+    const double before = resident_kib("VmRSS");
+    both();
+    state.counters["peak_extra_mib"] = (resident_kib("VmHWM") - before) / 1024;
+    for (auto _ : state) both();
+  });
+}
+
+Computation lstm() {
+  const LSTM layer(256, 256, generator);
+  const Tensor x = parameter({64, 50, 256});
+  const LSTMCell& cell = layer.forward[0];
+  return {{x, cell.weight_ih, cell.weight_hh, cell.bias}, [=] { return layer(x).output; }};
+}
+
+Computation softmax_rows() {
+  const Tensor x = parameter({1024, 4000});
+  return {{x}, [=] { return softmax(x); }};
+}
+
+Computation cross_entropy_rows() {
+  const Tensor x = parameter({1024, 4000});
+  std::vector<int64_t> classes(1024);
+  for (int64_t& c : classes) c = generator.below(4000);
+  return {{x}, [=, t = tensor(classes, {1024})] { return cross_entropy(x, t); }};
+}
+
+/// Batch 4, 8 heads, 1024 queries and keys of 64.
+Computation attention_by_hand() {
+  const Shape shape{4, 8, 1024, 64};
+  const Tensor q = parameter(shape), k = parameter(shape), v = parameter(shape);
+  return {{q, k, v}, [=] { return matmul(softmax(matmul(q, transpose(k)) / std::sqrt(64)), v); }};
+}
+
+Computation layer_norm_rows() {
+  const LayerNorm layer(256);
+  const Tensor x = parameter({4096, 256});
+  return {{x, layer.weight, layer.bias}, [=] { return layer(x); }};
+}
+
+void add_elementwise(const std::string& name, const auto& function) {
+  add(name, "us", [=](State& state) {
+    const Tensor x = normal({1'000'000});
+    for (auto _ : state) DoNotOptimize(function(x));
+  });
+}
+
+void add_adam() {
+  add("adam_2.5m", "ms", [](State& state) {
+    std::vector<Tensor> parameters;
+    for (int i = 0; i < 10; ++i) {
+      parameters.push_back(parameter({500, 500}));
+      parameters.back().set_grad(normal({500, 500}));
+    }
+    Adam adam(parameters);
+    for (auto _ : state) adam.step();
+  });
+}
+
+}  // namespace
+
+}  // namespace gradus::bench
+
+int main(int argc, char** argv) {
+  using namespace gradus;
+  using namespace gradus::bench;
+  benchmark::Initialize(&argc, argv);
+  if (argc == 3 && argv[1] == std::string("--threads")) {
+    set_threads(std::stoi(argv[2]));
+  } else if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+    return 2;
+  }
+  add_overhead();
+  add_forward("lstm256_b64_t50_forward_no_grad", lstm);
+  add_forward_backward("lstm256_b64_t50_forward_backward", lstm);
+  add_forward("softmax_1024x4000_forward", softmax_rows);
+  add_forward_backward("softmax_1024x4000_forward_backward", softmax_rows);
+  add_forward_backward("cross_entropy_1024x4000_forward_backward", cross_entropy_rows);
+  add_forward("attention_by_hand_forward", attention_by_hand);
+  add_forward_backward("attention_by_hand_forward_backward", attention_by_hand);
+  add_forward("layernorm_4096x256_forward", layer_norm_rows);
+  add_forward_backward("layernorm_4096x256_forward_backward", layer_norm_rows);
+  add_elementwise("tanh_1m_new_tensor", [](const Tensor& x) { return tanh(x); });
+  add_elementwise("sigmoid_1m_new_tensor", [](const Tensor& x) { return sigmoid(x); });
+  add_elementwise("exp_1m_new_tensor", [](const Tensor& x) { return exp(x); });
+  add_elementwise("copy_1m_new_tensor", [](const Tensor& x) {
+    const Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
+    copy.assign(x);
+    return copy;
+  });
+  add_adam();
+  benchmark::RunSpecifiedBenchmarks();
+}
