@@ -2,6 +2,7 @@
 #include <unistd.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <csignal>
@@ -145,7 +146,12 @@ int interrupted(const std::string& model) {
   return 130;
 }
 
-bool asked_to_stop() { return interrupts > 0; }
+/// Trains until it is done or interrupted; the progress line is finished when this returns.
+TrainReport train_in_view(Trained& trained, const std::vector<Pair>& pairs,
+                          const std::vector<Pair>& valid, const TrainOptions& options) {
+  Progress progress(stdout);
+  return train(trained, pairs, valid, options, progress, [] { return interrupts > 0; });
+}
 
 /// Makes the folder of `path`, and fails now rather than after an hour of training.
 void prepare_to_write(const std::string& path) {
@@ -187,9 +193,7 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
              threads());
   std::fflush(stdout);
   options.model_path = files.model;
-  Progress progress(stdout);
-  const TrainReport report =
-      train(trained, corpus.train, corpus.valid, options, progress, asked_to_stop);
+  const TrainReport report = train_in_view(trained, corpus.train, corpus.valid, options);
   if (report.interrupted) return interrupted(files.model);
 
   const Evaluation held_out = evaluate(trained, corpus.test);
@@ -248,8 +252,7 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
       trained.target.size(), threads());
   std::fflush(stdout);
   options.model_path = files.model;
-  Progress progress(stdout);
-  const TrainReport report = train(trained, pairs, valid, options, progress, asked_to_stop);
+  const TrainReport report = train_in_view(trained, pairs, valid, options);
   if (report.interrupted) return interrupted(files.model);
   if (report.best < 0) throw Error("train: wants at least one epoch");
   const EpochReport& best = report.epochs[static_cast<size_t>(report.best)];
@@ -383,7 +386,10 @@ int main(int argc, char** argv) {
     command->add_option("--rate", training.learning_rate, "learning rate of Adam")
         ->check(positive)
         ->capture_default_str();
-    command->add_flag("--decay,!--no-decay", training.decay, "let the rate fall along a cosine");
+    const auto on_by_default = [](bool value) { return value ? " (on by default)" : ""; };
+    command->add_flag(
+        "--decay,!--no-decay", training.decay,
+        std::string("let the rate fall along a cosine") + on_by_default(training.decay));
     command->add_option("--clip", training.clip, "largest norm of the gradient")
         ->check(positive)
         ->capture_default_str();
@@ -406,10 +412,15 @@ int main(int argc, char** argv) {
                      "share of the numbers that each training step leaves out")
         ->check(share)
         ->capture_default_str();
+    const auto score =
+        std::ranges::find(scores, model.score, &std::pair<const std::string, Score>::second);
     command->add_option("--attention", model.score, "dot, scaled, general or additive score")
         ->transform(CLI::CheckedTransformer(scores).description(""))
-        ->default_str("general");
-    command->add_flag("--bidirectional", model.bidirectional, "encode in both directions");
+        ->type_name("NAME")
+        ->default_str(score->first);
+    command->add_flag(
+        "--bidirectional,!--unidirectional", model.bidirectional,
+        std::string("encode in both directions") + on_by_default(model.bidirectional));
     command->add_flag("--no-input-feeding", no_input_feeding,
                       "do not feed the attentional vector back");
     command->add_option("--model", files.model, "where the best model is kept (safetensors)")
