@@ -208,7 +208,8 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
   const size_t step = corpus.test.size() / shown;
   for (size_t i = 0; i < shown; ++i) texts.push_back(corpus.test[i * step].source);
   const auto translations = translate_texts(trained, texts);
-  const AttentionMap map = attention_map(trained, texts[0]);
+  const auto longest = std::ranges::max_element(texts, {}, &std::string::size);
+  const AttentionMap map = attention_map(trained, *longest);
   const std::filesystem::path folder = std::filesystem::path(files.model).parent_path();
   const std::string map_path = (folder / "attention.svg").string();
   const std::string curve_path = (folder / "loss.svg").string();
