@@ -190,22 +190,24 @@ class Suite:
 
     # --- (3) translating ------------------------------------------------------------------------
     def translating(self):
-        train, valid = self.data / "train.tsv", self.data / "valid.tsv"
+        train, valid, steps = self.data / "train.tsv", self.data / "valid.tsv", 200
+        names = {beam: name for beam, name in ((1, "translate/greedy"), (5, "translate/beam5")) if self.wanted(name)}
+        if not names:
+            return
         for threads in self.a.threads:
-            for beam, name in ((1, "translate/greedy"), (5, "translate/beam5")):
-                if not self.wanted(name):
-                    continue
-                note(f"{name}, threads {threads}")
-                ours = run_json(self.translate, "decode", "--data", train, "--valid", valid, "--threads", threads,
-                                "--steps", 400, "--beam", beam)
-                theirs = {}
-                if self.peer and beam == 1:
-                    theirs = run_json(self.a.python, HERE / "torch_peer.py", threads, "greedy",
-                                      self.a.anchors / "torch_translate.py", "--data", train, "--valid", valid,
-                                      "--variant", "b", "--steps", 400)
-                note(f"  {ours['mean_length']:.1f} tokens a translation" +
-                     (f", PyTorch's {theirs['mean_length']:.1f}" if theirs else ""))
-                self.add(name, threads, ours["sentences_per_s"], "sentences/s", peer=theirs.get("sentences_per_s"))
+            note(f"translating, threads {threads}, after {steps} steps of training")
+            ours = run_json(self.translate, "decode", "--data", train, "--valid", valid, "--threads", threads,
+                            "--steps", steps, "--beams", ",".join(map(str, names)))
+            theirs = {}
+            if self.peer and 1 in names:
+                theirs["1"] = run_json(self.a.python, HERE / "torch_peer.py", threads, "greedy",
+                                       self.a.anchors / "torch_translate.py", "--data", train, "--valid", valid,
+                                       "--variant", "b", "--steps", steps)
+            for beam, name in names.items():
+                us, them = ours[str(beam)], theirs.get(str(beam), {})
+                note(f"  {name}: {us['mean_length']:.1f} characters a sentence" +
+                     (f", PyTorch's {them['mean_length']:.1f}" if them else ""))
+                self.add(name, threads, us["sentences_per_s"], "sentences/s", peer=them.get("sentences_per_s"))
 
     # --- (4) start and build --------------------------------------------------------------------
     def start(self):

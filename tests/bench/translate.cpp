@@ -34,8 +34,8 @@ double median(std::vector<double> v) {
 
 struct Options {
   std::string data, valid;
-  std::vector<int64_t> order;
-  int64_t batch = 64, steps = 80, warmup = 20, beam = 1, longest = 60, length = 10;
+  std::vector<int64_t> order, beams{1};
+  int64_t batch = 64, steps = 80, warmup = 20, longest = 60, length = 10;
   int64_t vocabulary = 2000;
   int threads = 1;
   bool floor = false;
@@ -148,7 +148,7 @@ json steps_on_one_shape(const Options& options) {
   return time_steps(training, {static_cast<size_t>(options.steps), &batch}, options);
 }
 
-/// Trains briefly, so that sentences end, and translates `valid`.
+/// Trains briefly, so that sentences end, and translates `valid` with each width of the beam.
 json decoding(const Options& options) {
   Data data = Data::read(options);
   Training training(data.source.size(), data.target.size(), options.model);
@@ -158,14 +158,19 @@ json decoding(const Options& options) {
   std::vector<std::string> texts;
   for (Pair& pair : read_pairs(options.valid).pairs) texts.push_back(std::move(pair.source));
   const Trained trained{data.source, data.target, training.model()};
-  size_t length = 0;
-  const double seconds = seconds_of([&] {
-    for (const auto& best :
-         translate_texts(trained, texts, {.beam = options.beam, .longest = options.longest}))
-      length += best[0].ids.size();
-  });
-  return {{"sentences_per_s", static_cast<double>(texts.size()) / seconds},
-          {"mean_length", static_cast<double>(length) / static_cast<double>(texts.size())}};
+  json result;
+  for (const int64_t beam : options.beams) {
+    size_t length = 0;
+    const double seconds = seconds_of([&] {
+      for (const auto& best :
+           translate_texts(trained, texts, {.beam = beam, .longest = options.longest}))
+        length += best[0].ids.size();
+    });
+    const auto count = static_cast<double>(texts.size());
+    result[std::to_string(beam)] = {{"sentences_per_s", count / seconds},
+                                    {"mean_length", static_cast<double>(length) / count}};
+  }
+  return result;
 }
 
 int run(int argc, char** argv) {
@@ -192,7 +197,7 @@ int run(int argc, char** argv) {
   shape->add_option("--length", options.length, "tokens per sentence");
   shape->add_option("--vocabulary", options.vocabulary);
   decode->add_option("--valid", options.valid, "what to translate")->required();
-  decode->add_option("--beam", options.beam);
+  decode->add_option("--beams", options.beams)->delimiter(',');
   decode->add_option("--longest", options.longest);
   CLI11_PARSE(app, argc, argv);
 
