@@ -76,17 +76,15 @@ struct SentenceAttention {
         dk(k),
         scores(weights) {}
 
-  void forward(int64_t rows) {
+  /// Forward the scores and the context; backward, in the same shapes, the gradients of the
+  /// weights and of the queries.
+  void query_side(int64_t rows) {
     product(CblasNoTrans, CblasTrans, rows, keys, hidden, q.data(), k.data(), scores.data());
     product(CblasNoTrans, CblasNoTrans, rows, hidden, keys, weights.data(), k.data(),
             context.data());
   }
-  void query_gradient(int64_t rows) {
-    product(CblasNoTrans, CblasTrans, rows, keys, hidden, q.data(), k.data(), scores.data());
-    product(CblasNoTrans, CblasNoTrans, rows, hidden, keys, weights.data(), k.data(),
-            context.data());
-  }
-  void key_and_value_gradient() {
+  /// The gradients of keys and of values, for all queries at once.
+  void key_side() {
     for (int i = 0; i < 2; ++i)
       product(CblasTrans, CblasNoTrans, keys, hidden, queries, weights.data(), q.data(), dk.data());
   }
@@ -130,11 +128,11 @@ class Products {
       decoder_.forward(begin, end);
       if (!feeding_) return;
       fed_.forward(begin, end);
-      each_sentence(t, [](SentenceAttention& one) { one.forward(1); });
+      each_sentence(t, [](SentenceAttention& one) { one.query_side(1); });
       combine_.forward(begin, end);
     });
     if (!feeding_) {
-      for (SentenceAttention& one : attention_) one.forward(one.queries);
+      for (SentenceAttention& one : attention_) one.query_side(one.queries);
       combine_.forward();
     }
     output_.forward();
@@ -142,12 +140,12 @@ class Products {
     output_.backward();
     if (!feeding_) {
       combine_.backward();
-      for (SentenceAttention& one : attention_) one.query_gradient(one.queries);
+      for (SentenceAttention& one : attention_) one.query_side(one.queries);
     }
     each_step(targets_, [&](size_t t, int64_t begin, int64_t end) {
       if (feeding_) {
         combine_.input_gradient(begin, end);
-        each_sentence(t, [](SentenceAttention& one) { one.query_gradient(1); });
+        each_sentence(t, [](SentenceAttention& one) { one.query_side(1); });
         fed_.input_gradient(begin, end);
       }
       decoder_.input_gradient(begin, end);
@@ -158,7 +156,7 @@ class Products {
     }
     decoder_.weight_gradient();
     decoder_input_.backward();
-    for (SentenceAttention& one : attention_) one.key_and_value_gradient();
+    for (SentenceAttention& one : attention_) one.key_side();
     keys_.backward();
     each_step(sources_,
               [&](size_t, int64_t begin, int64_t end) { encoder_.input_gradient(begin, end); });
