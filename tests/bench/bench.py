@@ -302,14 +302,24 @@ def machine():
     return f"{model}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}"
 
 
+def load_before():
+    """What others are doing to the machine. A thread that waits for one that cannot run waits for
+    whole time slices, so figures of several threads mean nothing on a busy machine."""
+    load = os.getloadavg()[0]
+    if load > 0.5:
+        note(f"the machine is busy (load {load:.1f}): the figures will be too large, most of all with threads")
+    return f"load before {load:.1f}"
+
+
 def main():
     a = arguments()
+    load = load_before()
     with tempfile.TemporaryDirectory() as scratch:
         suite = Suite(a, scratch)
         suite.run_all()
     if not suite.rows:
         sys.exit(f"bench: no row's name matches '{a.only}'")
-    print(machine())
+    print(f"{machine()}, {load}")
     table(suite.rows)
     if a.json:
         Path(a.json).write_text(json.dumps([asdict(r) for r in suite.rows], indent=1) + "\n")
