@@ -166,7 +166,7 @@ int main(int argc, char** argv) {
   const bool demonstration = argc < 2 || argv[1][0] == '-';
   if (demonstration) {
     model = {.embedding = 64, .hidden = 128, .bidirectional = true, .score = Score::dot};
-    training.epochs = 9;
+    training.epochs = 6;
     training.batch_size = 16;
     training.learning_rate = 4e-3;
     training.decay = true;

@@ -36,6 +36,7 @@ Translator::Translator(int64_t source_tokens, int64_t target_tokens, const Model
   if (options.input_feeding)
     feeding.emplace(options.hidden, 4 * options.hidden, generator, DenseOptions{.bias = false});
   for_each_parameter(*this, [&](const std::string& name, Tensor& parameter) {
+    if (name.ends_with("embedding.weight")) return;
     if (parameter.rank() > 1) {
       parameter.assign(random_uniform(parameter.shape(), -0.08, 0.08, generator));
     } else {
