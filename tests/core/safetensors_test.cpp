@@ -18,8 +18,10 @@
 
 #include "core/atomic_file.h"
 #include "core/error.h"
+#include "tests/core/helpers.h"
 
 using namespace gradus;
+using gradus::testing::error_of;
 
 namespace {
 
@@ -42,16 +44,6 @@ std::string read_file(const std::string& path) {
   std::ostringstream text;
   text << file.rdbuf();
   return text.str();
-}
-
-template <class F>
-std::string error_of(F f) {
-  try {
-    f();
-  } catch (const Error& error) {
-    return error.what();
-  }
-  return "no error";
 }
 
 std::string with_length(uint64_t length, const std::string& rest) {
