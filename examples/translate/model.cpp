@@ -1,6 +1,7 @@
 #include "examples/translate/model.h"
 
 #include "core/ops.h"
+#include "layers/initialise.h"
 
 namespace gradus::translate {
 
@@ -36,9 +37,9 @@ Translator::Translator(int64_t source_tokens, int64_t target_tokens, const Model
   if (options.input_feeding)
     feeding.emplace(options.hidden, 4 * options.hidden, generator, DenseOptions{.bias = false});
   for_each_parameter(*this, [&](const std::string& name, Tensor& parameter) {
-    if (name.ends_with("embedding.weight")) return;
     if (parameter.rank() > 1) {
-      parameter.assign(random_uniform(parameter.shape(), -0.08, 0.08, generator));
+      const double bound = name.ends_with("embedding.weight") ? 0.5 : 0.08;
+      parameter.assign(uniform(parameter.shape(), bound, generator));
     } else {
       parameter.assign(zeros(parameter.shape()));
       if (name.starts_with("encoder") || name.starts_with("decoder")) {
