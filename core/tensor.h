@@ -165,6 +165,9 @@ Tensor ones_like(const Tensor& x);
 /// 0, 1, …, n − 1.
 Tensor arange(int64_t n, DType dtype = DType::float32);
 
+/// Throws Error in the name of `op` when x holds integers.
+void check_float(const char* op, const Tensor& x);
+
 /// Calls `f` with a value of the C++ type of `dtype`: dispatch(d, [&](auto t) { using T =
 /// decltype(t); … }).
 template <class F>
@@ -178,9 +181,6 @@ auto dispatch(DType dtype, F&& f) {
       return f(int64_t{});
   }
 }
-/// Throws Error in the name of `op` when x holds integers.
-void check_float(const char* op, const Tensor& x);
-
 /// The same for the two float types; integers throw Error in the name of `op`.
 [[noreturn]] void fail_not_float(const char* op);
 template <class F>
