@@ -4,7 +4,7 @@
 
 #include <algorithm>
 #include <cmath>
-#include <ranges>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/ops.h"
@@ -140,8 +140,9 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
 
     std::vector<int64_t> rows;
     for (const Growing& g : next) rows.push_back(static_cast<int64_t>(g.row));
-    const bool same_rows =
-        std::ranges::equal(rows, std::views::iota(int64_t{0}, std::ssize(growing)));
+    std::vector<int64_t> all_rows(growing.size());
+    std::iota(all_rows.begin(), all_rows.end(), 0);
+    const bool same_rows = rows == all_rows;
     const bool same_sentences =
         std::ranges::equal(growing, next, {}, &Growing::sentence, &Growing::sentence);
     growing = std::move(next);
