@@ -31,14 +31,15 @@ bool is_recording(std::span<const Tensor> inputs) {
                                   [](const Tensor& x) { return x.requires_grad(); });
 }
 
-Tensor record(const char* op, Tensor output, std::vector<Tensor> inputs, Rule rule) {
+Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule, Forward forward) {
   if (!is_recording(inputs)) return output;
   auto node = std::make_shared<Node>();
-  node->op = op;
+  node->op = op.name;
   node->inputs = std::move(inputs);
   node->rule = std::move(rule);
   node->order = next_order++;
-  output.set_node(std::move(node));
+  output.set_node(node);
+  if (observer) observer->on_step(op, output, node->inputs, node->rule, std::move(forward));
   return output;
 }
 
@@ -207,6 +208,7 @@ class Pass {
                   name_of(replaced.dtype()), replaced.shape().text()));
             gradient = replaced;
           }
+        if (observer) observer->on_gradient(output, gradient);
         keep(output, gradient);
         if (!node.inputs.empty()) propagate(node, output, gradient, wanted);
       }
@@ -285,6 +287,7 @@ void Tensor::backward(const Tensor& gradient, bool keep_graph) const {
   for (const Tensor& step : pass.steps())
     if (step.node()->order == 0) step.node()->wanted = true;
   pass.spread_wanted();
+  if (observer) observer->on_seed(*this, seed);
   pass.accumulate(*this, seed);
   bool reached = false;
   pass.run([&](const Tensor& tensor, const Tensor& gradient) {
@@ -313,7 +316,9 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   pass.spread_wanted();
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Tensor seed = checked_seed("grad", outputs[i], seeds.empty() ? Tensor() : seeds[i]);
-    if (pass.reached(outputs[i])) pass.accumulate(outputs[i], seed);
+    if (!pass.reached(outputs[i])) continue;
+    if (observer) observer->on_seed(outputs[i], seed);
+    pass.accumulate(outputs[i], seed);
   }
   std::vector<Tensor> result(wrt.size());
   pass.run([&](const Tensor& tensor, const Tensor& gradient) {

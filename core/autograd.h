@@ -36,6 +36,17 @@ struct Gradient {
 /// An input that was broadcast may get its gradient in the output's shape: the engine sums it.
 using Rule = std::function<std::vector<Gradient>(const Backward&)>;
 
+/// What an op is called and how people write it: over x, or a, b, c … where it takes several
+/// inputs; y is the output and g = dL/dy. "dL/da = g · bᵀ, dL/db = aᵀ · g"
+struct Op {
+  constexpr Op(const char* name, const char* formula = "", const char* derivative = "")  // NOLINT
+      : name(name), formula(formula), derivative(derivative) {}
+  const char *name, *formula, *derivative;
+};
+
+/// An op's computation again, on other inputs of the same shapes and in any float dtype.
+using Forward = std::function<Tensor(const std::vector<Tensor>&)>;
+
 /// One step of the recorded computation, owned by the tensor that it computed.
 struct Node {
   Node() = default;
@@ -58,10 +69,30 @@ struct Node {
   Tensor pending;
 };
 
+/// Sees what is recorded and differentiated on this thread; the one there is makes a Trace.
+class Observer {
+ public:
+  virtual ~Observer() = default;
+  virtual void on_step(const Op& op, const Tensor& output, const std::vector<Tensor>& inputs,
+                       const Rule& rule, Forward forward) = 0;
+  virtual void on_seed(const Tensor& output, const Tensor& seed) = 0;
+  virtual void on_gradient(const Tensor& output, const Tensor& gradient) = 0;
+};
+inline constinit thread_local Observer* observer = nullptr;
+
 /// Notes that `output` was computed from `inputs` by `op`. Nothing is kept where no input requires
 /// a gradient or inside NoGrad. An empty rule means that the op has no derivative: a gradient that
 /// arrives there is an Error naming it.
-Tensor record(const char* op, Tensor output, std::vector<Tensor> inputs, Rule rule);
+Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule,
+              Forward forward = nullptr);
+/// With the op itself, `forward(inputs)`, which a Trace needs to check the rule by differences and
+/// to run the op on changed inputs; nobody else pays for it.
+template <class F>
+Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule,
+              const F& forward) {
+  return record(op, std::move(output), std::move(inputs), std::move(rule),
+                observer ? Forward(forward) : Forward());
+}
 
 /// Whether record() would keep this step: ops that pay for their bookkeeping ask first.
 bool is_recording(std::span<const Tensor> inputs);

@@ -52,13 +52,17 @@ Tensor gather(const Tensor& table, const Tensor& ids) {
       to += size;
     }
   });
-  return record("gather", result, {table, ids}, [](const Backward& b) {
-    const Tensor g = b.gradient, ids = b.inputs[1];
-    return std::vector<Gradient>{
-        {[=, n = b.inputs[0].shape()[0]] { return scatter_add(n, ids, g); },
-         [=](const Tensor& buffer) { add_rows(buffer, ids, g); }},
-        {}};
-  });
+  constexpr Op op{"gather", "the rows of a at the indices b", "dL/da = Σ g in the rows b"};
+  return record(
+      op, result, {table, ids},
+      [](const Backward& b) {
+        const Tensor g = b.gradient, ids = b.inputs[1];
+        return std::vector<Gradient>{
+            {[=, n = b.inputs[0].shape()[0]] { return scatter_add(n, ids, g); },
+             [=](const Tensor& buffer) { add_rows(buffer, ids, g); }},
+            {}};
+      },
+      [](const auto& x) { return gather(x[0], x[1]); });
 }
 
 Tensor scatter_add(int64_t rows, const Tensor& ids, const Tensor& source) {
@@ -72,9 +76,13 @@ Tensor scatter_add(int64_t rows, const Tensor& ids, const Tensor& source) {
   for (int axis = axes; axis < source.rank(); ++axis) shape.append(source.shape()[axis]);
   Tensor result = zeros(shape, source.dtype());
   add_rows(result, ids, source.detach());
-  return record("scatter_add", result, {source, ids}, [](const Backward& b) {
-    return std::vector<Gradient>{gather(b.gradient, b.inputs[1]), {}};
-  });
+  constexpr Op op{"scatter_add", "Σ a in the rows b", "dL/da = the rows of g at the indices b"};
+  return record(
+      op, result, {source, ids},
+      [](const Backward& b) {
+        return std::vector<Gradient>{gather(b.gradient, b.inputs[1]), {}};
+      },
+      [rows](const auto& x) { return scatter_add(rows, x[1], x[0]); });
 }
 
 Tensor pick(const Tensor& x, const Tensor& ids) {

@@ -170,12 +170,16 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   shape.append(b.shape()[b.rank() - 1]);
   Tensor out = Tensor::uninitialised(shape, a.dtype());
   multiply_batches(a, b, 0, out);
-  return record("matmul", out, {a, b}, [](const Backward& s) {
-    std::vector<Gradient> gradients(2);
-    if (s.needs(0)) gradients[0] = product(s.gradient, transpose(s.inputs[1]), s.inputs[0]);
-    if (s.needs(1)) gradients[1] = product(transpose(s.inputs[0]), s.gradient, s.inputs[1]);
-    return gradients;
-  });
+  constexpr Op op{"matmul", "a · b", "dL/da = g · bᵀ, dL/db = aᵀ · g"};
+  return record(
+      op, out, {a, b},
+      [](const Backward& s) {
+        std::vector<Gradient> gradients(2);
+        if (s.needs(0)) gradients[0] = product(s.gradient, transpose(s.inputs[1]), s.inputs[0]);
+        if (s.needs(1)) gradients[1] = product(transpose(s.inputs[0]), s.gradient, s.inputs[1]);
+        return gradients;
+      },
+      [](const auto& x) { return matmul(x[0], x[1]); });
 }
 
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
@@ -203,13 +207,18 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
   multiply_batches(x, transpose(weight.detach()), b.defined() ? 1 : 0, out);
   std::vector<Tensor> inputs{x, weight};
   if (b.defined()) inputs.push_back(b);
-  return record("linear", out, inputs, [](const Backward& s) {
-    std::vector<Gradient> gradients(s.inputs.size());
-    if (s.needs(0)) gradients[0] = product(s.gradient, s.inputs[1], s.inputs[0]);
-    if (s.needs(1)) gradients[1] = product(transpose(s.gradient), s.inputs[0], s.inputs[1]);
-    if (s.inputs.size() > 2) gradients[2] = s.gradient;
-    return gradients;
-  });
+  constexpr Op with_b{"linear", "a · bᵀ + c", "dL/da = g · b, dL/db = gᵀ · a, dL/dc = g"};
+  constexpr Op without_b{"linear", "a · bᵀ", "dL/da = g · b, dL/db = gᵀ · a"};
+  return record(
+      b.defined() ? with_b : without_b, out, inputs,
+      [](const Backward& s) {
+        std::vector<Gradient> gradients(s.inputs.size());
+        if (s.needs(0)) gradients[0] = product(s.gradient, s.inputs[1], s.inputs[0]);
+        if (s.needs(1)) gradients[1] = product(transpose(s.gradient), s.inputs[0], s.inputs[1]);
+        if (s.inputs.size() > 2) gradients[2] = s.gradient;
+        return gradients;
+      },
+      [](const auto& x) { return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor()); });
 }
 
 }  // namespace gradus

@@ -75,9 +75,12 @@ Tensor reshape(const Tensor& x, Shape shape) {
         fmt::format("reshape: {} is a strided view that cannot be seen as {}; "
                     "contiguous() it first",
                     x.description(), shape.text()));
-  return record("reshape", x.view(shape, strides), {x}, [](const Backward& b) {
-    return std::vector<Gradient>{reshape(contiguous(b.gradient), b.inputs[0].shape())};
-  });
+  return record(
+      {"reshape", "x in another shape", "dL/dx = g in the shape of x"}, x.view(shape, strides), {x},
+      [](const Backward& b) {
+        return std::vector<Gradient>{reshape(contiguous(b.gradient), b.inputs[0].shape())};
+      },
+      [shape](const auto& x) { return reshape(x[0], shape); });
 }
 
 Tensor permute(const Tensor& x, std::span<const int> order) {
@@ -93,9 +96,13 @@ Tensor permute(const Tensor& x, std::span<const int> order) {
     strides[k] = x.strides()[from];
     inverse[static_cast<size_t>(from)] = k;
   }
-  return record("permute", x.view(shape, strides), {x}, [inverse](const Backward& b) {
-    return std::vector<Gradient>{permute(b.gradient, inverse)};
-  });
+  return record(
+      {"permute", "x with its axes in another order", "dL/dx = g with its axes in order again"},
+      x.view(shape, strides), {x},
+      [inverse](const Backward& b) { return std::vector<Gradient>{permute(b.gradient, inverse)}; },
+      [order = std::vector(order.begin(), order.end())](const auto& x) {
+        return permute(x[0], order);
+      });
 }
 
 Tensor transpose(const Tensor& x, int a, int b) {
@@ -120,14 +127,17 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step
                      from.strides().with(axis, from.strides()[axis] * step),
                      first * from.strides()[axis]);
   };
-  return record("slice", take(x), {x}, [=](const Backward& b) {
-    auto whole = [=, g = b.gradient] {
-      const int64_t covered = count == 0 ? 0 : (count - 1) * step + 1;
-      return pad(g, axis, first, size - first - covered, 0, step - 1);
-    };
-    auto add_to = [=, g = b.gradient](const Tensor& buffer) { add_into(take(buffer), g); };
-    return std::vector<Gradient>{{whole, add_to}};
-  });
+  return record(
+      {"slice", "a part of x", "dL/dx = g in its place, 0 elsewhere"}, take(x), {x},
+      [=](const Backward& b) {
+        auto whole = [=, g = b.gradient] {
+          const int64_t covered = count == 0 ? 0 : (count - 1) * step + 1;
+          return pad(g, axis, first, size - first - covered, 0, step - 1);
+        };
+        auto add_to = [=, g = b.gradient](const Tensor& buffer) { add_into(take(buffer), g); };
+        return std::vector<Gradient>{{whole, add_to}};
+      },
+      [=](const auto& x) { return slice(x[0], axis, first, last, step); });
 }
 
 Tensor select_index(const Tensor& x, int axis, int64_t index) {
@@ -152,19 +162,25 @@ Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after, double valu
       .view(x.shape(), result.strides().with(axis, result.strides()[axis] * step),
             before * result.strides()[axis])
       .assign(x);
-  return record("pad", result, {x}, [=](const Backward& b) {
-    return std::vector<Gradient>{slice(b.gradient, axis, before, before + covered, step)};
-  });
+  return record(
+      {"pad", "x in a larger tensor", "dL/dx = the part of g where x is"}, result, {x},
+      [=](const Backward& b) {
+        return std::vector<Gradient>{slice(b.gradient, axis, before, before + covered, step)};
+      },
+      [=](const auto& x) { return pad(x[0], axis, before, after, value, gap); });
 }
 
 Tensor expand(const Tensor& x, const Shape& shape) {
   if (shape == x.shape()) return x;
   if (broadcast("expand", x.shape(), shape) != shape)
     throw Error(fmt::format("expand: {} does not stretch to {}", x.description(), shape.text()));
-  return record("expand", x.view(shape, broadcast_strides(x.shape(), x.strides(), shape)), {x},
-                [](const Backward& b) {  // the engine sums what was stretched
-                  return std::vector<Gradient>{b.gradient};
-                });
+  return record(
+      {"expand", "x repeated", "dL/dx = Σ g over the repetitions"},
+      x.view(shape, broadcast_strides(x.shape(), x.strides(), shape)), {x},
+      [](const Backward& b) {  // the engine sums what was stretched
+        return std::vector<Gradient>{b.gradient};
+      },
+      [shape](const auto& x) { return expand(x[0], shape); });
 }
 
 Tensor unsqueeze(const Tensor& x, int axis) {
@@ -199,16 +215,19 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
     result.view(part.shape(), result.strides(), begin * result.strides()[axis]).assign(part);
     begin += part.shape()[axis];
   }
-  return record("concat", result, parts, [axis](const Backward& b) {
-    std::vector<Gradient> gradients;
-    int64_t begin = 0;
-    for (size_t i = 0; i < b.inputs.size(); ++i) {
-      const int64_t end = begin + b.inputs[i].shape()[axis];
-      gradients.push_back(b.needs(i) ? slice(b.gradient, axis, begin, end) : Tensor());
-      begin = end;
-    }
-    return gradients;
-  });
+  return record(
+      {"concat", "a, b, … one after the other", "dL/da, dL/db, … = the parts of g"}, result, parts,
+      [axis](const Backward& b) {
+        std::vector<Gradient> gradients;
+        int64_t begin = 0;
+        for (size_t i = 0; i < b.inputs.size(); ++i) {
+          const int64_t end = begin + b.inputs[i].shape()[axis];
+          gradients.push_back(b.needs(i) ? slice(b.gradient, axis, begin, end) : Tensor());
+          begin = end;
+        }
+        return gradients;
+      },
+      [axis](const auto& x) { return concat(x, axis); });
 }
 
 Tensor stack(const std::vector<Tensor>& parts, int axis) {
@@ -232,8 +251,10 @@ Tensor contiguous(const Tensor& x) {
   if (x.is_contiguous()) return x;
   Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
   copy.assign(x);
-  return record("contiguous", copy, {x},
-                [](const Backward& b) { return std::vector<Gradient>{b.gradient}; });
+  return record(
+      {"contiguous", "x", "dL/dx = g"}, copy, {x},
+      [](const Backward& b) { return std::vector<Gradient>{b.gradient}; },
+      [](const auto& x) { return contiguous(x[0]); });
 }
 
 Tensor cast(const Tensor& x, DType dtype) {
@@ -250,9 +271,12 @@ Tensor cast(const Tensor& x, DType dtype) {
     });
   });
   if (dtype == DType::int64) return record("cast to int64", result, {x}, nullptr);
-  return record("cast", result, {x}, [](const Backward& b) {
-    return std::vector<Gradient>{cast(b.gradient, b.inputs[0].dtype())};
-  });
+  return record(
+      {"cast", "x in another dtype", "dL/dx = g in the dtype of x"}, result, {x},
+      [](const Backward& b) {
+        return std::vector<Gradient>{cast(b.gradient, b.inputs[0].dtype())};
+      },
+      [dtype](const auto& x) { return cast(x[0], dtype); });
 }
 
 void add_into(const Tensor& out, const Tensor& x) {

@@ -30,10 +30,13 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
     const Tensor total = sum(e, {axis}, keep_axes);
     result = e / select(equal(total, 0), 1, total);
   }
-  return record("softmax", result, {masked}, [axis](const Backward& b) {
-    const Tensor weighted = b.gradient * b.output;
-    return std::vector<Gradient>{weighted - b.output * sum(weighted, {axis}, keep_axes)};
-  });
+  return record(
+      {"softmax", "eˣ / Σ eˣ", "dL/dx = y · (g − Σ g · y)"}, result, {masked},
+      [axis](const Backward& b) {
+        const Tensor weighted = b.gradient * b.output;
+        return std::vector<Gradient>{weighted - b.output * sum(weighted, {axis}, keep_axes)};
+      },
+      [axis](const auto& x) { return softmax(x[0], axis); });
 }
 
 Tensor log_softmax(const Tensor& x, int axis) {
@@ -47,9 +50,13 @@ Tensor log_softmax(const Tensor& x, int axis) {
     const Tensor total = sum(exp(shifted), {axis}, keep_axes);
     result = shifted - log(select(equal(total, 0), 1, total));
   }
-  return record("log_softmax", result, {x}, [axis](const Backward& b) {
-    return std::vector<Gradient>{b.gradient - exp(b.output) * sum(b.gradient, {axis}, keep_axes)};
-  });
+  return record(
+      {"log_softmax", "x − log Σ eˣ", "dL/dx = g − eʸ · Σ g"}, result, {x},
+      [axis](const Backward& b) {
+        return std::vector<Gradient>{b.gradient -
+                                     exp(b.output) * sum(b.gradient, {axis}, keep_axes)};
+      },
+      [axis](const auto& x) { return log_softmax(x[0], axis); });
 }
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {

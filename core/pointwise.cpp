@@ -6,6 +6,7 @@
 #include <cstring>
 #include <map>
 #include <mutex>
+#include <optional>
 #include <set>
 
 #include "core/autograd.h"
@@ -244,6 +245,29 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     bool all_zero = true;
   };
 
+  /// With the texts where somebody reads them.
+  Op op() const {
+    if (!observer) return name;
+    const std::lock_guard lock(mutex_);
+    if (!op_) {
+      std::string text;
+      for (int i = 0; i < inputs; ++i)
+        text += fmt::format("{}dL/d{} = {}", i == 0 ? "" : ", ",
+                            input_names(inputs)[static_cast<size_t>(i)], derivative_text(i));
+      op_.emplace(name, interned(formula->text(root, input_names(inputs))), interned(text));
+    }
+    return *op_;
+  }
+
+  /// Over the inputs, y and g.
+  std::string derivative_text(int i) const {
+    std::vector<std::string> names = input_names(inputs);
+    names.push_back("y");
+    names.push_back("g");
+    const Derivative& d = derivative();
+    return d.formula->text(d.roots[static_cast<size_t>(i)], names);
+  }
+
   Derivative& derivative() const {
     if (!derivative_) {
       derivative_ = std::make_unique<Derivative>();
@@ -278,9 +302,11 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
       const std::lock_guard lock(mutex_);
       differentiable = !derivative().all_zero;
     }
-    if (!differentiable) return record(name, output, std::move(list), nullptr);
-    return record(name, output, std::move(list),
-                  [self = shared_from_this()](const Backward& b) { return self->gradients(b); });
+    if (!differentiable) return record(op(), output, std::move(list), nullptr);
+    return record(
+        op(), output, std::move(list),
+        [self = shared_from_this()](const Backward& b) { return self->gradients(b); },
+        [self = shared_from_this()](const auto& x) { return self->apply(x); });
   }
 
   std::vector<Gradient> gradients(const Backward& b) const {
@@ -320,6 +346,7 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   friend class Pointwise;
   mutable std::mutex mutex_;
   mutable std::unique_ptr<Derivative> derivative_;
+  mutable std::optional<Op> op_;
 };
 
 Pointwise::Pointwise(std::string name, Written written)
@@ -339,14 +366,10 @@ std::string Pointwise::formula() const {
 }
 
 std::string Pointwise::derivative(int i) const {
-  const std::lock_guard lock(kernel_->mutex_);
-  std::vector<std::string> names = input_names(kernel_->inputs);
   if (i < 0 || i >= kernel_->inputs)
     throw Error(fmt::format("{}: has no input {}", kernel_->name, i));
-  names.push_back("y");
-  names.push_back("g");
-  const auto& d = kernel_->derivative();
-  return d.formula->text(d.roots[static_cast<size_t>(i)], names);
+  const std::lock_guard lock(kernel_->mutex_);
+  return kernel_->derivative_text(i);
 }
 
 }  // namespace gradus

@@ -83,9 +83,12 @@ Tensor sum(const Tensor& x, const Axes& axes, Keep keep) {
       return reduce_run<T>(part, first, last, T(0), kernels.sum, kernels.add_into);
     });
   });
-  result = record("sum", result, {x}, [](const Backward& b) {
-    return std::vector<Gradient>{expand(b.gradient, b.inputs[0].shape())};
-  });
+  result = record(
+      {"sum", "Σ x", "dL/dx = g"}, result, {x},
+      [](const Backward& b) {
+        return std::vector<Gradient>{expand(b.gradient, b.inputs[0].shape())};
+      },
+      [over](const auto& x) { return sum(x[0], over, keep_axes); });
   return without(result, over, keep);
 }
 
@@ -102,10 +105,13 @@ Tensor max(const Tensor& x, const Axes& axes, Keep keep) {
           [&](const T* row, T* out, int64_t n) { maximum(row, out, out, out, n); });
     });
   });
-  result = record("max", result, {x}, [over](const Backward& b) {
-    const Tensor tied = equal(b.inputs[0], b.output).detach();
-    return std::vector<Gradient>{tied / sum(tied, over, keep_axes) * b.gradient};
-  });
+  result = record(
+      {"max", "max x", "dL/dx = g where x = y, in equal parts; 0 elsewhere"}, result, {x},
+      [over](const Backward& b) {
+        const Tensor tied = equal(b.inputs[0], b.output).detach();
+        return std::vector<Gradient>{tied / sum(tied, over, keep_axes) * b.gradient};
+      },
+      [over](const auto& x) { return max(x[0], over, keep_axes); });
   return without(result, over, keep);
 }
 
@@ -153,9 +159,12 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, Keep keep) {
     const Tensor shift = finite_or_zero(max(x, over, keep_axes));
     result = log(sum(exp(x - shift), over, keep_axes)) + shift;
   }
-  result = record("logsumexp", result, {x}, [](const Backward& b) {
-    return std::vector<Gradient>{b.gradient * exp(b.inputs[0] - finite_or_zero(b.output))};
-  });
+  result = record(
+      {"logsumexp", "log Σ eˣ", "dL/dx = g · eˣ⁻ʸ"}, result, {x},
+      [](const Backward& b) {
+        return std::vector<Gradient>{b.gradient * exp(b.inputs[0] - finite_or_zero(b.output))};
+      },
+      [over](const auto& x) { return logsumexp(x[0], over, keep_axes); });
   return without(result, over, keep);
 }
 
