@@ -121,6 +121,14 @@ Tensor sum_to(const Tensor& gradient, const Shape& shape) {
   return reshape(sum(gradient, axes, keep_axes), shape);
 }
 
+std::vector<Gradient> checked_gradients(const char* op, const Rule& rule, const Backward& step) {
+  std::vector<Gradient> gradients = rule(step);
+  if (gradients.size() != step.inputs.size())
+    throw Error(fmt::format("backward: the rule of '{}' gave {} gradients for {} inputs", op,
+                            gradients.size(), step.inputs.size()));
+  return gradients;
+}
+
 class Pass {
  public:
   Pass(bool create_graph, bool keep_graph)
@@ -237,10 +245,8 @@ class Pass {
           fmt::format("backward: '{}' has no derivative, yet a gradient arrived at its "
                       "result {}; detach() it if it is meant as a constant",
                       node.op, output.shape().text()));
-    std::vector<Gradient> gradients = node.rule({node.inputs, output, gradient, wanted});
-    if (gradients.size() != node.inputs.size())
-      throw Error(fmt::format("backward: the rule of '{}' gave {} gradients for {} inputs", node.op,
-                              gradients.size(), node.inputs.size()));
+    std::vector<Gradient> gradients =
+        checked_gradients(node.op, node.rule, {node.inputs, output, gradient, wanted});
     for (size_t i = 0; i < gradients.size(); ++i)
       if (wanted[i]) accumulate(node.inputs[i], std::move(gradients[i]));
   }
@@ -273,6 +279,17 @@ Tensor checked_seed(const char* op, const Tensor& output, const Tensor& seed) {
 }
 
 }  // namespace
+
+std::vector<Tensor> apply_rule(const char* op, const Rule& rule, const Backward& step) {
+  std::vector<Tensor> result;
+  const std::vector<Gradient> gradients = checked_gradients(op, rule, step);
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    const Tensor whole = gradients[i].whole ? gradients[i].whole() : gradients[i].value;
+    const bool is_gradient = whole.defined() && step.needs(i);
+    result.push_back(is_gradient ? sum_to(whole, step.inputs[i].shape()) : Tensor());
+  }
+  return result;
+}
 
 void Tensor::backward(const Tensor& gradient, bool keep_graph) const {
   if (!requires_grad())

@@ -109,6 +109,10 @@ class NoGrad {
   bool before_;
 };
 
+/// dL/d(inputs) by a rule, as tensors of the inputs' shapes; undefined where none flows or is
+/// wanted. Throws Error in the name of `op` when the rule gives another number of gradients.
+std::vector<Tensor> apply_rule(const char* op, const Rule& rule, const Backward& step);
+
 struct GradOptions {
   bool create_graph = false;  ///< record the backward pass, for derivatives of derivatives
   bool keep_graph = false;    ///< do not release the steps (implied by create_graph)

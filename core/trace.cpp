@@ -1,0 +1,305 @@
+#include "core/trace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <tuple>
+#include <unordered_map>
+
+#include "core/error.h"
+#include "core/ops.h"
+
+namespace gradus {
+
+// --- tensors ------------------------------------------------------------------------------------
+
+Summary summarise(const Tensor& x) {
+  Summary s;
+  s.count = x.numel();
+  s.histogram.assign(Summary::bins, 0);
+  const std::vector<double> values = x.to_vector<double>();
+  double sum = 0, squares = 0;
+  int64_t finite = 0;
+  for (double value : values) {
+    if (std::isnan(value)) {
+      ++s.nans;
+    } else if (std::isinf(value)) {
+      ++s.infinities;
+    } else {
+      s.zeros += value == 0;
+      s.min = finite == 0 ? value : std::min(s.min, value);
+      s.max = finite == 0 ? value : std::max(s.max, value);
+      sum += value;
+      squares += value * value;
+      ++finite;
+    }
+  }
+  if (finite == 0) return s;
+  s.mean = sum / static_cast<double>(finite);
+  s.norm = std::sqrt(squares);
+  const double width = s.max / Summary::bins - s.min / Summary::bins;
+  for (double value : values)
+    if (std::isfinite(value)) {
+      const double bin = width > 0 ? (value - s.min) / width : 0;
+      ++s.histogram[std::min(static_cast<size_t>(bin), Summary::bins - 1)];
+    }
+  return s;
+}
+
+TraceTensor::TraceTensor(Tensor values) : defined_(values.defined()), values_(std::move(values)) {
+  if (!defined_) return;
+  shape_ = values_.shape();
+  dtype_ = values_.dtype();
+}
+
+TraceTensor::TraceTensor(const Shape& shape, DType dtype, Summary summary, Tensor values)
+    : defined_(true),
+      shape_(shape),
+      dtype_(dtype),
+      values_(std::move(values)),
+      summary_(std::move(summary)) {}
+
+const Tensor& TraceTensor::values() const {
+  if (!defined_) throw Error("trace: there is no tensor here");
+  if (!values_.defined())
+    throw Error(
+        fmt::format("trace: of this tensor {} only the summary was kept, it has {} "
+                    "elements; record or save with a larger limit",
+                    shape_.text(), shape_.numel()));
+  return values_;
+}
+
+const Summary& TraceTensor::summary() const {
+  if (!summary_) summary_ = summarise(values());
+  return *summary_;
+}
+
+// --- recording ----------------------------------------------------------------------------------
+
+/// What only the recording program knows, by the nodes' numbers.
+struct Trace::Live {
+  struct Step {
+    Rule rule;
+    Forward forward;
+  };
+  std::vector<Step> steps;
+  std::vector<std::pair<int, Tensor>> seeds;  // where backward passes began
+};
+
+class Trace::Recorder : public Observer {
+ public:
+  explicit Recorder(Trace& trace) : trace_(trace) {
+    trace_ = Trace();
+    trace_.live_ = std::make_unique<Live>();
+  }
+
+  void on_step(const Op& op, const Tensor& output, const std::vector<Tensor>& inputs,
+               const Rule& rule, Forward forward) override {
+    TraceNode node;
+    node.op = op.name;
+    node.formula = op.formula;
+    node.derivative = op.derivative;
+    for (const Tensor& input : inputs) node.inputs.push_back(number_of(input));
+    node.value = TraceTensor(output.detach());
+    steps_[output.node()->order] = add(std::move(node), {rule, std::move(forward)});
+  }
+
+  void on_seed(const Tensor& output, const Tensor& seed) override {
+    trace_.live_->seeds.emplace_back(number_of(output), seed.detach());
+  }
+
+  void on_gradient(const Tensor& output, const Tensor& gradient) override {
+    TraceTensor& sum = trace_.nodes_[static_cast<size_t>(number_of(output))].gradient;
+    const NoGrad pause;
+    sum = TraceTensor(sum.defined() ? sum.values() + gradient.detach() : gradient.detach());
+  }
+
+  /// Parameters and their gradients change in place afterwards: the trace gets copies.
+  void finish() {
+    struct Range {
+      const std::byte* end;
+      Tensor copy;
+    };
+    std::map<const std::byte*, Range> ranges;
+    auto extent = [](const Tensor& x) {
+      int64_t last = 0;
+      for (int axis = 0; axis < x.rank(); ++axis) last += (x.shape()[axis] - 1) * x.strides()[axis];
+      const std::byte* begin = dispatch(x.dtype(), [&](auto element) {
+        return reinterpret_cast<const std::byte*>(x.data<decltype(element)>());
+      });
+      return std::pair(begin, begin + (last + 1) * static_cast<int64_t>(size_of(x.dtype())));
+    };
+    auto add_range = [&](const TraceTensor& x) {
+      if (!x.defined() || x.values().numel() == 0) return;
+      auto [begin, end] = extent(x.values());
+      for (auto at = ranges.upper_bound(begin); true;) {  // merge what overlaps
+        if (at != ranges.begin() && std::prev(at)->second.end > begin)
+          at = std::prev(at);
+        else if (at == ranges.end() || at->first >= end)
+          break;
+        begin = std::min(begin, at->first);
+        end = std::max(end, at->second.end);
+        at = ranges.erase(at);
+      }
+      ranges[begin] = {end, {}};
+    };
+    for (const TraceNode& node : trace_.nodes_)
+      if (node.kind != TraceNode::Kind::step) {
+        add_range(node.value);
+        add_range(node.gradient);
+      }
+    auto copied = [&](TraceTensor& x) {
+      if (!x.defined() || x.values().numel() == 0) return;
+      const Tensor& old = x.values();
+      const auto [begin, end] = extent(old);
+      auto at = ranges.upper_bound(begin);
+      if (at == ranges.begin() || std::prev(at)->second.end <= begin) return;
+      --at;
+      const int64_t width = static_cast<int64_t>(size_of(old.dtype()));
+      Tensor& copy = at->second.copy;
+      dispatch(old.dtype(), [&](auto element) {
+        if (copy.defined()) return;
+        const int64_t count = (at->second.end - at->first) / width;
+        copy = Tensor::uninitialised({count}, old.dtype());
+        std::memcpy(copy.data<decltype(element)>(), at->first, static_cast<size_t>(count * width));
+      });
+      x = TraceTensor(copy.view(old.shape(), old.strides(), (begin - at->first) / width));
+    };
+    for (TraceNode& node : trace_.nodes_) {
+      copied(node.value);
+      copied(node.gradient);
+    }
+    for (const auto& [number, leaf] : leaves_)
+      trace_.nodes_[static_cast<size_t>(number)].name = leaf.name();
+    trace_.connect();
+  }
+
+ private:
+  using Place = std::tuple<const void*, std::vector<int64_t>, std::vector<int64_t>>;
+
+  int add(TraceNode node, Live::Step step) {
+    trace_.nodes_.push_back(std::move(node));
+    trace_.live_->steps.push_back(std::move(step));
+    return trace_.size() - 1;
+  }
+
+  /// The node that made `x`, or a new one for what was there before.
+  int number_of(const Tensor& x) {
+    if (x.requires_grad() && x.node()->order != 0) {
+      if (const auto found = steps_.find(x.node()->order); found != steps_.end())
+        return found->second;
+      return steps_[x.node()->order] = add(leaf(x, TraceNode::Kind::parameter), {});
+    }
+    if (x.requires_grad()) {
+      const auto [found, is_new] = parameters_.try_emplace(x.node().get(), trace_.size());
+      if (!is_new) return found->second;
+      leaves_.emplace_back(found->second, x);
+      return add(leaf(x, TraceNode::Kind::parameter), {});
+    }
+    const void* data = dispatch(
+        x.dtype(), [&](auto element) -> const void* { return x.data<decltype(element)>(); });
+    const Place place{
+        data, {x.shape().begin(), x.shape().end()}, {x.strides().begin(), x.strides().end()}};
+    const auto [found, is_new] = constants_.try_emplace(place, trace_.size());
+    return is_new ? add(leaf(x, TraceNode::Kind::constant), {}) : found->second;
+  }
+
+  static TraceNode leaf(const Tensor& x, TraceNode::Kind kind) {
+    TraceNode node;
+    node.kind = kind;
+    node.value = TraceTensor(x.detach());
+    return node;
+  }
+
+  Trace& trace_;
+  std::unordered_map<uint64_t, int> steps_;          // by the order in which they were made
+  std::unordered_map<const Node*, int> parameters_;  // kept alive by leaves_
+  std::map<Place, int> constants_;                   // kept alive by their nodes
+  std::vector<std::pair<int, Tensor>> leaves_;
+};
+
+Trace::Recording::Recording(Trace& trace)
+    : recorder_(std::make_unique<Recorder>(trace)), before_(observer) {
+  observer = recorder_.get();
+}
+
+Trace::Recording::~Recording() {
+  observer = before_;
+  recorder_->finish();
+}
+
+Trace::Recording Trace::record() { return Recording(*this); }
+
+// --- reading ------------------------------------------------------------------------------------
+
+Trace::Trace() = default;
+Trace::Trace(Trace&&) noexcept = default;
+Trace& Trace::operator=(Trace&&) noexcept = default;
+Trace::~Trace() = default;
+
+/// Fills in what follows from the inputs.
+void Trace::connect() {
+  users_.assign(nodes_.size(), {});
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    nodes_[i].parameters.clear();
+    for (int input : nodes_[i].inputs) {
+      std::vector<int>& users = users_[static_cast<size_t>(input)];
+      if (users.empty() || users.back() != static_cast<int>(i))
+        users.push_back(static_cast<int>(i));
+      if (nodes_[static_cast<size_t>(input)].kind == TraceNode::Kind::parameter)
+        nodes_[i].parameters.push_back(input);
+    }
+  }
+}
+
+const TraceNode& Trace::node(int number) const {
+  if (number < 0 || number >= size())
+    throw Error(
+        nodes_.empty()
+            ? fmt::format("trace: there is no node {}, the trace is empty", number)
+            : fmt::format("trace: there is no node {}, they go from 0 to {}", number, size() - 1));
+  return nodes_[static_cast<size_t>(number)];
+}
+
+std::vector<TraceTensor> Trace::sent(int number) const {
+  const TraceNode& node = this->node(number);
+  if (!live_) return sent_[static_cast<size_t>(number)];
+  std::vector<TraceTensor> result(node.inputs.size());
+  const Rule& rule = live_->steps[static_cast<size_t>(number)].rule;
+  if (!rule || !node.gradient.defined()) return result;
+  std::vector<Tensor> inputs;
+  std::vector<bool> wanted;
+  for (int input : node.inputs) {
+    inputs.push_back(this->node(input).value.values());
+    wanted.push_back(this->node(input).kind != TraceNode::Kind::constant);
+  }
+  const NoGrad pause;
+  const std::vector<Tensor> gradients = apply_rule(
+      node.op.c_str(), rule, {inputs, node.value.values(), node.gradient.values(), wanted});
+  for (size_t i = 0; i < gradients.size(); ++i) result[i] = TraceTensor(gradients[i]);
+  return result;
+}
+
+const std::vector<int>& Trace::users(int number) const {
+  node(number);
+  return users_[static_cast<size_t>(number)];
+}
+
+std::string Trace::description(int number) const {
+  const TraceNode& n = node(number);
+  std::string text;
+  if (n.kind == TraceNode::Kind::step)
+    text = fmt::format("{}, node {}", n.op, number);
+  else
+    text = fmt::format("{} '{}', node {}",
+                       n.kind == TraceNode::Kind::parameter ? "parameter" : "constant", n.name,
+                       number);
+  if (!n.path.empty()) text += ", in " + n.path;
+  if (n.time >= 0) text += fmt::format(", time {}", n.time);
+  return text;
+}
+
+}  // namespace gradus
