@@ -1,96 +1,12 @@
 #pragma once
 
 #include <doctest/doctest.h>
-#include <fmt/format.h>
 
-#include <cmath>
-#include <functional>
-#include <string>
-#include <vector>
-
+#include "core/gradient_check.h"
 #include "core/ops.h"
 
-/// Gradients against central finite differences, in float64.
 namespace gradus::testing {
 
-using Function = std::function<Tensor(const std::vector<Tensor>&)>;
-
-/// Where an analytic derivative lies farthest from its numeric one, counted in tolerances.
-struct Mismatch {
-  size_t input = 0;
-  int64_t element = 0;
-  double analytic = 0, numeric = 0, tolerances = 0;
-
-  std::string text() const {
-    return fmt::format("input {}, element {}: analytic {}, numeric {} ({:.2g} tolerances)", input,
-                       element, analytic, numeric, tolerances);
-  }
-};
-
-/// Numbers without any symmetry: a gradient in the wrong place or order does not go unnoticed.
-inline Tensor irregular(const Shape& shape, double phase) {
-  Tensor result = zeros(shape, DType::float64);
-  double i = phase;
-  for (double& x : result.span<double>()) {
-    i += 1;
-    x = 0.6 + std::sin(37 * i * i);
-  }
-  return result;
-}
-
-inline Tensor irregular_sum(const std::vector<Tensor>& tensors, double phase) {
-  Tensor total = zeros({}, DType::float64);
-  for (const Tensor& x : tensors) total = total + sum(x * irregular(x.shape(), phase += 0.3));
-  return total;
-}
-
-/// d(scalar)/d(inputs) against (scalar(x + h) − scalar(x − h)) / 2h for every element in turn.
-inline Mismatch worst_mismatch(const Function& scalar, const std::vector<Tensor>& inputs) {
-  constexpr double h = 1e-5, absolute = 1e-7, relative = 1e-6;
-  for (const Tensor& x : inputs) x.require_grad();
-  const std::vector<Tensor> gradients = grad({scalar(inputs)}, inputs, {.zero_if_unreached = true});
-  Mismatch worst;
-  for (size_t i = 0; i < inputs.size(); ++i) {
-    REQUIRE(gradients[i].shape() == inputs[i].shape());
-    const std::vector<double> analytic = gradients[i].to_vector<double>();
-    for (size_t k = 0; k < analytic.size(); ++k) {
-      double& x = inputs[i].span<double>()[k];
-      const double before = x;
-      x = before + h;
-      const double above = scalar(inputs).item();
-      x = before - h;
-      const double below = scalar(inputs).item();
-      x = before;
-      const double numeric = (above - below) / (2 * h);
-      const double tolerances =
-          std::abs(analytic[k] - numeric) / (absolute + relative * std::abs(numeric));
-      if (!(tolerances <= worst.tolerances))  // NaN is the worst of all
-        worst = {i, static_cast<int64_t>(k), analytic[k], numeric, tolerances};
-      if (std::isnan(tolerances)) return worst;
-    }
-  }
-  return worst;
-}
-
-/// The gradient rule of `f` against differences of `f`, through L = Σ wᵢ · yᵢ.
-inline Mismatch first_order_mismatch(const Function& f, const std::vector<Tensor>& inputs) {
-  return worst_mismatch([&](const std::vector<Tensor>& x) { return irregular_sum({f(x)}, 0); },
-                        inputs);
-}
-
-/// The gradient of the gradient against differences of the gradient, through Σ vᵢ · dL/dxᵢ; both
-/// in the inputs and in the gradient u that flows into `f`.
-inline Mismatch second_order_mismatch(const Function& f, std::vector<Tensor> inputs) {
-  const size_t n = inputs.size();
-  inputs.push_back(irregular(f(inputs).shape(), 0.5));
-  return worst_mismatch(
-      [&](const std::vector<Tensor>& x_and_u) {
-        const std::vector<Tensor> x(x_and_u.begin(), x_and_u.begin() + static_cast<ptrdiff_t>(n));
-        return irregular_sum(
-            grad({f(x)}, x, {.create_graph = true, .zero_if_unreached = true}, {x_and_u.back()}),
-            0.7);
-      },
-      inputs);
-}
+using Function = TensorFunction;
 
 }  // namespace gradus::testing
