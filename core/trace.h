@@ -115,6 +115,9 @@ class Trace {
 
   const std::vector<TraceNode>& nodes() const { return nodes_; }
   int size() const { return static_cast<int>(nodes_.size()); }
+  /// What the queries and the keys of its attention are called, tokens for instance: readers write
+  /// them beside the weights. Empty where nobody said.
+  std::vector<std::string> queries, keys;
   /// Throws Error when there is no such node.
   const TraceNode& node(int number) const;
   /// What the node sent back to each of its inputs: dL/d(input) as far as it comes through this
@@ -141,6 +144,7 @@ class Trace {
   ///     where T is null or {"shape": [2, 3], "dtype": "float32", "count", "nans", "infinities",
   ///      "zeros", "min", "max", "mean", "norm", "histogram": [16 counts]}; texts and lists that
   ///      are empty are left out, as is what is null; a number that JSON cannot hold is null.
+  ///   metadata "queries", "keys"   JSON: lists of names, left out when empty
   ///   tensors "12.value", "12.gradient", "12.sent.0": those that were kept whole
   void save(const std::string& path, const TraceOptions& options = {}) const;
   /// Throws Error, with the path, for a file that is not a trace, is of another version, or is

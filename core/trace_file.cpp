@@ -20,6 +20,10 @@ constexpr std::array results{"agrees", "disagrees", "unknown"};
 
 // --- writing ------------------------------------------------------------------------------------
 
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
 json to_json(const TraceTensor& x) {
   const Summary& s = x.summary();
   return {{"shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
@@ -236,9 +240,9 @@ void Trace::save(const std::string& path, const TraceOptions& options) const {
   Writer writer(file, options.largest);
   json nodes = json::array();
   for (int number = 0; number < size(); ++number) nodes.push_back(writer.node(*this, number));
-  file.metadata = {{"format", format},
-                   {"version", version},
-                   {"nodes", nodes.dump(-1, ' ', false, json::error_handler_t::replace)}};
+  file.metadata = {{"format", format}, {"version", version}, {"nodes", text_of(nodes)}};
+  if (!queries.empty()) file.metadata["queries"] = text_of(queries);
+  if (!keys.empty()) file.metadata["keys"] = text_of(keys);
   save_tensors(path, file);
 }
 
@@ -252,14 +256,23 @@ Trace Trace::read(const TensorFile& file) {
   if (metadata("version") != version)
     throw Error(fmt::format("a trace of version '{}', this program reads version {}",
                             metadata("version"), version));
-  json parsed;
-  try {
-    parsed = json::parse(metadata("nodes"));
-  } catch (const json::exception&) {
-    throw Error("damaged: its nodes are not JSON");
-  }
+  const auto parsed = [&](const char* key) {
+    try {
+      return json::parse(metadata(key));
+    } catch (const json::exception&) {
+      throw Error(fmt::format("damaged: its {} are not JSON", key));
+    }
+  };
   Trace trace;
-  for (const Reader& reader : Reader(parsed, "nodes").list()) {
+  const auto names = [&](const char* key, std::vector<std::string>& list) {
+    if (!file.metadata.contains(key)) return;
+    const json value = parsed(key);
+    for (const Reader& name : Reader(value, key).list()) list.push_back(name.text());
+  };
+  names("queries", trace.queries);
+  names("keys", trace.keys);
+  const json nodes = parsed("nodes");
+  for (const Reader& reader : Reader(nodes, "nodes").list()) {
     const int number = trace.size();
     trace.nodes_.push_back(node_from(reader, number, file));
     const size_t inputs = trace.nodes_.back().inputs.size();

@@ -64,11 +64,14 @@ TEST_CASE("a trace keeps the values of the recording when parameters change afte
 }
 
 TEST_CASE("a trace comes back from its file") {
-  const Recorded r;
+  Recorded r;
+  r.trace.keys = {"tea", "\"茶\""};
   const std::string path = temporary("gradus_trace_test");
   r.trace.save(path);
   const Trace trace = Trace::load(path);
   REQUIRE(trace.size() == r.trace.size());
+  CHECK(trace.keys == r.trace.keys);
+  CHECK(trace.queries.empty());
   for (int i = 0; i < trace.size(); ++i) {
     const TraceNode &node = trace.node(i), &before = r.trace.node(i);
     CHECK(node.op == before.op);
