@@ -1,0 +1,63 @@
+#include "examples/step/lessons.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/error.h"
+
+namespace gradus::step {
+
+namespace {
+
+struct Lesson {
+  const char* title;
+  Trace (*record)(const LessonOptions&);
+};
+
+template <Trace (*record)()>
+Trace without_options(const LessonOptions&) {
+  return record();
+}
+
+constexpr Lesson lessons[] = {
+    {"a scalar expression", without_options<scalar_expression>},
+    {"a Dense layer, softmax and cross entropy", without_options<dense_layer>},
+};
+
+}  // namespace
+
+Tensor parameter(const char* name, const Tensor& values) {
+  values.require_grad().set_name(name);
+  return values;
+}
+
+std::string lesson_list() {
+  std::string text;
+  int number = 0;
+  for (const Lesson& lesson : lessons) text += fmt::format("  {}  {}\n", ++number, lesson.title);
+  return text;
+}
+
+Opened open_trace(const std::string& name, const LessonOptions& options) {
+  const bool is_number = !name.empty() && name.find_first_not_of("0123456789") == name.npos;
+  if (is_number && !std::filesystem::exists(name)) {
+    const size_t number = name.size() < 3 ? std::stoul(name) : 0;
+    if (number < 1 || number > std::size(lessons))
+      throw Error(fmt::format("there is no lesson {}; these are:\n{}", name, lesson_list()));
+    const Lesson& lesson = lessons[number - 1];
+    Trace trace = lesson.record(options);
+    std::string title = fmt::format(
+        "Lesson {} of {}: {}; {} nodes\nexamples/step/lesson{}/README.md goes with it. 'next' "
+        "steps, 'help' lists the commands.\n",
+        number, std::size(lessons), lesson.title, trace.size(), number);
+    return {std::move(trace), std::move(title)};
+  }
+  Trace trace = Trace::load(name);
+  std::string title =
+      fmt::format("{}: {} nodes. 'next' steps, 'help' lists the commands.\n", name, trace.size());
+  return {std::move(trace), std::move(title)};
+}
+
+}  // namespace gradus::step

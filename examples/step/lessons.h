@@ -1,0 +1,42 @@
+#pragma once
+
+#include <string>
+
+#include "core/trace.h"
+
+namespace gradus::step {
+
+/// A trace with what is said of it at first.
+struct Opened {
+  Trace trace;
+  std::string title;
+};
+
+/// What lesson 5 is given.
+struct LessonOptions {
+  std::string sentence = "My brother drinks tea.";
+  std::string model;  ///< a file of the translator; if empty a small one is trained first
+};
+
+/// The lesson of this number, run now, or the trace in the file of this name.
+/// Throws Error when it is neither.
+Opened open_trace(const std::string& name, const LessonOptions& options = {});
+
+/// A line per lesson.
+std::string lesson_list();
+
+/// `values` as a parameter of this name; returns it.
+Tensor parameter(const char* name, const Tensor& values);
+
+/// Lesson 1: a scalar expression. L = (tanh(weight · input + bias) − target)²
+Trace scalar_expression();
+/// Lesson 2: a Dense layer, softmax and cross entropy.
+Trace dense_layer();
+/// Lesson 3: an LSTM cell over four time steps.
+Trace lstm_cell();
+/// Lesson 4: scaled dot-product attention.
+Trace scaled_dot_product_attention();
+/// Lesson 5: the translator on a sentence.
+Trace translator(const LessonOptions& options);
+
+}  // namespace gradus::step

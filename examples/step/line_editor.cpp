@@ -1,0 +1,115 @@
+#include "examples/step/line_editor.h"
+
+#include <editline/readline.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <clocale>
+#include <cstdlib>
+#include <cstring>
+#include <fstream>
+#include <iostream>
+#include <sstream>
+
+#include "core/error.h"
+#include "examples/translate/progress.h"
+
+namespace gradus::step {
+
+namespace {
+
+constexpr std::string_view prompt = "(step) ";
+
+/// Whether the line could be carried out.
+bool answer(Session& session, const std::string& line, std::ostream& output) {
+  bool is_good = true;
+  std::string text;
+  try {
+    text = session.run(line);
+  } catch (const std::exception& error) {
+    text = fmt::format("error: {}\n", error.what());
+    is_good = false;
+  }
+  output << text << std::flush;
+  return is_good;
+}
+
+const Session* completing = nullptr;  // libedit's callbacks know nothing else
+
+/// Every candidate in turn, each allocated as libedit wants it.
+char* next_completion(const char*, int state) {
+  static std::vector<std::string> candidates;
+  if (state == 0)
+    candidates =
+        completing->completions({rl_line_buffer, static_cast<size_t>(std::max(rl_point, 0))});
+  const auto i = static_cast<size_t>(state);
+  return i < candidates.size() ? strdup(candidates[i].c_str()) : nullptr;
+}
+
+char** complete(const char* word, int, int) {
+  const std::string_view line(rl_line_buffer, static_cast<size_t>(std::max(rl_point, 0)));
+  rl_attempted_completion_over = 1;
+  return rl_completion_matches(
+      word, completing->completes_file(line) ? rl_filename_completion_function : next_completion);
+}
+
+int read_terminal(Session& session) {
+  std::setlocale(LC_CTYPE, "");
+  completing = &session;
+  rl_readline_name = "gradus";
+  rl_attempted_completion_function = complete;
+  static char breaks[] = " \t";
+  rl_completer_word_break_characters = breaks;
+  using_history();
+  while (!session.has_ended()) {
+    char* line = readline(prompt.data());
+    if (!line) {
+      std::cout << "\n";
+      break;
+    }
+    if (*line != '\0') add_history(line);
+    answer(session, line, std::cout);
+    std::free(line);
+  }
+  return 0;
+}
+
+}  // namespace
+
+Screen screen_of_terminal() {
+  const char* no_colour = std::getenv("NO_COLOR");
+  const bool is_terminal = translate::is_terminal(stdout);
+  return {is_terminal ? std::clamp(translate::terminal_columns(stdout), 40, 120) : 80,
+          is_terminal && (no_colour == nullptr || *no_colour == '\0')};
+}
+
+int converse(Session& session) {
+  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? read_terminal(session)
+                                                       : replay(session, std::cin, std::cout);
+}
+
+int replay(Session& session, std::istream& script, std::ostream& output) {
+  int status = 0;
+  for (std::string line; !session.has_ended() && std::getline(script, line);) {
+    const std::vector<std::string> words = words_of(line);
+    if (words.empty() || words[0].starts_with("#")) continue;
+    output << prompt << line << "\n";
+    if (!answer(session, line, output)) status = 1;
+  }
+  return status;
+}
+
+int replay(Session& session, const std::string& path, std::ostream& output) {
+  std::ifstream file(path);
+  std::stringstream script, commands;
+  script << file.rdbuf();
+  if (!file) throw Error(fmt::format("{}: cannot be read; check the path", path));
+  for (std::string line; std::getline(script, line);)
+    if (line.starts_with(prompt)) commands << line.substr(prompt.size()) << "\n";
+  script.clear();
+  script.seekg(0);
+  return replay(session, commands.view().empty() ? script : commands, output);
+}
+
+}  // namespace gradus::step

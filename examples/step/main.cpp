@@ -1,0 +1,36 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <iostream>
+
+#include "core/error.h"
+#include "examples/step/lessons.h"
+#include "examples/step/line_editor.h"
+
+using namespace gradus;
+using namespace gradus::step;
+
+int main(int argc, char** argv) {
+  CLI::App app("Steps through the forward and the backward pass of a recorded computation.");
+  app.footer("Lessons:\n" + lesson_list() + "\nIn the program, 'help' lists the commands.");
+  std::string name = "1", commands;
+  LessonOptions options;
+  app.add_option("trace", name, "a lesson's number, or a trace file")->capture_default_str();
+  app.add_option("--commands", commands,
+                 "carry out this script, or the commands of this transcript");
+  app.add_option("--sentence", options.sentence, "lesson 5: what to translate")
+      ->capture_default_str();
+  app.add_option("--model", options.model,
+                 "lesson 5: a model file; without one, a small model is trained first");
+  CLI11_PARSE(app, argc, argv);
+
+  try {
+    Opened opened = open_trace(name, options);
+    std::cout << opened.title;
+    Session session(std::move(opened.trace), commands.empty() ? screen_of_terminal() : Screen());
+    return commands.empty() ? converse(session) : replay(session, commands, std::cout);
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "step: {}\n", error.what());
+    return 1;
+  }
+}

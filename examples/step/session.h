@@ -1,0 +1,89 @@
+#pragma once
+
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "examples/step/condition.h"
+#include "examples/step/show.h"
+
+namespace gradus::step {
+
+/// One reader of a trace: where it is in the forward and the backward pass, its breakpoints, and
+/// the commands that it understands. `help` lists them. A program that has recorded a trace of its
+/// own steps through it with
+///
+///     Session session(std::move(trace));
+///     converse(session);                     // examples/step/line_editor.h
+class Session {
+ public:
+  explicit Session(Trace trace, Screen screen = {});
+
+  /// What a line of input prints. An empty line repeats the last one if that moved.
+  /// Throws Error with what is wrong with the line; nothing has changed then.
+  std::string run(std::string_view line);
+  bool has_ended() const { return has_ended_; }
+
+  /// What may stand in place of the last word of `line`.
+  std::vector<std::string> completions(std::string_view line) const;
+  /// Whether the last word of `line` is the name of a file.
+  bool completes_file(std::string_view line) const;
+
+  const Trace& trace() const { return trace_; }
+
+ private:
+  struct Command;
+  static const std::vector<Command>& commands();
+  static const Command& find(const std::string& name);
+
+  /// A tensor of the trace that the user named: "12.g[0, :]".
+  struct Named {
+    int node = 0;
+    bool is_value = false;  ///< the node's value, not a gradient
+    TraceTensor tensor;
+    std::string title, slice;
+  };
+  Named named(std::string_view text) const;
+  std::optional<int> node_named(const std::string& text) const;
+  int node_or_here(const std::string& text) const;
+  const Place& here() const;
+
+  void begin(Trace trace);
+  std::string show_place() const;
+  /// Goes on to the next place that `stops`; says what happened if there is none.
+  template <class F>
+  std::string advance(F stops, const std::string& otherwise);
+  std::optional<size_t> breakpoint_at(const Place& place) const;
+
+  std::string next(const std::string& arguments);
+  std::string back(const std::string& arguments);
+  std::string go_on(const std::string& arguments);
+  std::string until(const std::string& arguments);
+  std::string go(const std::string& arguments);
+  std::string breakpoint(const std::string& arguments);
+  std::string remove(const std::string& arguments);
+  std::string where(const std::string& arguments);
+  std::string print(const std::string& arguments);
+  std::string formula(const std::string& arguments);
+  std::string list(const std::string& arguments);
+  std::string tree(const std::string& arguments);
+  std::string graph(const std::string& arguments);
+  std::string attention(const std::string& arguments);
+  std::string save(const std::string& arguments);
+  std::string open(const std::string& arguments);
+  std::string help(const std::string& arguments);
+  std::string quit(const std::string& arguments);
+
+  Trace trace_;
+  Screen screen_;
+  std::vector<Place> places_;
+  int64_t at_ = -1;  ///< in places_; −1 before the first
+  std::map<int, Condition> breakpoints_;
+  int last_breakpoint_ = 0;
+  std::string last_move_;
+  bool has_ended_ = false;
+};
+
+}  // namespace gradus::step

@@ -1,0 +1,39 @@
+#pragma once
+
+#include "examples/step/condition.h"
+#include "examples/step/show.h"
+
+/// What the parts of a trace look like on a terminal. Each gives whole lines.
+namespace gradus::step {
+
+/// How formulas call an input: x if it is the only one, else a, b, c …
+std::string operand(const TraceNode& node, size_t input);
+/// The part of the node's derivative that is about this input: "g · bᵀ".
+std::string derivative_of(const TraceNode& node, size_t input);
+/// "weight" for a parameter, "tanh 12" for a step, "constant 3".
+std::string reference(const Trace& trace, int node);
+/// What attention's queries and keys are called, where the node's value is a table of its weights.
+struct Labels {
+  std::vector<std::string> rows, columns;
+};
+Labels labels_of(const Trace& trace, int node);
+
+/// A node when the forward or the backward pass comes by: formula, what goes in, what comes out.
+std::string place_view(const Trace& trace, const Place& place, const Screen& screen);
+/// Where it was called from, what uses it, and all that is known of its numbers.
+std::string details_view(const Trace& trace, const Place& place, const Screen& screen);
+/// The formula, the derivative, and which node each letter stands for.
+std::string formula_view(const Trace& trace, int node);
+/// A line per node; `marked` is where the reader is.
+std::string list_view(const Trace& trace, int from, int to, int marked, const Screen& screen);
+/// Layers in layers, with their parameters; of `layer`, if one is named, also the steps.
+std::string tree_view(const Trace& trace, const std::string& layer, const Screen& screen);
+/// What leads to the node and what it leads to, so many steps away.
+std::string graph_view(const Trace& trace, int node, int depth, const Screen& screen);
+/// What the queries attended to: a row for each, over all time steps. `layer` may be empty.
+/// Throws Error when there is no attention in the trace, or in the layer.
+std::string attention_view(const Trace& trace, const std::string& layer);
+/// "the rule agrees with differences (6 elements)"
+std::string verdict_text(const Trace& trace, int node, const Screen& screen);
+
+}  // namespace gradus::step

@@ -1,0 +1,200 @@
+#include "examples/step/session.h"
+
+#include <doctest/doctest.h>
+
+#include "core/error.h"
+#include "core/ops.h"
+#include "examples/step/lessons.h"
+#include "tests/translate/toy.h"
+
+using namespace gradus;
+using namespace gradus::step;
+using translate::toy::Folder;
+
+namespace {
+
+/// The answer to the last of some commands, or its error.
+std::string answer(Session& session, const std::vector<std::string>& commands) {
+  std::string text;
+  for (const std::string& command : commands) try {
+      text = session.run(command);
+    } catch (const Error& error) {
+      text = std::string("error: ") + error.what();
+    }
+  return text;
+}
+
+std::string answer(const std::vector<std::string>& commands) {
+  Session session(scalar_expression());
+  return answer(session, commands);
+}
+
+void check_contains(const std::string& text, const std::string& part) {
+  CHECK_MESSAGE(text.find(part) != text.npos, "'" << part << "' is not in: " << text);
+}
+
+}  // namespace
+
+TEST_CASE("the passes go forwards over the steps, then backwards to the parameters") {
+  Session session(scalar_expression());
+  std::string places;
+  for (std::string text; !(text = session.run("next")).starts_with("This is the end");) {
+    const size_t begin = text.find("ward · node ") + std::string("ward · node ").size();
+    places += text.substr(begin, text.find(' ', begin) - begin) + " ";
+  }
+  CHECK(places == "2 4 5 7 8 8 7 5 4 3 2 1 0 ");
+}
+
+TEST_CASE("back undoes next, to the beginning") {
+  Session session(scalar_expression());
+  const std::string second = answer(session, {"next", "next"});
+  CHECK(answer(session, {"next 7", "back 7"}) == second);
+  check_contains(answer(session, {"back 5", "back"}), "beginning");
+}
+
+TEST_CASE("an empty line repeats the last line if that moved") {
+  CHECK(answer({"next", "", ""}) == answer({"next 3"}));
+  CHECK(answer({"next", "print y", ""}) == "");
+}
+
+TEST_CASE("commands may be cut short, and unknown ones name the nearest") {
+  CHECK(answer({"n", "n", "b"}) == answer({"next"}));
+  CHECK(answer({"n", "p y"}) == answer({"next", "print y"}));
+  check_contains(answer({"brekpoint"}), "did you mean 'breakpoint'?");
+  check_contains(answer({"frobnicate"}), "'help' lists what there is");
+  check_contains(answer({"quit now"}), "takes nothing after it");
+}
+
+TEST_CASE("continue stops at breakpoints, and a breakpoint that never fires says so") {
+  Session session(scalar_expression());
+  check_contains(answer(session, {"breakpoint op tanh and backward"}),
+                 "fires at 1 place: backward at node 5");
+  check_contains(answer(session, {"continue"}), "breakpoint 1: op tanh and backward");
+  check_contains(answer(session, {"continue"}),
+                 "no breakpoint on the way; the end of the backward");
+  check_contains(answer(session, {"breakpoint gradient > 1000"}), "never fires");
+  check_contains(answer(session, {"breakpoint"}), "1  op tanh and backward");
+  check_contains(answer(session, {"delete 7"}), "there is no breakpoint '7'");
+  answer(session, {"delete all"});
+  check_contains(answer(session, {"breakpoint"}), "no breakpoint is set");
+}
+
+TEST_CASE("the first NaN is found in either pass") {
+  const Tensor x = parameter("x", tensor({-1, 1}));
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    sum(sqrt(x)).backward();
+  }
+  Session session(std::move(trace));
+  check_contains(answer(session, {"until nan"}), "forward · node 1 of 3 · sqrt");
+  check_contains(answer(session, {"until nan and backward"}),
+                 "backward · node 0 of 3 · parameter x");
+
+  const Tensor zero = parameter("zero", tensor({0, 1}));
+  Trace backward;
+  {
+    const auto recording = backward.record();
+    sum(sqrt(zero)).backward();
+  }
+  Session second(std::move(backward));
+  check_contains(answer(second, {"breakpoint nan"}), "fires at 1 place: backward at node 0");
+}
+
+TEST_CASE("conditions test norms and other figures of values and gradients") {
+  check_contains(answer({"until gradient < 2"}), "backward · node 8 ");
+  check_contains(answer({"until gradient>3 and op tanh"}), "backward · node 5 ");
+  check_contains(answer({"until value.max < -1"}), "forward · node 7 ");
+  check_contains(answer({"until parameter bias"}), "forward · node 3 ");
+  check_contains(answer({"until node 4 and backward"}), "backward · node 4 ");
+  for (const char* bad :
+       {"until", "until colour red", "until op", "until op tanhh", "until gradient",
+        "until gradient = 3", "until gradient > much", "until value.size > 1", "until time x",
+        "until layer decoder", "until op tanh or op add", "until 77", "until parameter weigth"})
+    CHECK_MESSAGE(answer({bad}).starts_with("error: "), bad);
+  check_contains(answer({"until op tanhh"}), "did you mean 'tanh'?");
+  check_contains(answer({"until parameter weigth"}), "did you mean 'weight'?");
+  check_contains(answer({"go 5", "until op tanh and forward"}), "nothing ahead");
+}
+
+TEST_CASE("tensors are named as the formula names them, or by node and parameter") {
+  check_contains(answer({"next", "print"}), "multiply 2  -1");
+  check_contains(answer({"next", "print a"}), "a, weight  -0.5");
+  check_contains(answer({"print 2.b"}), "input  2");
+  check_contains(answer({"print weight.g"}), "gradient of weight  -3.902");
+  check_contains(answer({"print 2.da"}), "dL/da, to weight  -3.902");
+  check_contains(answer({"print y"}), "the forward pass has not begun");
+  check_contains(answer({"print wieght"}), "has not begun");
+  check_contains(answer({"next", "print wieght"}), "did you mean 'weight'?");
+  check_contains(answer({"print 99"}), "there is no node 99, they go from 0 to 8");
+  check_contains(answer({"print -1"}), "there is no node -1");
+  check_contains(answer({"print 99999999999999999999"}), "is not the number of a node");
+  check_contains(answer({"print weight[0]"}), "the tensor () has none");
+  check_contains(answer({"print 6.g"}), "no gradient reached constant");
+}
+
+TEST_CASE("tensors are sliced") {
+  const Tensor x = parameter("x", reshape(arange(24, DType::float32), {2, 3, 4}));
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    sum(x * x).backward();
+  }
+  Session session(std::move(trace));
+  check_contains(answer(session, {"print x[1, 2, 3]"}), "23");
+  check_contains(answer(session, {"print x[-1, 0]"}), "(4) [12, 13, 14, 15]");
+  check_contains(answer(session, {"print x[:, 1, ::2]"}), "4   6\n    16  18");
+  check_contains(answer(session, {"print x.g[0, 1:, 3]"}), "(2) [14, 22]");
+  check_contains(answer(session, {"print x[0, 5:, 0]"}), "(0) []");
+  for (const char* bad : {"print x[2]", "print x[0, 0, 0, 0]", "print x[a]", "print x[0",
+                          "print x[]", "print x[0, ::0]", "print x[0, ::-1]", "print x[0:1:1:1]",
+                          "print x[99999999999999999999]", "print x[0]]"})
+    CHECK_MESSAGE(answer(session, {bad}).starts_with("error: "), bad);
+}
+
+TEST_CASE("every command has help with an example that works") {
+  Session session(scalar_expression());
+  const std::string overview = session.run("help");
+  for (const std::string& command : session.completions("")) {
+    check_contains(overview, "  " + command);
+    check_contains(session.run("help " + command), "for instance: " + command);
+  }
+  check_contains(answer(session, {"help prnt"}), "did you mean 'print'?");
+}
+
+TEST_CASE("words are completed by what may stand there") {
+  const Session session(scalar_expression());
+  CHECK(session.completions("ne") == std::vector<std::string>{"next"});
+  CHECK(session.completions("until op t") == std::vector<std::string>{"tanh"});
+  CHECK(session.completions("print we") == std::vector<std::string>{"weight"});
+  CHECK(session.completions("break gra") == std::vector<std::string>{"gradient"});
+  CHECK(session.completions("frobnicate x").empty());
+  CHECK(session.completes_file("save runs/"));
+  CHECK_FALSE(session.completes_file("save"));
+  CHECK_FALSE(session.completes_file("print w"));
+}
+
+TEST_CASE("a saved trace is stepped through like the recorded one") {
+  const Folder folder;
+  Session session(scalar_expression());
+  check_contains(answer(session, {"save " + (folder / "a.trace")}), "the trace is in");
+  const std::vector<std::string> walk{"go 5 backward", "where"};
+  const std::string before = answer(session, walk);
+  check_contains(answer(session, {"open " + (folder / "a.trace")}), "9 nodes");
+  CHECK(answer(session, walk) == before);
+  translate::toy::write(folder / "not", "a trace");
+  for (const std::string& bad :
+       {"open " + (folder / "not"), "open " + (folder / "none"), "open " + folder.path,
+        std::string("open 0"), std::string("open 99"), "save " + (folder / "no/where"),
+        std::string("save")})
+    CHECK_MESSAGE(answer(session, {bad}).starts_with("error: "), bad);
+  CHECK(answer(session, walk) == before);
+}
+
+TEST_CASE("an empty trace is answered, not stumbled over") {
+  Session session{Trace()};
+  for (const char* command :
+       {"next", "back", "continue", "list", "tree", "where", "print", "formula", "graph",
+        "attention", "until op tanh", "go 0", "breakpoint nan"})
+    CHECK_NOTHROW(answer(session, {command}));
+}
