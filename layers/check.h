@@ -97,9 +97,10 @@ struct Cases : F... {
 template <class... F>
 Cases(F...) -> Cases<F...>;
 
-/// "Dense" of gradus::Dense, "Sequential" of gradus::Sequential<…>, "" of a lambda.
+/// "Dense" of gradus::Dense, "Sequential" of gradus::Sequential<…>, "" of a function or a lambda.
 template <class T>
 std::string type_name() {
+  if (!std::is_class_v<T>) return "";
   std::string_view text = __PRETTY_FUNCTION__;
   text = text.substr(text.find("T = ") + 4);
   text = text.substr(0, text.find_first_of("<;]"));
