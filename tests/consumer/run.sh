@@ -11,7 +11,7 @@ if [ "$kind" = shared ]; then
     -DCMAKE_CXX_FLAGS=-O1 -DBUILD_SHARED_LIBS=ON -DBUILD_TESTING=OFF
   "$cmake" --build "$build" --target gradus_core gradus_layers gradus_optim
 fi
-rm -rf "$prefix" "$work/consumer"
+rm -rf "$prefix" "$work/moved" "$work/consumer"
 "$cmake" --install "$build" --prefix "$prefix"
 
 echo "--- find_package"
@@ -21,7 +21,7 @@ echo "--- find_package"
 "$work/consumer/consumer"
 
 echo "--- pkg-config, from a folder that was moved"
-mv "$prefix" "$work/moved" 2>/dev/null || { rm -rf "$work/moved"; mv "$prefix" "$work/moved"; }
+mv "$prefix" "$work/moved"
 pc=$(dirname "$(find "$work/moved" -name gradus.pc)")
 flags=$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs gradus)
 # shellcheck disable=SC2086
