@@ -6,6 +6,7 @@
 #include <type_traits>
 
 #include "core/formula.h"
+#include "core/scalar_math.h"
 #include "core/tensor.h"
 
 /// The table of scalar functions. A row is a struct with
@@ -149,7 +150,7 @@ auto select(const C& condition, const A& a, const B& b) {
 namespace scalar {
 struct Exp : Call {
   static constexpr const char *name = "exp", *text = "exp({0})";
-  static auto value(auto a) { return exp(a); }
+  static auto value(auto a) { return scalar_math::exponential(a); }
   static auto partials(auto, auto y, auto g) { return std::array{g * y}; }
 };
 struct Log : Call {
@@ -159,15 +160,12 @@ struct Log : Call {
 };
 struct Tanh : Call {
   static constexpr const char *name = "tanh", *text = "tanh({0})";
-  static auto value(auto a) { return tanh(a); }
+  static auto value(auto a) { return scalar_math::hyperbolic_tangent(a); }
   static auto partials(auto, auto y, auto g) { return std::array{g * (1 - y * y)}; }
 };
 struct Sigmoid : Call {
   static constexpr const char *name = "sigmoid", *text = "sigmoid({0})";
-  template <class V>
-  static V value(V a) {
-    return V(1) / (V(1) + exp(-a));
-  }
+  static auto value(auto a) { return scalar_math::sigmoid(a); }
   static auto partials(auto, auto y, auto g) { return std::array{g * (y * (1 - y))}; }
 };
 struct Relu : Call {

@@ -23,31 +23,35 @@ Batch<T> load_some(const T* x, int64_t n, T fill) {
   return Batch<T>::load_aligned(lanes);
 }
 
-template <class T>
-void store_some(const Batch<T>& value, T* out, int64_t n) {
-  alignas(64) T lanes[width<T>];
-  value.store_aligned(lanes);
-  for (int64_t i = 0; i < n; ++i) out[i] = lanes[i];
+/// n is a multiple of the width. Not inlined: there is one copy of the machine code, so that the
+/// compiler fuses multiplications with additions in the same places for every element.
+template <class Row, class T>
+[[gnu::noinline]] void whole_batches(const T* a, const T* b, const T* c, T* out, int64_t n) {
+  using B = Batch<T>;
+  for (int64_t i = 0; i < n; i += width<T>) {
+    B value;
+    if constexpr (scalar::arity<Row>() == 1)
+      value = Row::value(B::load_unaligned(a + i));
+    else if constexpr (scalar::arity<Row>() == 2)
+      value = Row::value(B::load_unaligned(a + i), B::load_unaligned(b + i));
+    else
+      value = Row::value(B::load_unaligned(a + i), B::load_unaligned(b + i),
+                         B::load_unaligned(c + i));
+    value.store_unaligned(out + i);
+  }
 }
 
 template <class Row, class T>
 void elementwise(const T* a, const T* b, const T* c, T* out, int64_t n) {
-  using B = Batch<T>;
-  auto value = [](auto load, const T* a, const T* b, const T* c) -> B {
-    if constexpr (scalar::arity<Row>() == 1)
-      return Row::value(load(a));
-    else if constexpr (scalar::arity<Row>() == 2)
-      return Row::value(load(a), load(b));
-    else
-      return Row::value(load(a), load(b), load(c));
-  };
-  int64_t i = 0;
-  for (; i + width<T> <= n; i += width<T>)
-    value([](const T* x) { return B::load_unaligned(x); }, a + i, b + i, c + i)
-        .store_unaligned(out + i);
-  if (const int64_t rest = n - i; rest > 0)
-    store_some(value([rest](const T* x) { return load_some(x, rest, T(1)); }, a + i, b + i, c + i),
-               out + i, rest);
+  const int64_t rest = n % width<T>, whole = n - rest;
+  whole_batches<Row>(a, b, c, out, whole);
+  if (rest == 0) return;
+  alignas(64) T last[3][width<T>];
+  const T* operands[3] = {a, b, c};
+  for (int k = 0; k < scalar::arity<Row>(); ++k)
+    for (int64_t i = 0; i < width<T>; ++i) last[k][i] = i < rest ? operands[k][whole + i] : T(1);
+  whole_batches<Row>(last[0], last[1], last[2], last[0], width<T>);
+  for (int64_t i = 0; i < rest; ++i) out[whole + i] = last[0][i];
 }
 
 /// Folds an array four batches at a time: element i always meets lane i mod (4 · width).
