@@ -3,17 +3,67 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/error.h"
+#include "core/fused.h"
 #include "core/ops.h"
+#include "core/parallel.h"
 #include "core/random.h"
+#include "core/simd.h"
 
 namespace gradus {
 
 namespace {
+
 constexpr double infinity = std::numeric_limits<double>::infinity();
+
+/// Calls `work(i)` for each row of n elements, on all threads where that is worth it.
+template <class Work>
+void for_rows(int64_t rows, int64_t n, const Work& work) {
+  parallel_for(rows, std::max<int64_t>(1, 16384 / std::max<int64_t>(n, 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) work(i);
+               });
 }
+
+int64_t row_size(const Tensor& x) { return x.shape().back(); }
+int64_t row_count(const Tensor& x) { return row_size(x) == 0 ? 0 : x.numel() / row_size(x); }
+
+/// e = exp(x − largest) and its sum, 1 for a row of −∞ (whose e is 0), so that it can divide.
+template <class T>
+struct Exponentials {
+  T largest, total;
+  Exponentials(const T* x, T* e, int64_t n) {
+    const auto& kernels = simd::kernels<T>();
+    largest = kernels.max(x, n);
+    if (largest == -std::numeric_limits<T>::infinity()) largest = 0;
+    kernels.exp_shifted(x, largest, e, n);
+    total = kernels.sum(e, n);
+    if (total == 0) total = 1;
+  }
+};
+
+/// The same in other ops. The shift by the largest cancels out, also in the derivatives.
+struct ComposedExponentials {
+  Tensor shifted, e, total;
+  ComposedExponentials(const Tensor& x, int axis) {
+    const Tensor largest = max(x, {axis}, keep_axes).detach();
+    shifted = x - select(equal(largest, -infinity), 0, largest);
+    e = exp(shifted);
+    total = sum(e, {axis}, keep_axes);
+    total = select(equal(total, 0), 1, total);
+  }
+};
+
+/// A op along the last axis as one along another.
+template <class Op>
+Tensor along(const Tensor& x, int axis, const Op& op) {
+  return transpose(op(contiguous(transpose(x, axis, -1))), axis, -1);
+}
+
+}  // namespace
 
 Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
   check_float("softmax", x);
@@ -21,43 +71,136 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
   if (mask.defined() && broadcast("softmax", mask.shape(), x.shape()) != x.shape())
     throw Error(fmt::format("softmax: a mask of {} does not broadcast to {}", mask.shape().text(),
                             x.description()));
-  const Tensor masked = fill_ignored(x, mask, -infinity);
-  Tensor result;
-  {
-    const NoGrad pause;
-    const Tensor largest = max(masked, {axis}, keep_axes);
-    const Tensor e = exp(masked - select(equal(largest, -infinity), 0, largest));
-    const Tensor total = sum(e, {axis}, keep_axes);
-    result = e / select(equal(total, 0), 1, total);
-  }
-  return record(
-      {"softmax", "eˣ / Σ eˣ", "dL/dx = y · (g − Σ g · y)"}, result, {masked},
-      [axis](const Backward& b) {
-        const Tensor weighted = b.gradient * b.output;
-        return std::vector<Gradient>{weighted - b.output * sum(weighted, {axis}, keep_axes)};
-      },
-      [axis](const auto& x) { return softmax(x[0], axis); });
+  const Tensor masked = contiguous(fill_ignored(x, mask, -infinity));
+  if (axis != x.rank() - 1)
+    return along(masked, axis, [](const Tensor& rows) { return softmax(rows); });
+  auto one_pass = [&] {
+    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+    dispatch_float("softmax", x.dtype(), [&](auto element) {
+      using T = decltype(element);
+      const int64_t n = row_size(x);
+      for_rows(row_count(x), n, [&, from = masked.data<T>(), to = y.data<T>()](int64_t i) {
+        const Exponentials<T> row(from + i * n, to + i * n, n);
+        simd::kernels<T>().affine(to + i * n, 1 / row.total, 0, to + i * n, n);
+      });
+    });
+    return y;
+  };
+  auto rule = [](const Backward& b) {
+    const Tensor g = contiguous(b.gradient), dx = Tensor::uninitialised(g.shape(), g.dtype());
+    dispatch_float("softmax", g.dtype(), [&](auto element) {
+      using T = decltype(element);
+      const auto& kernels = simd::kernels<T>();
+      const auto multiply = kernels.functions[scalar::index_of<scalar::Multiply>()];
+      const int64_t n = row_size(g);
+      for_rows(row_count(g), n, [&](int64_t i) {
+        const T *y = b.output.data<T>() + i * n, *gradient = g.data<T>() + i * n;
+        T* out = dx.data<T>() + i * n;
+        kernels.affine(gradient, 1, -kernels.dot(gradient, y, n), out, n);
+        multiply(out, y, y, out, n);
+      });
+    });
+    return std::vector<Gradient>{dx};
+  };
+  return fused({"softmax", "eˣ / Σ eˣ", "dL/dx = y · (g − Σ g · y)"}, {masked}, one_pass, rule,
+               [](const auto& inputs) {
+                 const ComposedExponentials row(inputs[0], -1);
+                 return row.e / row.total;
+               });
 }
 
 Tensor log_softmax(const Tensor& x, int axis) {
   check_float("log_softmax", x);
   axis = checked_axis("log_softmax", axis, x.shape());
-  Tensor result;
-  {
-    const NoGrad pause;
-    const Tensor largest = max(x, {axis}, keep_axes);
-    const Tensor shifted = x - select(equal(largest, -infinity), 0, largest);
-    const Tensor total = sum(exp(shifted), {axis}, keep_axes);
-    result = shifted - log(select(equal(total, 0), 1, total));
-  }
-  return record(
-      {"log_softmax", "x − log Σ eˣ", "dL/dx = g − eʸ · Σ g"}, result, {x},
-      [axis](const Backward& b) {
-        return std::vector<Gradient>{b.gradient -
-                                     exp(b.output) * sum(b.gradient, {axis}, keep_axes)};
-      },
-      [axis](const auto& x) { return log_softmax(x[0], axis); });
+  if (axis != x.rank() - 1)
+    return along(x, axis, [](const Tensor& rows) { return log_softmax(rows); });
+  const Tensor rows = contiguous(x);
+  auto one_pass = [&] {
+    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+    dispatch_float("log_softmax", x.dtype(), [&](auto element) {
+      using T = decltype(element);
+      const int64_t n = row_size(x);
+      for_rows(row_count(x), n, [&, from = rows.data<T>(), to = y.data<T>()](int64_t i) {
+        const Exponentials<T> row(from + i * n, to + i * n, n);
+        const auto affine = simd::kernels<T>().affine;
+        affine(from + i * n, 1, -row.largest, to + i * n, n);
+        affine(to + i * n, 1, -std::log(row.total), to + i * n, n);
+      });
+    });
+    return y;
+  };
+  auto rule = [](const Backward& b) {
+    const Tensor g = contiguous(b.gradient), dx = Tensor::uninitialised(g.shape(), g.dtype());
+    dispatch_float("log_softmax", g.dtype(), [&](auto element) {
+      using T = decltype(element);
+      const auto& kernels = simd::kernels<T>();
+      const int64_t n = row_size(g);
+      for_rows(row_count(g), n, [&](int64_t i) {
+        T* out = dx.data<T>() + i * n;
+        kernels.exp_shifted(b.output.data<T>() + i * n, 0, out, n);
+        kernels.affine(out, -kernels.sum(g.data<T>() + i * n, n), 0, out, n);
+        kernels.add_into(g.data<T>() + i * n, out, n);
+      });
+    });
+    return std::vector<Gradient>{dx};
+  };
+  return fused({"log_softmax", "x − log Σ eˣ", "dL/dx = g − eʸ · Σ g"}, {rows}, one_pass, rule,
+               [](const auto& inputs) {
+                 const ComposedExponentials row(inputs[0], -1);
+                 return row.shifted - log(row.total);
+               });
 }
+
+namespace {
+
+Tensor composed_layer_norm(const std::vector<Tensor>& inputs, double epsilon) {
+  const Tensor &x = inputs[0], &weight = inputs[1], &bias = inputs[2];
+  const Tensor deviation = x - mean(x, {-1}, keep_axes);
+  const Tensor variance = mean(deviation * deviation, {-1}, keep_axes);
+  return deviation / sqrt(variance + epsilon) * weight + bias;
+}
+
+/// x − mean of one row, into `out`; returns 1 / √(variance + epsilon).
+template <class T>
+T centre(const T* x, int64_t n, double epsilon, T* out) {
+  const auto& kernels = simd::kernels<T>();
+  kernels.affine(x, 1, -kernels.sum(x, n) / static_cast<T>(n), out, n);
+  return 1 / std::sqrt(kernels.dot(out, out, n) / static_cast<T>(n) + static_cast<T>(epsilon));
+}
+
+std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
+  const Tensor &x = b.inputs[0], &weight = b.inputs[1], g = contiguous(b.gradient);
+  const int64_t n = row_size(x), rows = row_count(x), block = 64;
+  const int64_t blocks = (rows + block - 1) / block;
+  const Tensor dx = Tensor::uninitialised(x.shape(), x.dtype());
+  // Of weight and bias, for each block of rows: the same sums for any number of threads.
+  const Tensor parts = zeros({2, blocks, n}, x.dtype());
+  dispatch_float("layer_norm", x.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const auto& kernels = simd::kernels<T>();
+    const auto multiply = kernels.functions[scalar::index_of<scalar::Multiply>()];
+    for_rows(blocks, block * n, [&](int64_t k) {
+      std::vector<T> centred(static_cast<size_t>(n));
+      T *dw = parts.data<T>() + k * n, *db = parts.data<T>() + (blocks + k) * n;
+      for (int64_t i = k * block; i < std::min(rows, (k + 1) * block); ++i) {
+        // With r = 1 / √(variance + epsilon), d = x − mean and u = g · weight:
+        // dL/dx = r · (u − mean(u) − d · r² · mean(u · d))
+        T *d = centred.data(), *out = dx.data<T>() + i * n;
+        const T *gradient = g.data<T>() + i * n, size = static_cast<T>(n);
+        const T r = centre(x.data<T>() + i * n, n, epsilon, d);
+        multiply(gradient, weight.data<T>(), weight.data<T>(), out, n);
+        const T mean_u = kernels.sum(out, n) / size, mean_ud = kernels.dot(out, d, n) / size;
+        kernels.affine(out, r, -r * mean_u, out, n);
+        kernels.add_scaled(d, -r * r * r * mean_ud, out, n);
+        kernels.multiply_add(gradient, d, r, dw, dw, n);
+        kernels.add_into(gradient, db, n);
+      }
+    });
+  });
+  return {dx, sum(select_index(parts, 0, 0), {0}), sum(select_index(parts, 0, 1), {0})};
+}
+
+}  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
   check_float("layer_norm", x);
@@ -67,11 +210,101 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
     if (parameter->defined() && parameter->shape() != Shape{x.shape().back()})
       throw Error(fmt::format("layer_norm: {} wants weight and bias of ({}), was given {}",
                               x.description(), x.shape().back(), parameter->description()));
-  const Tensor deviation = x - mean(x, {-1}, keep_axes);
-  Tensor y = deviation / sqrt(mean(deviation * deviation, {-1}, keep_axes) + epsilon);
-  if (weight.defined()) y = y * weight;
-  return bias.defined() ? y + bias : y;
+  const Tensor rows = contiguous(x);
+  const Tensor w = contiguous(weight.defined() ? weight : ones({x.shape().back()}, x.dtype()));
+  const Tensor offset = contiguous(bias.defined() ? bias : zeros({x.shape().back()}, x.dtype()));
+  auto one_pass = [&] {
+    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+    dispatch_float("layer_norm", x.dtype(), [&](auto element) {
+      using T = decltype(element);
+      const int64_t n = row_size(x);
+      for_rows(row_count(x), n, [&, from = rows.data<T>(), to = y.data<T>()](int64_t i) {
+        T* out = to + i * n;
+        const T inverse = centre(from + i * n, n, epsilon, out);
+        simd::kernels<T>().multiply_add(out, w.data<T>(), inverse, offset.data<T>(), out, n);
+      });
+    });
+    return y;
+  };
+  return fused(
+      {"layer_norm", "(a − mean(a)) / √(variance(a) + ε) · b + c",
+       "dL/da = r · (u − mean(u) − n · mean(u · n)) with r = 1 / √(variance(a) + ε), "
+       "n = (a − mean(a)) · r, u = g · b; dL/db = Σ g · n, dL/dc = Σ g"},
+      {rows, w, offset}, one_pass,
+      [epsilon](const Backward& b) { return layer_norm_gradients(b, epsilon); },
+      [epsilon](const auto& inputs) { return composed_layer_norm(inputs, epsilon); });
 }
+
+namespace {
+
+constexpr int64_t ignored = -1;
+
+/// The losses of all rows. targets[i] is a class, or `ignored`.
+Tensor composed_cross_entropy(const Tensor& logits, const std::vector<int64_t>& targets,
+                              double smoothing) {
+  const Shape shape = logits.shape().without(logits.rank() - 1);
+  std::vector<int64_t> picked = targets;
+  std::vector<float> counted(targets.size(), 1);
+  for (size_t i = 0; i < targets.size(); ++i)
+    if (targets[i] == ignored) picked[i] = 0, counted[i] = 0;
+  const Tensor log_p = log_softmax(logits);
+  Tensor losses = -pick(log_p, tensor(picked, shape));
+  if (smoothing > 0) losses = losses * (1 - smoothing) - mean(log_p, {-1}) * smoothing;
+  return select(cast(tensor(counted, shape), logits.dtype()), losses, 0);
+}
+
+/// The losses of all rows. Leaves each row's largest logit and Σ exp(logit − largest) in
+/// `statistics` (rows, 2), from which the gradient is computed without another copy of the logits.
+Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targets,
+                          double smoothing, const Tensor& statistics) {
+  const int64_t n = row_size(logits), rows = static_cast<int64_t>(targets.size());
+  const Tensor losses =
+      Tensor::uninitialised(logits.shape().without(logits.rank() - 1), logits.dtype());
+  dispatch_float("cross_entropy", logits.dtype(), [&](auto element) {
+    using T = decltype(element);
+    for_rows(rows, n, [&](int64_t i) {
+      const T* x = logits.data<T>() + i * n;
+      T &loss = losses.data<T>()[i], *kept = statistics.data<T>() + 2 * i;
+      const int64_t target = targets[static_cast<size_t>(i)];
+      loss = 0;
+      if (target == ignored) return;
+      std::vector<T> e(static_cast<size_t>(n));
+      const Exponentials<T> row(x, e.data(), n);
+      kept[0] = row.largest, kept[1] = row.total;
+      loss = std::log(row.total) - (x[target] - row.largest);
+      if (smoothing > 0) {
+        const T mean = simd::kernels<T>().sum(x, n) / static_cast<T>(n);
+        const T even = std::log(row.total) - (mean - row.largest);
+        loss = static_cast<T>(1 - smoothing) * loss + static_cast<T>(smoothing) * even;
+      }
+    });
+  });
+  return losses;
+}
+
+Tensor cross_entropy_gradient(const Backward& b, const std::vector<int64_t>& targets,
+                              double smoothing, const Tensor& statistics) {
+  const Tensor &logits = b.inputs[0], g = contiguous(b.gradient);
+  const Tensor dx = Tensor::uninitialised(logits.shape(), logits.dtype());
+  const int64_t n = row_size(logits);
+  dispatch_float("cross_entropy", logits.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const auto& kernels = simd::kernels<T>();
+    for_rows(static_cast<int64_t>(targets.size()), n, [&](int64_t i) {
+      T* out = dx.data<T>() + i * n;
+      const int64_t target = targets[static_cast<size_t>(i)];
+      if (target == ignored) return std::fill_n(out, n, T(0)), void();
+      const T *row = statistics.data<T>() + 2 * i, weight = g.data<T>()[i];
+      kernels.exp_shifted(logits.data<T>() + i * n, row[0], out, n);
+      kernels.affine(out, weight / row[1], -weight * static_cast<T>(smoothing) / static_cast<T>(n),
+                     out, n);
+      out[target] -= weight * static_cast<T>(1 - smoothing);
+    });
+  });
+  return dx;
+}
+
+}  // namespace
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
                      const CrossEntropyOptions& options) {
@@ -86,23 +319,29 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
     throw Error(fmt::format("cross_entropy: wants int64 targets, was given {} {}",
                             name_of(targets.dtype()), targets.description()));
   std::vector<int64_t> ids = targets.to_vector<int64_t>();
-  std::vector<float> counts(ids.size(), 1);
   for (size_t i = 0; i < ids.size(); ++i) {
     if (ids[i] == options.ignored_class)
-      ids[i] = 0, counts[i] = 0;
+      ids[i] = ignored;
     else if (ids[i] < 0 || ids[i] >= logits.shape().back())
       throw Error(
           fmt::format("cross_entropy: target {} is outside [0, {}) and not the ignored class {}",
                       ids[i], logits.shape().back(), options.ignored_class));
   }
-  const Tensor counted = cast(tensor(counts, targets.shape()), logits.dtype());
-  const Tensor log_p = log_softmax(logits);
-  Tensor losses = -pick(log_p, tensor(ids, targets.shape()));
-  if (smoothing > 0) losses = losses * (1 - smoothing) - mean(log_p, {-1}) * smoothing;
-  losses = select(counted, losses, 0);
+  const auto counted = std::count_if(ids.begin(), ids.end(), [](auto id) { return id != ignored; });
+  const Tensor rows = contiguous(logits);
+  const auto shared_ids = std::make_shared<const std::vector<int64_t>>(std::move(ids));
+  const Tensor statistics =
+      Tensor::uninitialised({static_cast<int64_t>(shared_ids->size()), 2}, logits.dtype());
+  const Tensor losses = fused(
+      {"cross_entropy", "−Σ target · log softmax(x)", "dL/dx = (softmax(x) − target) · g"}, {rows},
+      [&] { return cross_entropy_rows(rows, *shared_ids, smoothing, statistics); },
+      [=](const Backward& b) {
+        return std::vector<Gradient>{cross_entropy_gradient(b, *shared_ids, smoothing, statistics)};
+      },
+      [=](const auto& x) { return composed_cross_entropy(x[0], *shared_ids, smoothing); });
   if (options.reduction == Reduction::none) return losses;
   if (options.reduction == Reduction::sum) return sum(losses);
-  return sum(losses) / std::max(1.0, sum(counted).item());
+  return sum(losses) / static_cast<double>(std::max<int64_t>(1, counted));
 }
 
 Tensor dropout(const Tensor& x, double rate, Generator* generator) {

@@ -17,7 +17,13 @@ struct Kernels {
   Elementwise<T> functions[scalar::row_count];
   T (*sum)(const T* x, int64_t n);
   T (*max)(const T* x, int64_t n);                  ///< −∞ for n = 0, NaN where there is one
+  T (*dot)(const T* a, const T* b, int64_t n);      ///< Σ a · b
   void (*add_into)(const T* x, T* out, int64_t n);  ///< out += x
+  void (*exp_shifted)(const T* x, T shift, T* out, int64_t n);       ///< out = exp(x − shift)
+  void (*affine)(const T* x, T scale, T offset, T* out, int64_t n);  ///< out = scale · x + offset
+  void (*add_scaled)(const T* x, T scale, T* out, int64_t n);        ///< out += scale · x
+  /// out = scale · a · b + c
+  void (*multiply_add)(const T* a, const T* b, T scale, const T* c, T* out, int64_t n);
 };
 
 /// The kernels for the best instruction set that this processor has.
