@@ -1,9 +1,13 @@
 #include "core/tensor.h"
 
 #include <fmt/format.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 #include "core/autograd.h"
 #include "core/error.h"
@@ -97,6 +101,32 @@ void Tensor::assign(const Tensor& source) const {
   });
 }
 
+namespace {
+
+/// Lets the C library keep large blocks that are given back, instead of returning them to the
+/// system and having every page of the next one faulted in and cleared again.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  static const bool done = [] {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+    return true;
+  }();
+  (void)done;
+#endif
+}
+
+Storage allocate(size_t bytes) {
+  keep_freed_memory();
+  constexpr size_t line = 64;
+  auto block = std::make_shared_for_overwrite<std::byte[]>(bytes + line - 1);
+  const auto address = reinterpret_cast<uintptr_t>(block.get());
+  std::byte* first = block.get() + (line - address % line) % line;
+  return Storage(std::move(block), first);
+}
+
+}  // namespace
+
 Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
   int64_t bytes = static_cast<int64_t>(size_of(dtype));
   for (int64_t size : shape) {
@@ -109,8 +139,7 @@ Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
   result.impl_->shape = shape;
   result.impl_->strides = contiguous_strides(shape);
   result.impl_->dtype = dtype;
-  result.impl_->storage = std::make_shared_for_overwrite<CacheLine[]>(
-      (static_cast<size_t>(bytes) + sizeof(CacheLine) - 1) / sizeof(CacheLine));
+  result.impl_->storage = allocate(static_cast<size_t>(bytes));
   return result;
 }
 

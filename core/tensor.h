@@ -34,11 +34,8 @@ constexpr DType dtype_of<int64_t>() {
 
 struct Node;  // a step of the recorded computation, see core/autograd.h
 
-/// Memory that tensors share, in cache lines; not initialised.
-struct alignas(64) CacheLine {
-  std::byte bytes[64];
-};
-using Storage = std::shared_ptr<CacheLine[]>;
+/// Memory that tensors share: bytes at the start of a cache line, not initialised.
+using Storage = std::shared_ptr<std::byte>;
 
 /// An n-dimensional array: a shape and strides over shared storage, and, where it was computed
 /// from tensors that require a gradient, the step that computed it.
