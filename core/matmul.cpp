@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "core/parallel.h"
+#include "core/simd.h"
 
 namespace gradus {
 
@@ -28,8 +29,22 @@ struct Matrix {
   }
 };
 
+/// While it lives, this thread takes numbers below 2⁻¹²⁶ (2⁻¹⁰²² in float64) as zero: a processor
+/// needs a hundred times as long for them, and saturated attention makes many in its gradients.
+class FlushSubnormals {
+#ifdef __SSE2__
+ public:
+  FlushSubnormals() { __builtin_ia32_ldmxcsr(before_ | 0x8040); }  // both ways: FTZ and DAZ
+  ~FlushSubnormals() { __builtin_ia32_ldmxcsr(before_); }
+
+ private:
+  const unsigned before_ = __builtin_ia32_stmxcsr();
+#endif
+};
+
 void gemm(const Matrix<const float>& a, const Matrix<const float>& b, float beta,
           const Matrix<float>& c) {
+  const FlushSubnormals flush;
   cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
               b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
               static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
@@ -38,11 +53,54 @@ void gemm(const Matrix<const float>& a, const Matrix<const float>& b, float beta
 }
 void gemm(const Matrix<const double>& a, const Matrix<const double>& b, double beta,
           const Matrix<double>& c) {
+  const FlushSubnormals flush;
   cblas_dgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
               b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
               static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
               static_cast<int>(a.leading), b.data, static_cast<int>(b.leading), beta, c.data,
               static_cast<int>(c.leading));
+}
+
+/// n numbers that lie `step` apart, side by side: in place or in `copy`.
+template <class T>
+const T* side_by_side(const T* x, int64_t n, int64_t step, std::vector<T>& copy) {
+  if (step == 1 || n == 1) return x;
+  for (int64_t i = 0; i < n; ++i) copy.push_back(x[i * step]);
+  return copy.data();
+}
+
+/// A row times a matrix, or a column times a row, without BLAS, which needs ten times as long for
+/// them when they are as small as one sentence's attention. False where it is neither.
+template <class T>
+bool multiply_vector(const Matrix<const T>& a, const Matrix<const T>& b, T beta,
+                     const Matrix<T>& c) {
+  const auto& kernels = simd::kernels<T>();
+  const int64_t n = c.columns, inner = a.columns;
+  std::vector<T> copy;
+  if (inner == 1) {  // c = a · b row by row
+    const T* row = side_by_side(b.data, n, b.transposed ? b.leading : 1, copy);
+    for (int64_t i = 0; i < c.rows; ++i) {
+      const T scale = a.data[i * (a.transposed ? 1 : a.leading)];
+      if (beta == 0)
+        kernels.affine(row, scale, 0, c.data + i * c.leading, n);
+      else
+        kernels.add_scaled(row, scale, c.data + i * c.leading, n);
+    }
+    return true;
+  }
+  if (c.rows != 1) return false;
+  const T* row = side_by_side(a.data, inner, a.transposed ? a.leading : 1, copy);
+  if (b.transposed) {  // each element the product of two rows
+    for (int64_t j = 0; j < n; ++j) {
+      const T value = kernels.dot(row, b.data + j * b.leading, inner);
+      c.data[j] = beta == 0 ? value : c.data[j] + value;
+    }
+  } else {  // a sum of scaled rows
+    if (beta == 0) kernels.affine(b.data, row[0], 0, c.data, n);
+    for (int64_t k = beta == 0 ? 1 : 0; k < inner; ++k)
+      kernels.add_scaled(b.data + k * b.leading, row[k], c.data, n);
+  }
+  return true;
 }
 
 /// BLAS runs each product on one thread; the threads of Gradus share the work, so that there is
@@ -101,32 +159,36 @@ Matrix<T> matrix(const Tensor& x, int64_t offset) {
           std::max<int64_t>({1, across, stride}), transposed};
 }
 
+/// The axes before the last two.
+Shape batches(const Tensor& x) {
+  return Shape(std::span(x.shape().begin(), static_cast<size_t>(x.rank() - 2)));
+}
+
 /// out = a · b + beta · out; `out` is contiguous, its batches are the broadcast ones.
 void multiply_batches(const Tensor& a, const Tensor& b, double beta, const Tensor& out) {
   const Tensor x = made_to_fit(a), y = made_to_fit(b);
-  const Shape batches(std::span(out.shape().begin(), static_cast<size_t>(out.rank() - 2)));
+  const Shape all = batches(out);
   auto batch_strides = [&](const Tensor& t) {
     const size_t n = static_cast<size_t>(t.rank() - 2);
-    return broadcast_strides(Shape(std::span(t.shape().begin(), n)),
-                             Strides(std::span(t.strides().begin(), n)), batches);
+    return broadcast_strides(batches(t), Strides(std::span(t.strides().begin(), n)), all);
   };
   struct Batch {
     int64_t x, y;
   };
   std::vector<Batch> list;
-  for_each_row<2>(batches, {batch_strides(x), batch_strides(y)},
-                  [&](auto at, int64_t n, auto step) {
-                    for (int64_t i = 0; i < n; ++i)
-                      list.push_back({at[0] + i * step[0], at[1] + i * step[1]});
-                  });
+  for_each_row<2>(all, {batch_strides(x), batch_strides(y)}, [&](auto at, int64_t n, auto step) {
+    for (int64_t i = 0; i < n; ++i) list.push_back({at[0] + i * step[0], at[1] + i * step[1]});
+  });
   const int64_t size = out.shape()[out.rank() - 2] * out.shape()[out.rank() - 1];
   const int64_t work = std::max<int64_t>(1, size * a.shape()[a.rank() - 1]);
   dispatch_float("matmul", out.dtype(), [&](auto element) {
     using T = decltype(element);
     auto one = [&](int64_t i) {
       const Batch& batch = list[static_cast<size_t>(i)];
-      multiply<T>(matrix<const T>(x, batch.x), matrix<const T>(y, batch.y), static_cast<T>(beta),
-                  matrix<T>(out, i * size));
+      const Matrix<const T> a = matrix<const T>(x, batch.x), b = matrix<const T>(y, batch.y);
+      const Matrix<T> c = matrix<T>(out, i * size);
+      if (work > 1 << 16 || out.rank() == 2 || !multiply_vector<T>(a, b, static_cast<T>(beta), c))
+        multiply<T>(a, b, static_cast<T>(beta), c);
     };
     const int64_t count = static_cast<int64_t>(list.size());
     if (count == 1) return one(0);
@@ -136,9 +198,14 @@ void multiply_batches(const Tensor& a, const Tensor& b, double beta, const Tenso
   });
 }
 
-/// The gradient a · b for an input of two axes may be added by BLAS to what is there.
+/// The gradient a · b of `input`, which BLAS may add to what is there, unless batches are still to
+/// be summed. That of a transposed view is transposed, too: so it is contiguous for what was
+/// viewed.
 Gradient product(const Tensor& a, const Tensor& b, const Tensor& input) {
-  if (input.rank() > 2 || a.rank() > 2) return matmul(a, b);
+  const int r = input.rank();
+  if (r > 2 && input.strides()[r - 2] == 1 && input.strides()[r - 1] > 1)
+    return transpose(matmul(transpose(b), transpose(a)));
+  if (broadcast("matmul", batches(a), batches(b)) != batches(input)) return matmul(a, b);
   return {[=] { return matmul(a, b); },
           [=](const Tensor& buffer) { multiply_batches(a, b, 1, buffer); }};
 }
@@ -162,9 +229,6 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     const int64_t rows = a.shape().without(a.rank() - 1).numel();
     return reshape(matmul(reshape(contiguous(a), {rows, inner}), b), shape);
   }
-  auto batches = [](const Tensor& x) {
-    return Shape(std::span(x.shape().begin(), static_cast<size_t>(x.rank() - 2)));
-  };
   Shape shape = broadcast("matmul", batches(a), batches(b));
   shape.append(a.shape()[a.rank() - 2]);
   shape.append(b.shape()[b.rank() - 1]);
