@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "examples/step/lessons.h"
 #include "examples/step/line_editor.h"
+#include "examples/step/page.h"
 
 using namespace gradus;
 using namespace gradus::step;
@@ -13,11 +14,12 @@ using namespace gradus::step;
 int main(int argc, char** argv) {
   CLI::App app("Steps through the forward and the backward pass of a recorded computation.");
   app.footer("Lessons:\n" + lesson_list() + "\nIn the program, 'help' lists the commands.");
-  std::string name = "1", commands;
+  std::string name = "1", commands, html;
   LessonOptions options;
   app.add_option("trace", name, "a lesson's number, or a trace file")->capture_default_str();
   app.add_option("--commands", commands,
                  "carry out this script, or the commands of this transcript");
+  app.add_option("--html", html, "write a page here that steps through it in a browser");
   app.add_option("--sentence", options.sentence, "lesson 5: what to translate")
       ->capture_default_str();
   app.add_option("--model", options.model,
@@ -26,6 +28,10 @@ int main(int argc, char** argv) {
 
   try {
     Opened opened = open_trace(name, options);
+    if (!html.empty()) {
+      write_page(opened.trace, html);
+      return 0;
+    }
     std::cout << opened.title;
     Session session(std::move(opened.trace), commands.empty() ? screen_of_terminal() : Screen());
     return commands.empty() ? converse(session) : replay(session, commands, std::cout);

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <utility>
+#include <vector>
+
+#include "examples/step/outline.h"
+
+namespace gradus::step {
+
+/// Where Graphviz would put the centres of a group's parts, x to the right and y downwards, as
+/// large as they are below.
+using Layout = std::vector<std::pair<double, double>>;
+
+struct BoxSize {
+  double width, height;
+};
+inline constexpr BoxSize node_box{136, 46}, group_box{168, 58}, time_box{84, 58};
+
+/// A layout per group of the outline, from top to bottom, time steps from left to right; empty when
+/// the program `dot` of Graphviz is not installed.
+std::vector<Layout> lay_out(const Trace& trace, const Outline& outline);
+
+}  // namespace gradus::step

@@ -1,0 +1,177 @@
+#include "examples/step/page.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <filesystem>
+#include <map>
+#include <nlohmann/json.hpp>
+
+#include "core/atomic_file.h"
+#include "examples/step/layout.h"
+#include "examples/step/page_template.h"
+
+namespace gradus::step {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr int64_t largest_whole = 8192;
+
+std::string base64(const std::vector<float>& numbers) {
+  constexpr const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+  const auto* bytes = reinterpret_cast<const unsigned char*>(numbers.data());
+  const size_t count = numbers.size() * sizeof(float);
+  std::string text;
+  text.reserve((count + 2) / 3 * 4);
+  for (size_t i = 0; i < count; i += 3) {
+    const auto byte = [&](size_t k) { return i + k < count ? bytes[i + k] : 0u; };
+    const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
+    for (size_t k = 0; k < 4; ++k) text += i + k > count ? '=' : digits[bits >> (18 - 6 * k) & 63];
+  }
+  return text;
+}
+
+/// At most 24 rows of 32 numbers, each the one of largest magnitude (or a NaN) in its block.
+struct Sketch {
+  int64_t rows, columns;
+  std::vector<float> numbers;
+
+  Sketch(const std::vector<float>& values, const Shape& shape) {
+    const int64_t width = shape.back(), height = shape.numel() / width;
+    rows = std::min<int64_t>(height, 24);
+    columns = std::min<int64_t>(width, 32);
+    numbers.resize(static_cast<size_t>(rows * columns));
+    for (int64_t i = 0; i < height; ++i)
+      for (int64_t j = 0; j < width; ++j) {
+        float& largest =
+            numbers[static_cast<size_t>(i * rows / height * columns + j * columns / width)];
+        const float x = values[static_cast<size_t>(i * width + j)];
+        if (!(std::abs(x) <= std::abs(largest)) && !std::isnan(largest)) largest = x;
+      }
+  }
+};
+
+/// The tensors of a page. Those of the same shape and numbers (views, gradients that pass a step
+/// unchanged) are written once.
+class Tensors {
+ public:
+  /// Its place in the list, or null.
+  json add(const TraceTensor& x) {
+    if (!x.defined()) return nullptr;
+    const Summary& s = x.summary();
+    json entry{{"shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
+               {"dtype", name_of(x.dtype())},
+               {"nans", s.nans},
+               {"infinities", s.infinities},
+               {"zeros", s.zeros},
+               {"min", s.min},
+               {"max", s.max},
+               {"mean", s.mean},
+               {"norm", s.norm},
+               {"histogram", s.histogram}};
+    if (x.is_whole()) {
+      std::vector<float> numbers = x.values().to_vector<float>();
+      if (x.shape().numel() > largest_whole) {
+        Sketch sketch(numbers, x.shape());
+        entry["sketch"] = {sketch.rows, sketch.columns};
+        numbers = std::move(sketch.numbers);
+      }
+      entry["numbers"] = base64(numbers);
+    }
+    const auto [found, is_new] = places_.try_emplace(entry.dump(), list_.size());
+    if (is_new) list_.push_back(std::move(entry));
+    return found->second;
+  }
+
+  json list() { return std::move(list_); }
+
+ private:
+  json list_ = json::array();
+  std::map<std::string, size_t> places_;
+};
+
+json verdict(const Verdict& v) {
+  constexpr std::array results{"agrees", "disagrees", "unknown"};
+  return {{"result", results[static_cast<size_t>(v.result)]},
+          {"input", v.input},
+          {"element", v.element},
+          {"rule", v.rule},
+          {"difference", v.difference},
+          {"checked", v.checked},
+          {"count", v.count},
+          {"reason", v.reason}};
+}
+
+json nodes(const Trace& trace, Tensors& tensors) {
+  constexpr std::array kinds{"step", "parameter", "constant"};
+  json list = json::array();
+  for (int number = 0; number < trace.size(); ++number) {
+    const TraceNode& node = trace.node(number);
+    json sent = json::array(), source = json::array();
+    for (const TraceTensor& x : trace.sent(number)) sent.push_back(tensors.add(x));
+    for (const SourceLine& line : node.source)
+      source.push_back({line.file, line.line, line.function});
+    list.push_back({{"kind", kinds[static_cast<size_t>(node.kind)]},
+                    {"op", node.op},
+                    {"formula", node.formula},
+                    {"derivative", node.derivative},
+                    {"name", node.name},
+                    {"path", node.path},
+                    {"time", node.time},
+                    {"source", source},
+                    {"inputs", node.inputs},
+                    {"value", tensors.add(node.value)},
+                    {"gradient", tensors.add(node.gradient)},
+                    {"sent", sent},
+                    {"verdict", node.verdict ? verdict(*node.verdict) : json()}});
+  }
+  return list;
+}
+
+json groups(const Trace& trace) {
+  const Outline outline(trace);
+  const std::vector<Layout> layouts = lay_out(trace, outline);
+  json list = json::array();
+  for (size_t g = 0; g < outline.groups.size(); ++g) {
+    const Group& group = outline.groups[g];
+    json parts = json::array();
+    for (const Part& part : group.parts)
+      parts.push_back(fmt::format("{}{}", part.is_group ? 'g' : 'n', part.number));
+    list.push_back({{"name", group.name},
+                    {"parent", group.parent},
+                    {"over_time", group.over_time},
+                    {"parts", parts},
+                    {"places", layouts.empty() ? json() : json(layouts[g])}});
+  }
+  return list;
+}
+
+}  // namespace
+
+void write_page(const Trace& trace, const std::string& path) {
+  Tensors tensors;
+  json data{{"title", std::filesystem::path(path).stem().string()},
+            {"queries", trace.queries},
+            {"keys", trace.keys},
+            {"sizes",
+             {{"node", {node_box.width, node_box.height}},
+              {"group", {group_box.width, group_box.height}},
+              {"time", {time_box.width, time_box.height}}}},
+            {"nodes", nodes(trace, tensors)},
+            {"groups", groups(trace)}};
+  data["tensors"] = tensors.list();
+  std::string text;
+  // Nothing that is text in JSON can end the element that it stands in.
+  for (char c : data.dump(-1, ' ', false, json::error_handler_t::replace))
+    c == '<' ? text += "\\u003c" : text += c;
+  constexpr std::string_view mark = "{{trace}}";
+  const size_t at = page_template.find(mark);
+  write_file(path, std::array{page_template.substr(0, at), std::string_view(text),
+                              page_template.substr(at + mark.size())});
+}
+
+}  // namespace gradus::step

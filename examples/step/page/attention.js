@@ -1,0 +1,140 @@
+// --- attention maps -----------------------------------------------------------------------------
+// Attention is found by its structure: a softmax whose values reach a matrix product on its left
+// side, with nothing between but steps that move or scale them.
+const passing = new Set(['reshape', 'permute', 'slice', 'broadcast_to', 'concat', 'cast', 'multiply', 'dropout', 'pad']);
+
+function contextOf(n) {
+  const queue = [n], seen = new Set(queue);
+  while (queue.length > 0) {
+    const at = queue.shift();
+    for (const user of nodes[at].users) {
+      if (nodes[user].op === 'matmul' && nodes[user].inputs[0] === at) return user;
+      if (passing.has(nodes[user].op) && !seen.has(user)) { seen.add(user); queue.push(user); }
+    }
+  }
+  return null;
+}
+
+/// Back from the softmax to the product of queries and keys, if there is one nearby.
+function scoreOf(n) {
+  const between = [];
+  const before = at => nodes[at].inputs.find(input => nodes[input].kind === 'step');
+  for (let at = before(n); at !== undefined && between.length < 12; at = before(at)) {
+    if (nodes[at].op === 'matmul') return {score: at, between: between.reverse()};
+    between.push(at);
+  }
+  return {score: null, between: []};
+}
+
+/// A map per layer and number of keys; its rows are the queries of all its softmaxes in turn.
+const maps = [];
+for (const node of nodes) {
+  if (node.op !== 'softmax' || tensor(node.value).shape.length < 2 || contextOf(node.number) === null) continue;
+  const shape = tensor(node.value).shape, keys = shape[shape.length - 1], queries = shape[shape.length - 2];
+  const samples = shape.slice(0, -2).reduce((a, b) => a * b, 1);
+  let map = maps.find(map => map.path === node.path && map.keys === keys && map.samples === samples);
+  if (!map) maps.push(map = {path: node.path, keys, samples, rows: []});
+  for (let q = 0; q < queries; ++q) map.rows.push({node: node.number, query: q, queries});
+}
+const attention = {map: 0, sample: 0, shows: 'weights', chosen: null};
+
+function queryName(i) { return trace.queries && trace.queries[i] !== undefined ? trace.queries[i] : String(i); }
+function keyName(i) { return trace.keys && trace.keys[i] !== undefined ? trace.keys[i] : String(i); }
+
+function drawAttention() {
+  if (maps.length === 0) return;
+  const map = maps[attention.map];
+  const view = byId('attention');
+  const choice = (key, names, current, set) => names.length < 2 ? null : make('label', {}, say(key),
+    make('select', {'data-choice': key, onchange: event => { set(event.target.selectedIndex); drawAttention(); }},
+         ...names.map((name, i) => make('option', {selected: i === current ? '' : false}, name))));
+  view.replaceChildren(make('div', {class: 'choices'},
+    choice('map', maps.map((map, i) => map.path || `${i + 1}`), attention.map,
+           i => Object.assign(attention, {map: i, sample: 0, chosen: null})),
+    choice('sample', Array.from({length: map.samples}, (_, i) => String(i)), attention.sample,
+           i => Object.assign(attention, {sample: i, chosen: null})),
+    choice('shows', [say('weights'), say('weight_gradients')], attention.shows === 'weights' ? 0 : 1,
+           i => Object.assign(attention, {shows: i === 0 ? 'weights' : 'gradients'}))));
+  const cells = map.rows.map(row => rowOf(map, row));
+  if (cells.some(cell => cell === null)) {
+    view.append(make('p', {}, say('unkept')));
+    return;
+  }
+  const all = cells.flatMap(row => [...row]);
+  const least = Math.min(...all), size = Math.max(...all.map(Math.abs));
+  const [low, high] = attention.shows === 'weights' ? [0, 1] : least < 0 ? [-size, size] : [0, size];
+  const table = make('table', {class: 'map', 'aria-label': say('attention')});
+  const head = table.createTHead().insertRow();
+  head.append(make('td'));
+  for (let k = 0; k < map.keys; ++k) head.append(make('th', {scope: 'col'}, make('span', {}, keyName(k))));
+  const body = table.createTBody();
+  map.rows.forEach((_, q) => {
+    const row = body.insertRow();
+    row.append(make('th', {scope: 'row'}, queryName(q)));
+    for (let k = 0; k < map.keys; ++k) {
+      const text = `${say('cell', queryName(q), keyName(k))}: ${numberText(cells[q][k])}`;
+      const button = make('button', {'aria-label': text, title: text, 'data-cell': `${q} ${k}`, tabindex: q + k === 0 ? 0 : -1,
+        'aria-pressed': attention.chosen && attention.chosen.q === q && attention.chosen.k === k ? 'true' : 'false',
+        onclick: () => chooseCell(q, k), onkeydown: event => walkCells(event, map, q, k)});
+      button.style.background = css(shade(cells[q][k], low, high));
+      row.insertCell().append(button);
+    }
+  });
+  view.append(make('div', {class: 'scroll_x'}, table), behindCell(map));
+}
+
+/// The numbers of a row, or null where they were not kept.
+function rowOf(map, row) {
+  const x = tensor(attention.shows === 'weights' ? nodes[row.node].value : nodes[row.node].gradient);
+  if (x === null) return new Float32Array(map.keys);
+  const values = x.sketch ? null : numbersOf(x);
+  const offset = (attention.sample * row.queries + row.query) * map.keys;
+  return values && values.subarray(offset, offset + map.keys);
+}
+
+function indexOf(map, row, k) {
+  const leading = tensor(nodes[row.node].value).shape.slice(0, -2), index = [];
+  let rest = attention.sample;
+  for (let axis = leading.length - 1; axis >= 0; --axis) {
+    index.unshift(rest % leading[axis]);
+    rest = Math.floor(rest / leading[axis]);
+  }
+  return [...index, row.query, k];
+}
+
+/// The step jumps to the softmax that made the weight; the nodes behind it are listed.
+function chooseCell(q, k) {
+  const map = maps[attention.map], row = map.rows[q];
+  attention.chosen = {q, k, node: row.node, index: indexOf(map, row, k)};
+  reveal(row.node);
+  const backward = positions[position].backward && backwardPosition.has(row.node);
+  go(backward ? backwardPosition.get(row.node) : row.node);
+  drawAttention();
+  byId('attention').querySelector(`[data-cell="${q} ${k}"]`).focus({preventScroll: true});
+}
+
+function walkCells(event, map, q, k) {
+  const step = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[event.key];
+  if (!step) return;
+  event.preventDefault();
+  event.stopPropagation();
+  const next = byId('attention').querySelector(`[data-cell="${q + step[0]} ${k + step[1]}"]`);
+  if (next) next.focus();
+}
+
+function behindCell(map) {
+  if (!attention.chosen) return make('p', {class: 'behind'}, say('cell_hint'));
+  const {q, k, node} = attention.chosen, {score, between} = scoreOf(node);
+  const list = make('dl');
+  const add = (key, n) => n === null || n === undefined ? null
+    : list.append(make('dt', {}, say(key)), make('dd', {}, linkTo(n)));
+  if (score !== null) {
+    add('query', nodes[score].inputs[0]);
+    add('key', nodes[score].inputs[1]);
+    add('score', score);
+  }
+  between.forEach(n => add('between', n));
+  add('weight', node);
+  add('context', contextOf(node));
+  return make('section', {class: 'behind'}, make('h3', {}, say('behind', queryName(q), keyName(k))), list);
+}

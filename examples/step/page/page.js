@@ -1,0 +1,336 @@
+// --- the step that one stands at ----------------------------------------------------------------
+/// A formula with its single letters in italics.
+function formulaText(text) {
+  return text.split(/(?<![\p{L}\d_])(\p{L})(?![\p{L}\d_(])/u).map((piece, i) => i % 2 ? make('i', {}, piece) : piece);
+}
+
+function linkTo(n) {
+  const node = nodes[n];
+  return make('span', {}, make('button', {class: 'link', onclick: () => select(n)}, titleOf(node)), ' ',
+              make('span', {class: 'number'}, `#${n}`), ' ', make('span', {class: 'shape'}, shapeText(tensor(node.value))));
+}
+
+function derivativeOf(node, input) {
+  const wanted = `dL/d${letter(node, input)} =`;
+  return node.derivative.split(/, (?=dL\/d)/).find(part => part.startsWith(wanted)) || '';
+}
+
+function drawPanel() {
+  const panel = byId('panel');
+  const {node: n, backward} = positions[position], node = nodes[n];
+  const forwardSteps = nodes.length;
+  const chosen = attention.chosen && attention.chosen.node === n ? attention.chosen.index : null;
+  const parts = [];
+  parts.push(make('p', {class: 'phase'}, backward ? say('phase', true, position - forwardSteps + 1, positions.length - forwardSteps)
+                                                  : say('phase', false, position + 1, forwardSteps)));
+  parts.push(make('h2', {}, titleOf(node), make('span', {class: 'number'}, `#${n}`)));
+  parts.push(layersOf(node));
+  if (node.formula || node.derivative) {
+    const formula = make('div', {class: 'formula'});
+    if (!backward && node.formula) formula.append(make('p', {}, ...formulaText(`y = ${node.formula}`)));
+    if (backward)
+      for (const part of node.derivative.split(/, (?=dL\/d)/)) formula.append(make('p', {}, ...formulaText(part)));
+    if (formula.children.length > 0) parts.push(formula);
+  }
+  if (node.inputs.length > 0)
+    parts.push(make('dl', {class: 'given', 'aria-label': say('inputs')}, ...node.inputs.flatMap((input, i) =>
+      [make('dt', {}, letter(node, i)), make('dd', {}, linkTo(input))])));
+  const value = () => tensorFigure(node.value, {label: node.inputs.length ? 'y' : '', what: say('value'), mark: chosen});
+  if (!backward) {
+    parts.push(value());
+    if (node.inputs.length > 0)
+      parts.push(folded('inputs', () => node.inputs.map((input, i) =>
+        tensorFigure(nodes[input].value, {label: letter(node, i), what: titleOf(nodes[input])}))));
+  } else {
+    parts.push(tensorFigure(node.gradient, {label: node.inputs.length ? 'g' : '', mark: chosen,
+      what: say(node.kind === 'parameter' ? 'gradient_of_parameter' : 'gradient')}));
+    node.inputs.forEach((input, i) => {
+      if (tensor(node.sent[i]) === null) return;
+      parts.push(tensorFigure(node.sent[i], {label: `dL/d${letter(node, i)}`,
+        from: make('span', {class: 'from'}, `${say('sent_to')} ${titleOf(nodes[input])} #${input}`)}));
+    });
+    if (node.kind === 'step' && node.sent.every(sent => sent === null)) parts.push(make('p', {class: 'jump'}, say('no_rule')));
+    parts.push(folded('value_of', () => [value()]));
+  }
+  if (node.verdict) parts.push(verdictOf(node));
+  if (node.source.length > 0) parts.push(sourceOf(node));
+  parts.push(make('h3', {}, say('users')));
+  parts.push(node.users.length ? make('ul', {}, ...node.users.slice(0, 12).map(user => make('li', {}, linkTo(user))),
+                                      node.users.length > 12 ? make('li', {}, `… ${say('steps', node.users.length)}`) : null)
+                               : make('p', {}, say('nobody')));
+  const other = backward ? n : backwardPosition.get(n);
+  parts.push(make('p', {class: 'jump'}, other === undefined ? say('no_gradient')
+    : make('button', {class: 'link', id: 'other_pass', onclick: () => go(other)}, say(backward ? 'see_forward' : 'see_backward'))));
+  panel.replaceChildren(...parts);
+}
+
+/// Shown when opened; whether it is open stays from step to step.
+const opened = new Set(['inputs']);
+function folded(key, contents) {
+  const details = make('details', {open: opened.has(key) ? '' : false}, make('summary', {}, say(key)));
+  const fill = () => details.open && details.children.length === 1 && details.append(...contents());
+  fill();
+  details.addEventListener('toggle', () => {
+    if (details.open) opened.add(key);
+    else opened.delete(key);
+    fill();
+  });
+  return details;
+}
+
+function layersOf(node) {
+  const around = groupsAround('n' + node.number).filter(group => group !== 'g0').reverse();
+  const line = make('p', {class: 'layers'});
+  if (node.kind !== 'step') line.append(say(node.kind), around.length ? ' · ' : '');
+  around.forEach((group, i) => {
+    if (i > 0) line.append(' › ');
+    line.append(make('button', {onclick: () => { reveal(node.number); keepInView(byId('graph'), boxes.get(group)); }}, groupName(groups[numberOf(group)])));
+  });
+  return line;
+}
+
+function verdictOf(node) {
+  const v = node.verdict;
+  const lines = [];
+  if (v.result === 'unknown') lines.push(v.reason);
+  else lines.push(say('checked', v.checked, v.count));
+  if (v.result !== 'unknown' && v.input >= 0 && v.element >= 0) {
+    const shape = tensor(nodes[node.inputs[v.input]].value).shape, index = [];
+    let rest = v.element;
+    for (let axis = shape.length - 1; axis >= 0; --axis) {
+      index.unshift(rest % shape[axis]);
+      rest = Math.floor(rest / shape[axis]);
+    }
+    lines.push(say('worst', `dL/d${letter(node, v.input)}[${index.join(', ')}]`, numberText(v.rule, 6), numberText(v.difference, 6)));
+  }
+  return make('div', {class: `verdict ${v.result}`},
+              make('span', {class: 'sign', 'aria-hidden': 'true'}, {agrees: '✓', disagrees: '✗', unknown: '?'}[v.result]),
+              make('b', {}, say(v.result)), make('span', {}, lines.filter(line => line).join('; ')));
+}
+
+function sourceOf(node) {
+  const line = ([file, number, name]) => make('li', {}, make('code', {}, `${file}:${number}`), name ? ` ${name}` : '');
+  const box = make('div', {class: 'source'}, make('h3', {}, say('source')), make('ul', {}, line(node.source[0])));
+  if (node.source.length > 1)
+    box.append(folded('calls', () => [make('ul', {}, ...node.source.slice(1).map(line))]));
+  return box;
+}
+
+// --- stepping -----------------------------------------------------------------------------------
+function go(to) {
+  position = Math.min(positions.length - 1, Math.max(0, to));
+  const {backward} = positions[position];
+  document.body.classList.toggle('backward', backward);
+  const slider = byId('slider');
+  slider.value = position;
+  byId('place').textContent = say('place', position + 1, positions.length);
+  for (const id of ['first', 'back', 'over_back']) byId(id).disabled = position === 0;
+  for (const id of ['last', 'next', 'over']) byId(id).disabled = position === positions.length - 1;
+  drawPanel();
+  markGraph();
+  markList();
+  const node = nodes[positions[position].node];
+  const text = [byId('panel').firstChild.textContent, `${titleOf(node)} #${node.number}`, node.path,
+                backward ? node.derivative : node.formula && `y = ${node.formula}`, shapeText(tensor(node.value)),
+                node.verdict ? say(node.verdict.result) : ''].filter(part => part).join(', ');
+  slider.setAttribute('aria-valuetext', text);
+  byId('live').textContent = text;
+}
+
+/// Stands at a node in the pass that one is in, if it takes part in it.
+function select(n) {
+  reveal(n);
+  go(positions[position].backward && backwardPosition.has(n) ? backwardPosition.get(n) : n);
+}
+
+/// To the next step that another box stands for: past a layer that is collapsed.
+function over(direction) {
+  const here = positions[position], box = boxOf(here.node);
+  let to = position + direction;
+  while (positions[to] && positions[to].backward === here.backward && boxOf(positions[to].node) === box) to += direction;
+  go(to);
+}
+
+function onKey(event) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.target.matches('input:not([type="range"]), select')) return;
+  const direction = {ArrowRight: 1, ArrowLeft: -1}[event.key];
+  if (direction) {
+    event.preventDefault();
+    if (event.shiftKey) over(direction);
+    else go(position + direction);
+  } else if (event.key === 'Home' || event.key === 'End') {
+    event.preventDefault();
+    go(event.key === 'Home' ? 0 : positions.length - 1);
+  } else if (event.key === '/') {
+    event.preventDefault();
+    byId('search').focus();
+  }
+}
+
+// --- search -------------------------------------------------------------------------------------
+let results = [], chosenResult = 0;
+
+function search() {
+  const text = byId('search').value.trim().toLowerCase();
+  const list = byId('results');
+  const hide = text === '';
+  list.hidden = hide;
+  byId('search').setAttribute('aria-expanded', String(!hide));
+  if (hide) return;
+  results = nodes.filter(node => [`#${node.number}`, node.op, node.name, node.path, node.time >= 0 ? `t = ${node.time}` : '',
+    node.formula, ...node.source.map(line => `${line[0]}:${line[1]} ${line[2]}`)].some(part => part.toLowerCase().includes(text)));
+  const exact = results.findIndex(node => `#${node.number}` === text);
+  if (exact > 0) results.unshift(...results.splice(exact, 1));
+  const shown = results.slice(0, 40);
+  chosenResult = 0;
+  list.replaceChildren(...shown.map((node, i) => make('li', {role: 'option', id: `result_${i}`, onclick: () => take(i)},
+    make('span', {class: 'number'}, `#${node.number}`), make('span', {}, titleOf(node)),
+    make('span', {class: 'where'}, node.path + (node.time >= 0 ? ` t = ${node.time}` : '')))),
+    make('li', {class: 'count'}, results.length > shown.length ? say('found_first', results.length, shown.length) : say('found', results.length)));
+  markResult();
+}
+
+function markResult() {
+  const items = byId('results').querySelectorAll('[role="option"]');
+  items.forEach((item, i) => item.setAttribute('aria-selected', String(i === chosenResult)));
+  if (items[chosenResult]) {
+    items[chosenResult].scrollIntoView({block: 'nearest'});
+    byId('search').setAttribute('aria-activedescendant', `result_${chosenResult}`);
+  }
+}
+
+function take(i) {
+  if (!results[i]) return;
+  byId('results').hidden = true;
+  byId('search').setAttribute('aria-expanded', 'false');
+  select(results[i].number);
+}
+
+function onSearchKey(event) {
+  const shown = Math.min(results.length, 40);
+  if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
+    event.preventDefault();
+    chosenResult = Math.min(shown - 1, Math.max(0, chosenResult + (event.key === 'ArrowDown' ? 1 : -1)));
+    markResult();
+  } else if (event.key === 'Enter') {
+    take(chosenResult);
+    byId('search').blur();
+  } else if (event.key === 'Escape') {
+    byId('search').value = '';
+    search();
+    byId('search').blur();
+  }
+}
+
+// --- language, theme, tabs ----------------------------------------------------------------------
+function remember(key, value) {
+  try { localStorage.setItem(`gradus.${key}`, value); } catch { /* a browser may forbid it to files */ }
+}
+function recall(key) {
+  try { return localStorage.getItem(`gradus.${key}`); } catch { return null; }
+}
+
+const dark = matchMedia('(prefers-color-scheme: dark)');
+let theme = ['light', 'dark'].includes(recall('theme')) ? recall('theme') : 'auto';
+function drawTheme() {
+  document.documentElement.dataset.theme = theme === 'auto' ? (dark.matches ? 'dark' : 'light') : theme;
+  const button = byId('theme');
+  button.textContent = {auto: '◐', light: '☼', dark: '☾'}[theme];
+  button.setAttribute('aria-label', say(`theme_${theme}`));
+  button.title = say(`theme_${theme}`);
+}
+
+let tab = hasLayout ? 'graph' : 'list';
+function drawTabs() {
+  const names = [hasLayout ? 'graph' : '', 'list', maps.length ? 'attention' : ''].filter(name => name);
+  byId('tabs').replaceChildren(...names.map(name => make('button', {role: 'tab', id: `tab_${name}`, 'aria-controls': name,
+    'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); go(position); }}, say(name))));
+  for (const name of ['graph', 'list', 'attention']) byId(name).hidden = name !== tab;
+  byId('tools').hidden = tab === 'attention';
+  document.querySelector('.zoom').hidden = tab !== 'graph';
+}
+
+function drawAll() {
+  document.documentElement.lang = language === 'zh' ? 'zh-Hans' : 'en';
+  for (const element of document.querySelectorAll('[data-text]')) element.textContent = say(element.dataset.text);
+  for (const element of document.querySelectorAll('[data-label]')) {
+    element.setAttribute('aria-label', say(element.dataset.label));
+    if (element.matches('button')) element.title = say(element.dataset.label);
+  }
+  for (const element of document.querySelectorAll('[data-hint]')) element.placeholder = say(element.dataset.hint);
+  byId('language').textContent = say('language');
+  byId('language').lang = language === 'zh' ? 'en' : 'zh-Hans';
+  drawTheme();
+  drawTabs();
+  drawTrack();
+  drawAttention();
+  drawStructure();
+  go(position);
+}
+
+/// Under the slider: the two passes, and where something is wrong.
+function drawTrack() {
+  const forward = nodes.length / positions.length;
+  byId('forward_half').textContent = `${say('forward')} →`;
+  byId('backward_half').textContent = `${say('backward')} →`;
+  byId('forward_half').style.flex = `${forward} 1 0`;
+  byId('backward_half').style.flex = `${1 - forward} 1 0`;
+  byId('backward_half').hidden = forward === 1;
+  const halves = document.querySelector('.halves');
+  for (const mark of halves.querySelectorAll('i')) mark.remove();
+  positions.forEach(({node, backward}, i) => {
+    const bad = backward ? gradientBreaks(nodes[node]) || isWrong(nodes[node]) : valueBreaks(nodes[node]);
+    if (!bad || halves.children.length > 300) return;
+    const mark = make('i');
+    mark.style.left = `${100 * i / positions.length}%`;
+    halves.append(mark);
+  });
+}
+
+function start() {
+  document.title = trace.title ? `${trace.title} – Gradus` : 'Gradus';
+  byId('title').textContent = trace.title;
+  language = recall('language') in words ? recall('language') : (navigator.language || '').startsWith('zh') ? 'zh' : 'en';
+  byId('language').addEventListener('click', () => {
+    language = language === 'zh' ? 'en' : 'zh';
+    remember('language', language);
+    drawAll();
+  });
+  byId('theme').addEventListener('click', () => {
+    theme = {auto: 'light', light: 'dark', dark: 'auto'}[theme];
+    remember('theme', theme);
+    drawTheme();
+  });
+  dark.addEventListener('change', drawTheme);
+  if (nodes.length === 0) {
+    drawTheme();
+    byId('panel').textContent = say('empty');
+    return;
+  }
+  expandUpTo(40);
+  byId('slider').max = positions.length - 1;
+  byId('slider').addEventListener('input', event => go(Number(event.target.value)));
+  byId('slider').addEventListener('keydown', event => ['ArrowUp', 'ArrowDown'].includes(event.key) && event.preventDefault());
+  byId('first').addEventListener('click', () => go(0));
+  byId('last').addEventListener('click', () => go(positions.length - 1));
+  byId('back').addEventListener('click', () => go(position - 1));
+  byId('next').addEventListener('click', () => go(position + 1));
+  byId('over').addEventListener('click', () => over(1));
+  byId('over_back').addEventListener('click', () => over(-1));
+  byId('expand').addEventListener('click', () => { expandUpTo(400); drawStructure(); });
+  byId('collapse').addEventListener('click', () => { expanded.clear(); expanded.add('g0'); drawStructure(); });
+  byId('zoom_in').addEventListener('click', () => setZoom(1.25));
+  byId('zoom_out').addEventListener('click', () => setZoom(0.8));
+  byId('search').addEventListener('input', search);
+  byId('search').addEventListener('focus', search);
+  byId('search').addEventListener('keydown', onSearchKey);
+  document.addEventListener('pointerdown', event => {
+    if (!event.target.closest('.search')) byId('results').hidden = true;
+  });
+  document.addEventListener('keydown', onKey);
+  dragToScroll(byId('graph'));
+  drawAll();
+}
+
+start();

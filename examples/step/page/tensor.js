@@ -1,0 +1,184 @@
+// --- a tensor as numbers, as a heat map, and in figures -----------------------------------------
+// From the lowest to the highest number the colours only become lighter, so that they can be told
+// apart in black and white and by the colour-blind.
+const ramp = [[14, 40, 92], [64, 90, 144], [138, 146, 166], [198, 188, 172], [238, 208, 146], [255, 245, 210]];
+
+function shade(v, low, high) {
+  if (Number.isNaN(v)) return [226, 0, 90];
+  const at = high > low ? Math.min(1, Math.max(0, (v - low) / (high - low))) * (ramp.length - 1) : (ramp.length - 1) / 2;
+  const i = Math.min(Math.floor(at), ramp.length - 2);
+  return ramp[i].map((c, k) => Math.round(c + (ramp[i + 1][k] - c) * (at - i)));
+}
+function css([r, g, b]) { return `rgb(${r} ${g} ${b})`; }
+function inkOn([r, g, b]) { return 0.3 * r + 0.59 * g + 0.11 * b > 132 ? '#141a24' : '#ffffff'; }
+
+/// Symmetric around 0 where there are negative numbers, so that 0 is always the same grey.
+function rangeOf(x) {
+  const low = x.min ?? 0, high = x.max ?? 0, size = Math.max(Math.abs(low), Math.abs(high));
+  return low < 0 ? [-size, size] : [0, high];
+}
+
+/// options: label and caption above it, `mark`: the index of an element to point out.
+function tensorFigure(place, options = {}) {
+  const x = tensor(place);
+  const figure = make('figure', {class: 'tensor'});
+  figure.append(make('figcaption', {}, options.label ? make('b', {}, options.label) : null,
+                     make('span', {class: 'what'}, options.what || ''), options.from || null,
+                     make('span', {class: 'shape'}, `${shapeText(x)} ${x.dtype}`)));
+  const values = numbersOf(x);
+  const count = x.shape.reduce((a, b) => a * b, 1);
+  if (values === null) figure.append(make('p', {class: 'from'}, say('summary_only')));
+  else if (count === 1) figure.append(make('p', {class: 'scalar'}, numberText(values[0], 7)));
+  else if (count > 0) figure.append(pictureOf(x, values, options.mark));
+  if (count !== 1 || values === null) figure.append(figuresOf(x));
+  return figure;
+}
+
+/// The last two axes as rows and columns, with a field for the index of each axis before them.
+function pictureOf(x, values, mark) {
+  const rank = x.shape.length;
+  const columns = x.sketch ? x.sketch[1] : rank > 0 ? x.shape[rank - 1] : 1;
+  const rows = x.sketch ? x.sketch[0] : rank > 1 ? x.shape[rank - 2] : 1;
+  const leading = x.sketch ? [] : x.shape.slice(0, Math.max(0, rank - 2));
+  const at = leading.map((_, axis) => mark ? mark[axis] : 0);
+  const box = make('div');
+  const body = make('div');
+  let asNumbers = false;
+
+  const slice = () => {
+    const offset = at.reduce((sum, index, axis) => sum * leading[axis] + index, 0) * rows * columns;
+    return values.subarray(offset, offset + rows * columns);
+  };
+  const marked = () => mark && at.every((index, axis) => index === mark[axis])
+    ? [rank > 1 ? mark[rank - 2] : 0, mark[rank - 1]] : null;
+  const nameOf = (i, j) => `[${[...at, ...(rank > 1 ? [i] : []), j].join(', ')}]`;
+  const draw = () => {
+    const small = columns <= 8 && rows <= 10;
+    const toggle = make('button', {class: 'quiet', onclick: () => { asNumbers = !asNumbers; draw(); }},
+                        say(asNumbers ? 'heat' : 'numbers'));
+    body.replaceChildren(...(small ? cellsOf(x, slice(), rows, columns, marked())
+      : asNumbers ? tableOf(slice(), rows, columns, toggle)
+      : heatMap(x, slice(), rows, columns, marked(), nameOf, toggle)));
+  };
+  if (leading.some(size => size > 1)) {
+    const fields = leading.map((size, axis) => {
+      if (size === 1) return '0, ';
+      const field = make('input', {class: 'axis', type: 'number', min: 0, max: size - 1, value: at[axis],
+        'aria-label': `${say('axis')} ${axis}`, oninput: () => {
+          at[axis] = Math.min(size - 1, Math.max(0, Math.round(Number(field.value)) || 0));
+          draw();
+        }});
+      return make('span', {}, field, ', ');
+    });
+    box.append(make('p', {class: 'axes'}, '[', ...fields, ':, :]'));
+  }
+  draw();
+  box.append(body);
+  return box;
+}
+
+function cellsOf(x, values, rows, columns, mark) {
+  const [low, high] = rangeOf(x);
+  const table = make('table', {class: 'cells'});
+  for (let i = 0; i < rows; ++i) {
+    const row = table.insertRow();
+    for (let j = 0; j < columns; ++j) {
+      const colour = shade(values[i * columns + j], low, high);
+      const cell = row.insertCell();
+      cell.textContent = numberText(values[i * columns + j]);
+      cell.style.background = css(colour);
+      cell.style.color = inkOn(colour);
+      if (mark && mark[0] === i && mark[1] === j) cell.className = 'marked';
+    }
+  }
+  return [make('div', {class: 'scroll'}, table)];
+}
+
+function tableOf(values, rows, columns, toggle) {
+  const shown = Math.max(1, Math.min(rows, Math.floor(4096 / columns)));
+  const table = make('table', {class: 'cells plain'});
+  const head = table.createTHead().insertRow();
+  head.append(make('th'));
+  for (let j = 0; j < columns; ++j) head.append(make('th', {scope: 'col'}, String(j)));
+  for (let i = 0; i < shown; ++i) {
+    const row = table.insertRow();
+    row.append(make('th', {scope: 'row'}, String(i)));
+    for (let j = 0; j < columns; ++j) row.insertCell().textContent = numberText(values[i * columns + j]);
+  }
+  return [shown < rows ? make('p', {class: 'from'}, say('part_shown')) : '',
+          make('div', {class: 'scroll', tabindex: 0}, table), make('div', {class: 'under'}, toggle)];
+}
+
+function heatMap(x, values, rows, columns, mark, nameOf, toggle) {
+  const [low, high] = rangeOf(x);
+  const wrap = rows === 1 && columns > 64 ? 64 : columns;  // long vectors in several rows
+  const across = wrap, down = Math.ceil(rows * columns / wrap);
+  const canvas = make('canvas', {width: across, height: down, role: 'img',
+    'aria-label': `${say('heat')} ${shapeText(x)}: ${say('min')} ${numberText(x.min)}, ${say('max')} ${numberText(x.max)}, ${say('mean')} ${numberText(x.mean)}`});
+  const pixels = new ImageData(across, down);
+  for (let i = 0; i < rows * columns; ++i) {
+    const colour = shade(values[i], low, high);
+    pixels.data.set([...colour, 255], 4 * i);
+  }
+  canvas.getContext('2d').putImageData(pixels, 0, 0);
+  const room = Math.max(240, byId('panel').clientWidth - 60);
+  const cell = Math.min(24, room / across);
+  const height = Math.min(cell, down > 1 ? Math.max(300 / down, 1) : 24);
+  canvas.style.width = `${cell * across}px`;
+  canvas.style.height = `${(down === 1 ? Math.max(height, 20) : height) * down}px`;
+  const output = make('output');
+  canvas.addEventListener('pointermove', event => {
+    const box = canvas.getBoundingClientRect();
+    const i = Math.floor((event.clientY - box.top) / box.height * down);
+    const j = Math.floor((event.clientX - box.left) / box.width * across);
+    const k = i * across + j;
+    output.textContent = k >= 0 && k < values.length && j >= 0 && j < across
+      ? `${x.sketch ? '' : nameOf(Math.floor(k / columns), k % columns) + ' = '}${numberText(values[k], 6)}` : '';
+  });
+  const heat = make('div', {class: 'heat'}, canvas);
+  if (mark && !x.sketch) {
+    const k = mark[0] * columns + mark[1];
+    const frame = make('span', {class: 'mark'});
+    Object.assign(frame.style, {left: `${k % across / across * 100}%`, top: `${Math.floor(k / across) / down * 100}%`,
+                                width: `${100 / across}%`, height: `${100 / down}%`});
+    heat.append(frame);
+  }
+  const gradient = Array.from({length: 6}, (_, i) => css(shade(i, 0, 5))).join(', ');
+  const scale = make('i');
+  scale.style.background = `linear-gradient(to right, ${gradient})`;
+  const legend = make('span', {class: 'legend', 'aria-hidden': 'true'}, numberText(low, 3), scale, numberText(high, 3));
+  const width = x.shape[x.shape.length - 1] || 1;
+  const note = x.sketch
+    ? say('sketch', Math.ceil(x.shape.reduce((a, b) => a * b, 1) / width / rows), Math.ceil(width / columns))
+    : wrap < columns ? say('wrapped', wrap) : '';
+  return [heat, make('div', {class: 'under'}, legend, note, output, x.sketch ? '' : toggle)];
+}
+
+function figuresOf(x) {
+  const figure = (key, text, bad) => make('span', {class: bad ? 'bad' : false}, say(key) + ' ', make('b', {}, text));
+  const line = make('div', {class: 'figures'});
+  for (const key of ['min', 'max', 'mean', 'norm']) line.append(figure(key, numberText(x[key])));
+  const count = x.shape.reduce((a, b) => a * b, 1);
+  if (x.zeros > 0) line.append(figure('zeros', `${x.zeros} / ${count}`));
+  if (x.nans > 0) line.append(figure('nans', `${x.nans} / ${count}`, true));
+  if (x.infinities > 0) line.append(figure('infinities', `${x.infinities} / ${count}`, true));
+  if (count > 8) line.append(histogramOf(x));
+  return line;
+}
+
+function histogramOf(x) {
+  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
+  const most = Math.max(1, ...x.histogram);
+  svg.setAttribute('width', 96);
+  svg.setAttribute('height', 26);
+  svg.setAttribute('role', 'img');
+  svg.setAttribute('aria-label', `${say('histogram')}: ${x.histogram.join(', ')}`);
+  x.histogram.forEach((count, i) => {
+    const height = count === 0 ? 0 : 1 + 25 * count / most;
+    const bar = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
+    for (const [name, value] of Object.entries({x: 6 * i, y: 26 - height, width: 5, height, fill: 'currentColor'}))
+      bar.setAttribute(name, value);
+    svg.append(bar);
+  });
+  return svg;
+}

@@ -1,0 +1,262 @@
+#!/usr/bin/env python3
+"""Steps through a page in a headless browser: page_test.py MAKE_PAGE, the program that writes it."""
+import os, shutil, subprocess, sys, tempfile, time, unittest
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).resolve().parent))
+sys.dont_write_bytecode = True
+import browser
+from browser import Browser
+
+MAKE_PAGE = ""
+
+
+class Page(unittest.TestCase):
+    @classmethod
+    def setUpClass(cls):
+        cls.folder = tempfile.TemporaryDirectory()
+        cls.file = Path(cls.folder.name) / "step <1> & 2.html"
+        subprocess.run([MAKE_PAGE, cls.file], check=True)
+        cls.browser = Browser()
+
+    @classmethod
+    def tearDownClass(cls):
+        cls.browser.__exit__()
+        cls.folder.cleanup()
+
+    def setUp(self):
+        self.browser.open(self.file.as_uri())
+        self.browser.run("localStorage.clear()")
+        self.browser.open(self.file.as_uri())
+
+    def tearDown(self):
+        self.assertEqual(self.browser.console(), [], "the browser's console")
+        self.assertEqual({url for url in self.browser.requests() if not url.startswith("data:")}, {self.file.as_uri()})
+
+    def until(self, condition):
+        """Waits for what a browser does between two frames."""
+        for _ in range(100):
+            if condition():
+                return
+            time.sleep(0.05)
+        self.fail("waited for 5 seconds")
+
+    def place(self):
+        return int(self.browser.text("#place").split(" / ")[0])
+
+    def last(self):
+        return int(self.browser.text("#place").split(" / ")[1])
+
+    def test_the_arrow_keys_step_forward_and_back(self):
+        b = self.browser
+        self.assertEqual(self.place(), 1)
+        for _ in range(3):
+            b.press("ArrowRight")
+        self.assertEqual(self.place(), 4)
+        self.assertIn("step 4 of", b.text(".phase"))
+        b.press("ArrowLeft")
+        self.assertEqual(self.place(), 3)
+        b.press("End")
+        self.assertEqual(self.place(), self.last())
+        b.press("ArrowRight")
+        self.assertEqual(self.place(), self.last())
+        b.press("Home")
+        b.press("ArrowLeft")
+        self.assertEqual(self.place(), 1)
+
+    def test_the_buttons_step_forward_and_back(self):
+        b = self.browser
+        b.click("#next")
+        b.click("#next")
+        self.assertEqual(self.place(), 3)
+        b.click("#back")
+        self.assertEqual(self.place(), 2)
+        b.click("#last")
+        self.assertIn("Backward pass", b.text(".phase"))
+        b.click("#first")
+        self.assertIn("Forward pass", b.text(".phase"))
+
+    def test_the_slider_steps_too(self):
+        b = self.browser
+        b.run("arguments[0].value = 9; arguments[0].dispatchEvent(new Event('input'))", {browser.ELEMENT: b.find("#slider")})
+        self.assertEqual(self.place(), 10)
+
+    def test_every_step_can_be_shown(self):
+        missing = self.browser.run("""
+            const missing = [];
+            for (let i = 0; i < positions.length; ++i) {
+              go(i);
+              const {node, backward} = positions[i], text = byId('panel').textContent;
+              if (!text.includes(titleOf(nodes[node]))) missing.push(`${i}: title`);
+              if (nodes[node].source.length > 0 && !text.includes(nodes[node].source[0][0])) missing.push(`${i}: source`);
+              if (nodes[node].formula && !backward && !text.includes(nodes[node].formula)) missing.push(`${i}: formula`);
+              if (nodes[node].verdict && !byId('panel').querySelector('.verdict')) missing.push(`${i}: verdict`);
+              if (!byId('panel').querySelector('.tensor')) missing.push(`${i}: tensor`);
+            }
+            return missing;""")
+        self.assertEqual(missing, [])
+
+    def test_the_backward_pass_shows_the_gradients_that_were_recorded(self):
+        self.assertEqual(self.browser.run("""
+            const wrong = [];
+            positions.forEach(({node, backward}, i) => {
+              if (!backward || tensor(nodes[node].gradient).shape.length !== 0) return;
+              go(i);
+              const shown = byId('panel').querySelector('.scalar').textContent;
+              if (shown !== numberText(numbersOf(tensor(nodes[node].gradient))[0], 7)) wrong.push(i);
+            });
+            return wrong;"""), [])
+
+    def test_groups_expand_and_collapse(self):
+        b = self.browser
+        b.click("#collapse")
+        collapsed = b.count("#graph .box")
+        group = b.attribute("#graph .box.group", "data-part")
+        b.click(f"#graph [data-part={group}]")
+        self.assertGreater(b.count("#graph .box"), collapsed)
+        self.assertEqual(b.count(f"#graph .frame[data-part={group}] [aria-expanded=true]"), 1)
+        b.click(f"#graph .frame[data-part={group}] > button")
+        self.assertEqual(b.count("#graph .box"), collapsed)
+        b.press("Enter")  # the focus stays where it was
+        self.assertGreater(b.count("#graph .box"), collapsed)
+        b.click("#expand")
+        self.assertEqual(b.count("#graph .box.current"), 1)
+
+    def test_over_a_collapsed_layer_is_one_step(self):
+        b = self.browser
+        b.click("#collapse")
+        box = b.run("return boxOf(positions[position].node)")
+        steps = 0
+        while b.run("return positions[position].backward") is False and steps < 200:
+            b.press("Shift", "ArrowRight")
+            self.assertNotEqual(b.run("return boxOf(positions[position].node)") if not b.run("return positions[position].backward") else None, box)
+            box = b.run("return boxOf(positions[position].node)")
+            steps += 1
+        self.assertLess(steps, b.run("return nodes.length") / 2)
+
+    def test_a_click_on_a_node_goes_there(self):
+        b = self.browser
+        b.click("#expand")
+        part = b.run("return [...document.querySelectorAll('#graph .box.step')].pop().dataset.part")
+        b.run("document.querySelector(`#graph [data-part=${arguments[0]}]`).scrollIntoView({block: 'center', inline: 'center'})", part)
+        b.click(f"#graph [data-part={part}]")
+        self.assertEqual(self.place(), int(part[1:]) + 1)
+        self.assertIn("current", b.attribute(f"#graph [data-part={part}]", "class"))
+
+    def test_a_cell_of_the_attention_map_leads_to_the_nodes_behind_it(self):
+        b = self.browser
+        b.click("#tab_attention")
+        self.assertIn("</table>", b.text(".map thead"))
+        self.assertIn("<b>我们</b>", b.text(".map tbody"))
+        b.click("[data-cell='1 2']")
+        node = b.run("return positions[position].node")
+        self.assertEqual(b.run("return nodes[arguments[0]].op", node), "softmax")
+        self.assertEqual(b.run("return maps[0].rows[1].node"), node)
+        self.assertIn("current", b.run("return boxes.get('n' + arguments[0]).className", node))
+        self.assertGreaterEqual(b.count(".behind dd button"), 4)
+        self.assertEqual(b.count("#panel .marked, #panel .mark"), 1)
+        b.press("ArrowRight")  # within the map the arrow keys walk over its cells
+        self.assertEqual(b.run("return document.activeElement.dataset.cell"), "1 3")
+        b.click(".behind dd button")
+        self.assertNotEqual(b.run("return positions[position].node"), node)
+
+    def test_the_language_switches_and_is_remembered(self):
+        b = self.browser
+        self.assertEqual(b.text("#tab_graph"), "Graph")
+        b.click("#language")
+        self.assertEqual(b.text("#tab_graph"), "计算图")
+        self.assertIn("前向传播", b.text(".phase"))
+        self.assertEqual(b.run("return document.documentElement.lang"), "zh-Hans")
+        b.open(self.file.as_uri())
+        self.assertEqual(b.text("#tab_graph"), "计算图")
+        b.click("#language")
+        self.assertEqual(b.text("#tab_graph"), "Graph")
+
+    def test_both_languages_say_everything(self):
+        self.assertEqual(self.browser.run("""
+            const missing = Object.keys(words.en).filter(key => !(key in words.zh)).concat(Object.keys(words.zh).filter(key => !(key in words.en)));
+            for (const language of ['en', 'zh']) {
+              const script = [...document.scripts].pop().textContent;
+              for (const [, key] of script.matchAll(/say\\('(\\w+)'/g)) if (!(key in words[language])) missing.push(key);
+              for (const e of document.querySelectorAll('[data-text], [data-label], [data-hint]'))
+                for (const key of [e.dataset.text, e.dataset.label, e.dataset.hint]) if (key && !(key in words[language])) missing.push(key);
+            }
+            return missing;"""), [])
+
+    def test_the_theme_follows_the_system_or_the_reader(self):
+        b = self.browser
+        theme = lambda: b.run("return document.documentElement.dataset.theme")
+        b.developer("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "dark"}])
+        self.until(lambda: theme() == "dark")
+        b.click("#theme")
+        self.assertEqual(theme(), "light")
+        b.click("#theme")
+        b.developer("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": "light"}])
+        self.assertEqual(theme(), "dark")
+
+    def test_search_finds_ops_and_numbers_and_goes_there(self):
+        b = self.browser
+        b.press("/")
+        b.type("#search", "softmax")
+        self.assertGreater(b.count("#results [role=option]"), 0)
+        b.press("Enter")
+        self.assertIn("softmax", b.text("#panel h2"))
+        b.run("byId('search').value = ''")
+        b.type("#search", "#7")
+        b.press("Enter")
+        self.assertEqual(self.place(), 8)
+        b.run("byId('search').value = ''")
+        b.type("#search", "no such thing")
+        self.assertEqual(b.text("#results"), "Nothing found")
+        b.press("Escape")
+
+    def test_the_list_holds_every_node_of_the_graph(self):
+        b = self.browser
+        b.click("#tab_list")
+        b.run("groups.forEach((_, g) => expanded.add('g' + g)); drawStructure()")
+        self.assertEqual(b.count("#list button[data-part]"), b.run("return nodes.length"))
+        b.click("#list button[data-part=n5]")
+        self.assertEqual(self.place(), 6)
+        self.assertEqual(b.attribute("#list button[data-part=n5]", "aria-current"), "step")
+        b.press("ArrowRight")
+        self.assertEqual(b.count("#list [aria-current]"), 1)
+        self.assertIn("Forward pass, step 7", b.run("return byId('live').textContent"))
+
+    def test_names_never_become_markup(self):
+        b = self.browser
+        name = b.run("return nodes.find(node => node.name.includes('script')).name")
+        self.assertEqual(name, "</script><script>throw 1</script><img src=x onerror=alert(1)>&amp;\"'")
+        b.run("select(nodes.find(node => node.name.includes('script')).number)")
+        self.assertIn(name, b.text("#panel h2"))
+        self.assertEqual(b.count("img"), 0)
+        self.assertEqual(b.count("script"), 2)
+        self.assertEqual(b.text("#title"), "step <1> & 2")
+
+    def test_a_nan_is_marked_where_it_arises(self):
+        b = self.browser
+        self.assertEqual(b.run("return nodes.filter(valueBreaks).map(node => node.kind)"), ["parameter"])
+        self.assertGreater(b.count(".halves i"), 0)
+        b.run("select(nodes.find(valueBreaks).number)")
+        self.assertIn("NaN 1 / 2", b.text("#panel"))
+
+
+class OtherPages(unittest.TestCase):
+    def test_without_graphviz_the_list_stands_alone(self):
+        with tempfile.TemporaryDirectory() as folder, Browser() as b:
+            file = Path(folder) / "page.html"
+            subprocess.run([MAKE_PAGE, file], check=True, env={**os.environ, "PATH": folder})
+            b.open(file.as_uri())
+            self.assertEqual(b.count("#tab_graph"), 0)
+            self.assertIn("install Graphviz", b.text("#list"))
+            b.press("ArrowRight")
+            self.assertEqual(b.text(".phase"), "Forward pass, step 2 of " + str(b.run("return nodes.length")))
+            self.assertEqual(b.count("#list [aria-current]"), 1)
+            self.assertEqual(b.console(), [])
+
+
+if __name__ == "__main__":
+    MAKE_PAGE = sys.argv.pop(1)
+    if missing := browser.missing() + ([] if shutil.which("dot") else ["dot"]):
+        print("skipped: not installed:", ", ".join(missing))
+        sys.exit(0)
+    unittest.main()
