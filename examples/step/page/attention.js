@@ -62,8 +62,9 @@ function drawAttention() {
   }
   const all = cells.flatMap(row => [...row]);
   const least = Math.min(...all), size = Math.max(...all.map(Math.abs));
-  const [low, high] = attention.shows === 'weights' ? [0, 1] : least < 0 ? [-size, size] : [0, size];
-  const table = make('table', {class: 'map', 'aria-label': say('attention')});
+  const [low, high] = least < 0 ? [-size, size] : [0, size];
+  const large = map.keys <= 12;
+  const table = make('table', {class: large ? 'map large' : 'map', 'aria-label': say('attention')});
   const head = table.createTHead().insertRow();
   head.append(make('td'));
   for (let k = 0; k < map.keys; ++k) head.append(make('th', {scope: 'col'}, make('span', {}, keyName(k))));
@@ -76,11 +77,14 @@ function drawAttention() {
       const button = make('button', {'aria-label': text, title: text, 'data-cell': `${q} ${k}`, tabindex: q + k === 0 ? 0 : -1,
         'aria-pressed': attention.chosen && attention.chosen.q === q && attention.chosen.k === k ? 'true' : 'false',
         onclick: () => chooseCell(q, k), onkeydown: event => walkCells(event, map, q, k)});
-      button.style.background = css(shade(cells[q][k], low, high));
+      const colour = shade(cells[q][k], low, high);
+      button.style.background = css(colour);
+      button.style.color = inkOn(colour);
+      if (large) button.textContent = numberText(cells[q][k], 2);
       row.insertCell().append(button);
     }
   });
-  view.append(make('div', {class: 'scroll_x'}, table), behindCell(map));
+  view.append(make('div', {class: 'beside'}, make('div', {}, table, make('div', {class: 'under'}, legendOf(low, high))), behindCell()));
 }
 
 /// The numbers of a row, or null where they were not kept.
@@ -122,7 +126,7 @@ function walkCells(event, map, q, k) {
   if (next) next.focus();
 }
 
-function behindCell(map) {
+function behindCell() {
   if (!attention.chosen) return make('p', {class: 'behind'}, say('cell_hint'));
   const {q, k, node} = attention.chosen, {score, between} = scoreOf(node);
   const list = make('dl');

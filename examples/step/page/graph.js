@@ -97,9 +97,13 @@ function drawGraph() {
       seen.add(name);
       const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
       path.setAttribute('d', curve(places.get(from), places.get(to)));
-      edges.push({from, to, element: path});
+      edges.push({from, to, element: path, fan: false});
       svg.append(path);
     }
+  // A weight that is used at every time step would cover everything with its edges.
+  const uses = new Map();
+  for (const {from} of edges) uses.set(from, (uses.get(from) || 0) + 1);
+  for (const edge of edges) edge.fan = edge.from[0] === 'n' && nodes[numberOf(edge.from)].kind !== 'step' && uses.get(edge.from) > 4;
   canvas.append(...frames, svg, ...items);
   view.replaceChildren(canvas);
   markGraph();
@@ -125,7 +129,8 @@ function boxElement(part) {
     const node = nodes[numberOf(part)], sign = signOf(node);
     return make('button', {class: `box ${node.kind}`, 'data-part': part, title: `#${node.number} ${titleOf(node)}`,
                            onclick: () => select(node.number)},
-                make('b', {}, titleOf(node)), make('small', {}, shapeText(tensor(node.value))),
+                make('b', {}, titleOf(node)),
+                make('small', {}, shapeText(tensor(node.value)) + (node.kind !== 'step' && node.users.length > 4 ? ` → ${node.users.length}` : '')),
                 sign ? make('span', {class: 'sign', 'aria-label': say(sign === '✗' ? 'disagrees' : 'has_bad')}, sign) : null);
   }
   const group = groups[numberOf(part)], inside = members[numberOf(part)];
@@ -172,10 +177,10 @@ function markGraph() {
     if (part[0] === 'g') element.querySelector('.bar').style.width = `${100 * share}%`;
   }
   // Forward, a step reads its inputs; backward, it sends gradients to them.
-  const inputs = new Set(nodes[here].inputs.map(boxOf));
-  for (const {from, to, element} of edges) {
+  const inputs = new Set(nodes[here].inputs.filter((_, i) => !backward || tensor(nodes[here].sent[i]) !== null).map(boxOf));
+  for (const {from, to, element, fan} of edges) {
     const isNear = to === near && inputs.has(from);
-    element.setAttribute('class', isNear ? 'near' : '');
+    element.setAttribute('class', isNear ? 'near' : fan ? 'fan' : '');
     element.setAttribute(backward ? 'marker-start' : 'marker-end', isNear ? 'url(#near_tip)' : 'url(#tip)');
     element.removeAttribute(backward ? 'marker-end' : 'marker-start');
     if (isNear) element.parentNode.append(element);

@@ -143,15 +143,17 @@ function heatMap(x, values, rows, columns, mark, nameOf, toggle) {
                                 width: `${100 / across}%`, height: `${100 / down}%`});
     heat.append(frame);
   }
-  const gradient = Array.from({length: 6}, (_, i) => css(shade(i, 0, 5))).join(', ');
-  const scale = make('i');
-  scale.style.background = `linear-gradient(to right, ${gradient})`;
-  const legend = make('span', {class: 'legend', 'aria-hidden': 'true'}, numberText(low, 3), scale, numberText(high, 3));
   const width = x.shape[x.shape.length - 1] || 1;
   const note = x.sketch
     ? say('sketch', Math.ceil(x.shape.reduce((a, b) => a * b, 1) / width / rows), Math.ceil(width / columns))
     : wrap < columns ? say('wrapped', wrap) : '';
-  return [heat, make('div', {class: 'under'}, legend, note, output, x.sketch ? '' : toggle)];
+  return [heat, make('div', {class: 'under'}, legendOf(low, high), note, output, x.sketch ? '' : toggle)];
+}
+
+function legendOf(low, high) {
+  const scale = make('i');
+  scale.style.background = `linear-gradient(to right, ${ramp.map(css).join(', ')})`;
+  return make('span', {class: 'legend', 'aria-hidden': 'true'}, numberText(low, 3), scale, numberText(high, 3));
 }
 
 function figuresOf(x) {
@@ -169,14 +171,14 @@ function figuresOf(x) {
 function histogramOf(x) {
   const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const most = Math.max(1, ...x.histogram);
-  svg.setAttribute('width', 96);
+  svg.setAttribute('width', 64);
   svg.setAttribute('height', 26);
   svg.setAttribute('role', 'img');
   svg.setAttribute('aria-label', `${say('histogram')}: ${x.histogram.join(', ')}`);
   x.histogram.forEach((count, i) => {
     const height = count === 0 ? 0 : 1 + 25 * count / most;
     const bar = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
-    for (const [name, value] of Object.entries({x: 6 * i, y: 26 - height, width: 5, height, fill: 'currentColor'}))
+    for (const [name, value] of Object.entries({x: 4 * i, y: 26 - height, width: 3, height, fill: 'currentColor'}))
       bar.setAttribute(name, value);
     svg.append(bar);
   });
