@@ -37,13 +37,14 @@ function drawPanel() {
       [make('dt', {}, letter(node, i)), make('dd', {}, linkTo(input))])));
   const value = () => tensorFigure(node.value, {label: node.inputs.length ? 'y' : '', what: say('value'), mark: chosen});
   if (!backward) {
-    parts.push(value());
+    parts.push(value(), ...besideOther(n, 'value'));
     if (node.inputs.length > 0)
       parts.push(folded('inputs', () => node.inputs.map((input, i) =>
         tensorFigure(nodes[input].value, {label: letter(node, i), what: titleOf(nodes[input])}))));
   } else {
     parts.push(tensorFigure(node.gradient, {label: node.inputs.length ? 'g' : '', mark: chosen,
       what: say(node.kind === 'parameter' ? 'gradient_of_parameter' : 'gradient')}));
+    parts.push(...besideOther(n, 'gradient'));
     node.inputs.forEach((input, i) => {
       if (tensor(node.sent[i]) === null) return;
       parts.push(tensorFigure(node.sent[i], {label: `dL/d${letter(node, i)}`,
@@ -93,15 +94,12 @@ function verdictOf(node) {
   const v = node.verdict;
   const lines = [];
   if (v.result === 'unknown') lines.push(v.reason);
-  else lines.push(say('checked', v.checked, v.count));
+  else lines.push(say('checked', v.checked, v.count), v.reason);
+  if (v.result !== 'unknown' && v.input >= 0 && v.element < 0)
+    lines.push(say('along', numberText(v.rule, 6), numberText(v.difference, 6)));
   if (v.result !== 'unknown' && v.input >= 0 && v.element >= 0) {
-    const shape = tensor(nodes[node.inputs[v.input]].value).shape, index = [];
-    let rest = v.element;
-    for (let axis = shape.length - 1; axis >= 0; --axis) {
-      index.unshift(rest % shape[axis]);
-      rest = Math.floor(rest / shape[axis]);
-    }
-    lines.push(say('worst', `dL/d${letter(node, v.input)}[${index.join(', ')}]`, numberText(v.rule, 6), numberText(v.difference, 6)));
+    const where = indexIn(tensor(nodes[node.inputs[v.input]].value).shape, v.element);
+    lines.push(say('worst', `dL/d${letter(node, v.input)}${where}`, numberText(v.rule, 6), numberText(v.difference, 6)));
   }
   return make('div', {class: `verdict ${v.result}`},
               make('span', {class: 'sign', 'aria-hidden': 'true'}, {agrees: '✓', disagrees: '✗', unknown: '?'}[v.result]),
@@ -243,11 +241,11 @@ function drawTheme() {
 
 let tab = hasLayout ? 'graph' : 'list';
 function drawTabs() {
-  const names = [hasLayout ? 'graph' : '', 'list', maps.length ? 'attention' : ''].filter(name => name);
+  const names = [hasLayout ? 'graph' : '', 'list', maps.length ? 'attention' : '', other ? 'differences' : ''].filter(name => name);
   byId('tabs').replaceChildren(...names.map(name => make('button', {role: 'tab', id: `tab_${name}`, 'aria-controls': name,
     'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); go(position); }}, say(name))));
-  for (const name of ['graph', 'list', 'attention']) byId(name).hidden = name !== tab;
-  byId('tools').hidden = tab === 'attention';
+  for (const name of ['graph', 'list', 'attention', 'differences']) byId(name).hidden = name !== tab;
+  byId('tools').hidden = tab !== 'graph' && tab !== 'list';
   document.querySelector('.zoom').hidden = tab !== 'graph';
 }
 
@@ -265,6 +263,7 @@ function drawAll() {
   drawTabs();
   drawTrack();
   drawAttention();
+  drawDifferences();
   drawStructure();
   go(position);
 }

@@ -1,0 +1,50 @@
+// --- beside another trace -----------------------------------------------------------------------
+// trace.other: the nodes of the other trace, for each node of this one its counterpart there or −1,
+// and what differs, first difference first.
+const other = trace.other;
+
+function counterpart(n) { return other && other.pairs[n] >= 0 ? other.nodes[other.pairs[n]] : null; }
+function indexIn(shape, element) {
+  const index = [];
+  for (let axis = shape.length - 1; axis >= 0; --axis) {
+    index.unshift(element % shape[axis]);
+    element = Math.floor(element / shape[axis]);
+  }
+  return `[${index.join(', ')}]`;
+}
+
+/// The other trace's tensor below this one's, or a word that it is the same.
+function besideOther(n, which) {
+  if (!other) return [];
+  const there = counterpart(n);
+  if (!there) return [make('p', {class: 'jump'}, say('only_here'))];
+  if (there[which] === nodes[n][which]) return [make('p', {class: 'same'}, '= ', say('same'))];
+  if (there[which] === null) return [make('p', {class: 'jump'}, say('none_there'))];
+  const difference = other.differences.find(d => d.a === n && d.what === which);
+  return [tensorFigure(there[which], {what: say('there'), from: difference ? make('span', {class: 'from'}, amountOf(difference)) : null})];
+}
+
+function amountOf(difference) {
+  if (difference.what !== 'value' && difference.what !== 'gradient') return '';
+  const shape = tensor(nodes[difference.a].value).shape;
+  return say('at_most', difference.largest === null ? '∞' : numberText(difference.largest, 3),
+             difference.element >= 0 && shape.length > 0 ? indexIn(shape, difference.element) : '');
+}
+
+function drawDifferences() {
+  if (!other) return;
+  const rows = other.differences.map((difference, i) => {
+    const {what, a, b} = difference;
+    const name = a >= 0 ? `${titleOf(nodes[a])} #${a}` : other.nodes[b].description;
+    const go_there = () => {
+      reveal(a);
+      go(what === 'gradient' && backwardPosition.has(a) ? backwardPosition.get(a) : a);
+    };
+    return make('tr', {}, make('td', {class: 'number'}, String(i + 1)),
+                make('td', {}, a >= 0 ? make('button', {class: 'link', onclick: go_there}, name) : name),
+                make('td', {}, say(`differs_${what}`)), make('td', {}, amountOf(difference)),
+                make('td', {class: 'where'}, a >= 0 ? nodes[a].path + (nodes[a].time >= 0 ? ` t = ${nodes[a].time}` : '') : ''));
+  });
+  byId('differences').replaceChildren(make('p', {class: 'note'}, say('differences_note', rows.length)),
+                                      make('table', {class: 'differences'}, make('tbody', {}, ...rows)));
+}
