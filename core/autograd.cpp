@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/small_blocks.h"
 
 namespace gradus {
 
@@ -33,7 +34,7 @@ bool is_recording(std::span<const Tensor> inputs) {
 
 Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule, Forward forward) {
   if (!is_recording(inputs)) return output;
-  auto node = std::make_shared<Node>();
+  auto node = std::allocate_shared<Node>(SmallAllocator<Node>());
   node->op = op.name;
   node->inputs = std::move(inputs);
   node->rule = std::move(rule);
@@ -73,7 +74,7 @@ const Tensor& Tensor::require_grad() const {
   if (node() && node()->order != 0)
     throw Error(fmt::format("require_grad: {} is the result of '{}', not a leaf; detach() it first",
                             description(), node()->op));
-  if (!node()) set_node(std::make_shared<Node>());
+  if (!node()) set_node(std::allocate_shared<Node>(SmallAllocator<Node>()));
   return *this;
 }
 

@@ -29,22 +29,9 @@ struct Matrix {
   }
 };
 
-/// While it lives, this thread takes numbers below 2⁻¹²⁶ (2⁻¹⁰²² in float64) as zero: a processor
-/// needs a hundred times as long for them, and saturated attention makes many in its gradients.
-class FlushSubnormals {
-#ifdef __SSE2__
- public:
-  FlushSubnormals() { __builtin_ia32_ldmxcsr(before_ | 0x8040); }  // both ways: FTZ and DAZ
-  ~FlushSubnormals() { __builtin_ia32_ldmxcsr(before_); }
-
- private:
-  const unsigned before_ = __builtin_ia32_stmxcsr();
-#endif
-};
-
 void gemm(const Matrix<const float>& a, const Matrix<const float>& b, float beta,
           const Matrix<float>& c) {
-  const FlushSubnormals flush;
+  const simd::FlushSubnormals flush;
   cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
               b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
               static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
@@ -53,7 +40,7 @@ void gemm(const Matrix<const float>& a, const Matrix<const float>& b, float beta
 }
 void gemm(const Matrix<const double>& a, const Matrix<const double>& b, double beta,
           const Matrix<double>& c) {
-  const FlushSubnormals flush;
+  const simd::FlushSubnormals flush;
   cblas_dgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
               b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
               static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,

@@ -132,25 +132,31 @@ void copy_range(const Source<T>& source, const Shape& shape, int64_t begin, int6
   }
 }
 
+constexpr size_t most_operands = 10;  // eight inputs, the output and its gradient
+using Operands = std::span<const Tensor* const>;
+
 template <class T>
-void execute(const Program& program, std::span<const Tensor> inputs, const Shape& shape,
+void execute(const Program& program, Operands inputs, const Shape& shape,
              std::span<T* const> outputs) {
   const int64_t total = shape.numel();
-  std::vector<Source<T>> sources;
-  for (int number : program.inputs) {
-    const Tensor& x = inputs[static_cast<size_t>(number)];
-    Source<T> source{x.data<T>(), broadcast_strides(x.shape(), x.strides(), shape),
-                     Source<T>::strided};
-    if (x.numel() == 1)
-      source.kind = Source<T>::repeated;
-    else if (x.shape() == shape && x.is_contiguous())
-      source.kind = Source<T>::direct;
-    sources.push_back(source);
+  Source<T> sources[most_operands];
+  const size_t source_count = program.inputs.size();
+  for (size_t i = 0; i < source_count; ++i) {
+    const Tensor& x = *inputs[static_cast<size_t>(program.inputs[i])];
+    sources[i].data = x.data<T>();
+    if (x.numel() == 1) {
+      sources[i].kind = Source<T>::repeated;
+    } else if (x.shape() == shape && x.is_contiguous()) {
+      sources[i].kind = Source<T>::direct;
+    } else {
+      sources[i].kind = Source<T>::strided;
+      sources[i].strides = broadcast_strides(x.shape(), x.strides(), shape);
+    }
   }
   const auto& functions = simd::kernels<T>().functions;
   parallel_for(total, parallel_grain, [&](int64_t range_begin, int64_t range_end) {
     const int64_t size = std::min(tile, range_end - range_begin);
-    const size_t first = sources.size() + program.constants.size();
+    const size_t first = source_count + program.constants.size();
     thread_local std::vector<T> scratch;
     const size_t needed =
         (first + static_cast<size_t>(program.buffer_count)) * static_cast<size_t>(size);
@@ -158,16 +164,16 @@ void execute(const Program& program, std::span<const Tensor> inputs, const Shape
     auto scratch_tile = [&](size_t i) { return scratch.data() + i * static_cast<size_t>(size); };
     thread_local std::vector<const T*> slots;
     slots.resize(program.slot_count());
-    for (size_t i = 0; i < sources.size(); ++i)
+    for (size_t i = 0; i < source_count; ++i)
       if (sources[i].kind == Source<T>::repeated)
         std::fill_n(scratch_tile(i), size, *sources[i].data);
     for (size_t i = 0; i < program.constants.size(); ++i) {
-      std::fill_n(scratch_tile(sources.size() + i), size, static_cast<T>(program.constants[i]));
-      slots[sources.size() + i] = scratch_tile(sources.size() + i);
+      std::fill_n(scratch_tile(source_count + i), size, static_cast<T>(program.constants[i]));
+      slots[source_count + i] = scratch_tile(source_count + i);
     }
     for (int64_t begin = range_begin; begin < range_end; begin += tile) {
       const int64_t n = std::min(tile, range_end - begin);
-      for (size_t i = 0; i < sources.size(); ++i) {
+      for (size_t i = 0; i < source_count; ++i) {
         slots[i] = sources[i].kind == Source<T>::direct ? sources[i].data + begin : scratch_tile(i);
         if (sources[i].kind == Source<T>::strided)
           copy_range(sources[i], shape, begin, n, scratch_tile(i));
@@ -191,18 +197,16 @@ void execute(const Program& program, std::span<const Tensor> inputs, const Shape
   });
 }
 
-std::vector<Tensor> execute(const char* name, const Program& program,
-                            std::span<const Tensor> inputs, const Shape& shape, DType dtype) {
-  std::vector<Tensor> results;
-  for (size_t k = 0; k < program.outputs.size(); ++k)
-    results.push_back(Tensor::uninitialised(shape, dtype));
+/// Leaves the program's results in `results`, new tensors.
+void execute(const char* name, const Program& program, Operands inputs, const Shape& shape,
+             DType dtype, std::span<Tensor> results) {
+  for (Tensor& result : results) result = Tensor::uninitialised(shape, dtype);
   dispatch_float(name, dtype, [&](auto element) {
     using T = decltype(element);
-    std::vector<T*> outputs;
-    for (const Tensor& result : results) outputs.push_back(result.data<T>());
-    execute<T>(program, inputs, shape, outputs);
+    T* outputs[most_operands];
+    for (size_t k = 0; k < results.size(); ++k) outputs[k] = results[k].data<T>();
+    execute<T>(program, inputs, shape, std::span(outputs, results.size()));
   });
-  return results;
 }
 
 /// Names live as long as the program: recorded steps point to them.
@@ -240,6 +244,8 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   struct Derivative {
     std::shared_ptr<Formula> formula = std::make_shared<Formula>();
     std::vector<int> roots;
+    enum Kind { zero, passed_on, computed };  // 0, g, or something else
+    std::vector<Kind> kinds;
     std::map<std::vector<bool>, Program> programs;  // by which inputs want one
     std::vector<std::shared_ptr<const PointwiseKernel>> kernels;
     bool all_zero = true;
@@ -269,16 +275,19 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   }
 
   Derivative& derivative() const {
-    if (!derivative_) {
+    std::call_once(derived_, [this] {
       derivative_ = std::make_unique<Derivative>();
       Formula& f = *derivative_->formula;
       const Expr output = f.input(inputs), gradient = f.input(inputs + 1);
       for (const Expr& e : Formula::derivatives(*formula, root, inputs, f, output, gradient)) {
         derivative_->roots.push_back(e.step);
+        derivative_->kinds.push_back(f.is_constant(e, 0)       ? Derivative::zero
+                                     : e.step == gradient.step ? Derivative::passed_on
+                                                               : Derivative::computed);
         derivative_->all_zero = derivative_->all_zero && f.is_constant(e, 0);
       }
       derivative_->kernels.resize(derivative_->roots.size());
-    }
+    });
     return *derivative_;
   }
 
@@ -286,65 +295,79 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     if (static_cast<int>(x.size()) != inputs)
       throw Error(fmt::format("{}: takes {} tensors, was given {}", name, inputs, x.size()));
     Shape shape = x[0].shape();
-    for (const Tensor& each : x) check_float(name, each);
-    for (const Tensor& other : x.subspan(1)) {
-      if (other.dtype() != x[0].dtype())
+    const Tensor* operands[most_operands];
+    for (size_t i = 0; i < x.size(); ++i) {
+      check_float(name, x[i]);
+      if (x[i].dtype() != x[0].dtype())
         throw Error(fmt::format("{}: dtypes differ: {} {} and {} {}; cast() one of them", name,
-                                name_of(x[0].dtype()), x[0].description(), name_of(other.dtype()),
-                                other.description()));
-      shape = broadcast(name, shape, other.shape());
+                                name_of(x[0].dtype()), x[0].description(), name_of(x[i].dtype()),
+                                x[i].description()));
+      if (x[i].shape() != shape) shape = broadcast(name, shape, x[i].shape());
+      operands[i] = &x[i];
     }
-    Tensor output = execute(name, forward, x, shape, x[0].dtype())[0];
+    Tensor output;
+    execute(name, forward, std::span(operands, x.size()), shape, x[0].dtype(), {&output, 1});
     if (!is_recording(x)) return output;
     std::vector<Tensor> list(x.begin(), x.end());
-    bool differentiable;
-    {
-      const std::lock_guard lock(mutex_);
-      differentiable = !derivative().all_zero;
-    }
-    if (!differentiable) return record(op(), output, std::move(list), nullptr);
+    if (derivative().all_zero) return record(op(), std::move(output), std::move(list), nullptr);
     return record(
-        op(), output, std::move(list),
+        op(), std::move(output), std::move(list),
         [self = shared_from_this()](const Backward& b) { return self->gradients(b); },
-        [self = shared_from_this()](const auto& x) { return self->apply(x); });
+        observer ? Forward([self = shared_from_this()](const auto& x) { return self->apply(x); })
+                 : Forward());
   }
 
   std::vector<Gradient> gradients(const Backward& b) const {
-    std::vector<Tensor> x = b.inputs;
-    x.push_back(b.output);
-    x.push_back(b.gradient);
-    const bool record_again = is_recording(x);
     std::vector<Gradient> result(b.inputs.size());
-    std::vector<bool> wanted(b.inputs.size());
-    std::vector<int> roots;
-    const std::lock_guard lock(mutex_);
     Derivative& d = derivative();
+    bool any_computed = false;
     for (size_t i = 0; i < result.size(); ++i) {
-      if (!b.needs(i) || d.formula->is_constant({d.formula.get(), d.roots[i]}, 0)) continue;
-      if (d.roots[i] == d.formula->input(inputs + 1).step) {
-        result[i] = b.gradient;
-      } else if (record_again) {
+      if (!b.needs(i)) continue;
+      if (d.kinds[i] == Derivative::passed_on) result[i].value = b.gradient;
+      any_computed = any_computed || d.kinds[i] == Derivative::computed;
+    }
+    if (any_computed) compute(b, d, result);
+    return result;
+  }
+
+  void compute(const Backward& b, Derivative& d, std::vector<Gradient>& result) const {
+    const Tensor* operands[most_operands];
+    size_t count = 0;
+    for (const Tensor& x : b.inputs) operands[count++] = &x;
+    operands[count++] = &b.output;
+    operands[count++] = &b.gradient;
+    auto is_computed = [&](size_t i) { return b.needs(i) && d.kinds[i] == Derivative::computed; };
+    const std::lock_guard lock(mutex_);
+    if (is_recording(b.inputs) || is_recording({&b.gradient, 1})) {
+      std::vector<Tensor> x;
+      for (size_t i = 0; i < count; ++i) x.push_back(*operands[i]);
+      for (size_t i = 0; i < result.size(); ++i) {
+        if (!is_computed(i)) continue;
         if (!d.kernels[i])
           d.kernels[i] = std::make_shared<PointwiseKernel>(fmt::format("{}′", name), d.formula,
                                                            d.roots[i], inputs + 2);
         result[i] = d.kernels[i]->apply(x);
-      } else {
-        wanted[i] = true;
-        roots.push_back(d.roots[i]);
       }
+      return;
     }
-    if (roots.empty()) return result;
-    const auto found = d.programs.try_emplace(wanted, *d.formula, roots).first;
-    const std::vector<Tensor> values =
-        execute(name, found->second, x, b.output.shape(), b.output.dtype());
+    std::vector<bool> wanted;
+    std::vector<int> roots;
+    for (size_t i = 0; i < result.size(); ++i) {
+      wanted.push_back(is_computed(i));
+      if (wanted[i]) roots.push_back(d.roots[i]);
+    }
+    const Program& program = d.programs.try_emplace(wanted, *d.formula, roots).first->second;
+    Tensor values[most_operands];
+    execute(name, program, std::span(operands, count), b.output.shape(), b.output.dtype(),
+            std::span(values, roots.size()));
     for (size_t i = 0, k = 0; i < result.size(); ++i)
-      if (wanted[i]) result[i] = values[k++];
-    return result;
+      if (wanted[i]) result[i] = std::move(values[k++]);
   }
 
  private:
   friend class Pointwise;
-  mutable std::mutex mutex_;
+  mutable std::mutex mutex_;  // of what is made when first asked for
+  mutable std::once_flag derived_;
   mutable std::unique_ptr<Derivative> derivative_;
   mutable std::optional<Op> op_;
 };

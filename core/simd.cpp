@@ -16,6 +16,61 @@ using Batch = xsimd::batch<T, xsimd::default_arch>;
 template <class T>
 constexpr int64_t width = static_cast<int64_t>(Batch<T>::size);
 
+/// Where operands begin.
+template <class T, size_t n>
+struct Inputs {
+  const T* at[n];
+};
+template <class T, size_t n>
+struct Outputs {
+  T* at[n];
+};
+
+/// n is a multiple of the width. Not inlined: there is one copy of the machine code, so that the
+/// compiler fuses multiplications with additions in the same places for every element.
+template <class F, class T, size_t ins, size_t outs>
+[[gnu::noinline]] void map_batches(F f, Inputs<T, ins> in, Outputs<T, outs> out, int64_t n) {
+  for (int64_t i = 0; i < n; i += width<T>) {
+    Batch<T> x[ins], y[outs];
+    for (size_t k = 0; k < ins; ++k) x[k] = Batch<T>::load_unaligned(in.at[k] + i);
+    f(x, y);
+    for (size_t k = 0; k < outs; ++k) y[k].store_unaligned(out.at[k] + i);
+  }
+}
+
+/// Calls f(x, y) for batches x of the elements of each input, to compute y of each output. The last
+/// elements, fewer than a batch, are computed with ones behind them.
+template <class F, class T, size_t ins, size_t outs>
+void map(F f, Inputs<T, ins> in, Outputs<T, outs> out, int64_t n) {
+  const int64_t rest = n % width<T>, whole = n - rest;
+  if (whole > 0) map_batches(f, in, out, whole);
+  if (rest == 0) return;
+  alignas(64) T last_in[ins][width<T>], last_out[outs][width<T>];
+  Inputs<T, ins> x;
+  Outputs<T, outs> y;
+  for (size_t k = 0; k < ins; ++k) {
+    for (int64_t i = 0; i < width<T>; ++i) last_in[k][i] = i < rest ? in.at[k][whole + i] : T(1);
+    x.at[k] = last_in[k];
+  }
+  for (size_t k = 0; k < outs; ++k) y.at[k] = last_out[k];
+  map_batches(f, x, y, width<T>);
+  for (size_t k = 0; k < outs; ++k)
+    for (int64_t i = 0; i < rest; ++i) out.at[k][whole + i] = last_out[k][i];
+}
+
+template <class Row, class T>
+void elementwise(const T* a, const T* b, const T* c, T* out, int64_t n) {
+  constexpr size_t arity = static_cast<size_t>(scalar::arity<Row>());
+  const T* operands[] = {a, b, c};
+  Inputs<T, arity> in;
+  for (size_t k = 0; k < arity; ++k) in.at[k] = operands[k];
+  auto value = []<size_t... k>(const Batch<T>* x, std::index_sequence<k...>) {
+    return Batch<T>(Row::value(x[k]...));
+  };
+  map([=](const auto* x, auto* y) { y[0] = value(x, std::make_index_sequence<arity>{}); }, in,
+      Outputs<T, 1>{{out}}, n);
+}
+
 /// f of one batch of as many of a, b and c as it takes.
 template <class F, class T>
 auto call(const F& f, const T* a, const T* b, const T* c, int64_t i) {
@@ -27,48 +82,6 @@ auto call(const F& f, const T* a, const T* b, const T* c, int64_t i) {
     return f(load(a), load(b));
   else
     return f(load(a), load(b), load(c));
-}
-
-/// A batch of the last elements of an array, fewer than the width, with `fill` behind them.
-template <class T>
-struct Rest {
-  Rest(const T* x, int64_t n, T fill) {
-    for (int64_t i = 0; i < width<T>; ++i) lanes[i] = i < n ? x[i] : fill;
-  }
-  alignas(64) T lanes[width<T>];
-};
-
-/// n is a multiple of the width. Not inlined: there is one copy of the machine code, so that the
-/// compiler fuses multiplications with additions in the same places for every element.
-template <class F, class T>
-[[gnu::noinline]] void map_batches(F f, const T* a, const T* b, const T* c, T* out, int64_t n) {
-  for (int64_t i = 0; i < n; i += width<T>) call(f, a, b, c, i).store_unaligned(out + i);
-}
-
-/// out[i] = f(a[i], b[i], c[i])
-template <class F, class T>
-void map(F f, const T* a, const T* b, const T* c, T* out, int64_t n) {
-  const int64_t rest = n % width<T>, whole = n - rest;
-  if (whole > 0) map_batches(f, a, b, c, out, whole);
-  if (rest == 0) return;
-  constexpr int arity = std::is_invocable_v<F, Batch<T>>             ? 1
-                        : std::is_invocable_v<F, Batch<T>, Batch<T>> ? 2
-                                                                     : 3;
-  Rest<T> x(a + whole, rest, 1), y(arity > 1 ? b + whole : x.lanes, rest, 1),
-      z(arity > 2 ? c + whole : x.lanes, rest, 1);
-  map_batches(f, x.lanes, y.lanes, z.lanes, x.lanes, width<T>);
-  for (int64_t i = 0; i < rest; ++i) out[whole + i] = x.lanes[i];
-}
-
-template <class Row, class T>
-void elementwise(const T* a, const T* b, const T* c, T* out, int64_t n) {
-  using B = Batch<T>;
-  if constexpr (scalar::arity<Row>() == 1)
-    map([](B x) { return B(Row::value(x)); }, a, b, c, out, n);
-  else if constexpr (scalar::arity<Row>() == 2)
-    map([](B x, B y) { return B(Row::value(x, y)); }, a, b, c, out, n);
-  else
-    map([](B x, B y, B z) { return B(Row::value(x, y, z)); }, a, b, c, out, n);
 }
 
 /// Folds the operands four batches at a time by `step(so far, a, b, c)`, and the four by `join`:
@@ -140,24 +153,73 @@ void add_into(const T* x, T* out, int64_t n) {
 
 template <class T>
 void exp_shifted(const T* x, T shift, T* out, int64_t n) {
-  map([shift](Batch<T> x) { return Batch<T>(scalar::Exp::value(x - Batch<T>(shift))); }, x, x, x,
-      out, n);
+  map([shift](const auto* x, auto* y) { y[0] = scalar::Exp::value(x[0] - Batch<T>(shift)); },
+      Inputs<T, 1>{{x}}, Outputs<T, 1>{{out}}, n);
 }
 
 template <class T>
 void affine(const T* x, T scale, T offset, T* out, int64_t n) {
-  map([=](Batch<T> x) { return Batch<T>(scale) * x + Batch<T>(offset); }, x, x, x, out, n);
+  map([=](const auto* x, auto* y) { y[0] = Batch<T>(scale) * x[0] + Batch<T>(offset); },
+      Inputs<T, 1>{{x}}, Outputs<T, 1>{{out}}, n);
 }
 
 template <class T>
 void add_scaled(const T* x, T scale, T* out, int64_t n) {
-  map([=](Batch<T> x, Batch<T> y) { return Batch<T>(scale) * x + y; }, x, out, out, out, n);
+  map([=](const auto* x, auto* y) { y[0] = Batch<T>(scale) * x[0] + x[1]; }, Inputs<T, 2>{{x, out}},
+      Outputs<T, 1>{{out}}, n);
 }
 
 template <class T>
 void multiply_add(const T* a, const T* b, T scale, const T* c, T* out, int64_t n) {
-  map([=](Batch<T> x, Batch<T> y, Batch<T> z) { return x * (y * Batch<T>(scale)) + z; }, a, b, c,
-      out, n);
+  map([=](const auto* x, auto* y) { y[0] = x[0] * (x[1] * Batch<T>(scale)) + x[2]; },
+      Inputs<T, 3>{{a, b, c}}, Outputs<T, 1>{{out}}, n);
+}
+
+template <class T>
+void adam(const AdamStep<T>& s, const T* g, T* p, T* m, T* v, int64_t n) {
+  const FlushSubnormals flush;
+  map(
+      [s](const auto* x, auto* y) {
+        using B = Batch<T>;
+        const B gradient = x[0] + B(s.pull) * x[1];
+        y[1] = B(s.beta1) * x[2] + B(1 - s.beta1) * gradient;
+        y[2] = B(s.beta2) * x[3] + B(1 - s.beta2) * gradient * gradient;
+        y[0] = B(s.shrink) * x[1] -
+               B(s.stride) * y[1] / (sqrt(y[2]) * B(s.inverse_root) + B(s.epsilon));
+      },
+      Inputs<T, 4>{{g, p, m, v}}, Outputs<T, 3>{{p, m, v}}, n);
+}
+
+template <class T>
+void lstm_cell(const T* gates, const T* c, T* next_h, T* next_c, int64_t n) {
+  map(
+      [](const auto* x, auto* y) {
+        using namespace scalar;
+        y[1] = Sigmoid::value(x[1]) * x[4] + Sigmoid::value(x[0]) * Tanh::value(x[2]);
+        y[0] = Sigmoid::value(x[3]) * Tanh::value(y[1]);
+      },
+      Inputs<T, 5>{{gates, gates + n, gates + 2 * n, gates + 3 * n, c}},
+      Outputs<T, 2>{{next_h, next_c}}, n);
+}
+
+template <class T>
+void lstm_cell_gradient(const T* gates, const T* c, const T* next_c, const T* dh, const T* dc,
+                        T* dgates, T* dc_before, int64_t n) {
+  map(
+      [](const auto* x, auto* y) {
+        using namespace scalar;
+        const Batch<T> one(1), i = Sigmoid::value(x[0]), f = Sigmoid::value(x[1]),
+                               g = Tanh::value(x[2]), o = Sigmoid::value(x[3]),
+                               t = Tanh::value(x[5]);
+        const Batch<T> cell = x[7] + x[6] * o * (one - t * t);  // dL/dc′
+        y[0] = cell * g * (i * (one - i));
+        y[1] = cell * x[4] * (f * (one - f));
+        y[2] = cell * i * (one - g * g);
+        y[3] = x[6] * t * (o * (one - o));
+        y[4] = cell * f;
+      },
+      Inputs<T, 8>{{gates, gates + n, gates + 2 * n, gates + 3 * n, c, next_c, dh, dc}},
+      Outputs<T, 5>{{dgates, dgates + n, dgates + 2 * n, dgates + 3 * n, dc_before}}, n);
 }
 
 template <class T, size_t... i>
@@ -170,7 +232,10 @@ constexpr Kernels<T> make(std::index_sequence<i...>) {
           exp_shifted<T>,
           affine<T>,
           add_scaled<T>,
-          multiply_add<T>};
+          multiply_add<T>,
+          adam<T>,
+          lstm_cell<T>,
+          lstm_cell_gradient<T>};
 }
 
 }  // namespace

@@ -11,6 +11,7 @@
 
 #include "core/autograd.h"
 #include "core/error.h"
+#include "core/small_blocks.h"
 
 namespace gradus {
 
@@ -119,7 +120,8 @@ void keep_freed_memory() {
 Storage allocate(size_t bytes) {
   keep_freed_memory();
   constexpr size_t line = 64;
-  auto block = std::make_shared_for_overwrite<std::byte[]>(bytes + line - 1);
+  auto block = std::allocate_shared_for_overwrite<std::byte[]>(SmallAllocator<std::byte>(),
+                                                               bytes + line - 1);
   const auto address = reinterpret_cast<uintptr_t>(block.get());
   std::byte* first = block.get() + (line - address % line) % line;
   return Storage(std::move(block), first);
@@ -135,7 +137,7 @@ Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
       throw Error(fmt::format("tensor: shape {} has too many elements", shape.text()));
   }
   Tensor result;
-  result.impl_ = std::make_shared<Impl>();
+  result.impl_ = std::allocate_shared<Impl>(SmallAllocator<Impl>());
   result.impl_->shape = shape;
   result.impl_->strides = contiguous_strides(shape);
   result.impl_->dtype = dtype;
@@ -145,7 +147,7 @@ Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
 
 Tensor Tensor::view(const Shape& shape, const Strides& strides, int64_t offset) const {
   Tensor result;
-  result.impl_ = std::make_shared<Impl>();
+  result.impl_ = std::allocate_shared<Impl>(SmallAllocator<Impl>());
   result.impl_->shape = shape;
   result.impl_->strides = strides;
   result.impl_->offset = impl().offset + offset;

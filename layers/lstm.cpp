@@ -6,6 +6,9 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/fused.h"
+#include "core/parallel.h"
+#include "core/simd.h"
 #include "layers/initialise.h"
 
 namespace gradus {
@@ -37,17 +40,95 @@ void check(const LSTMCell& cell, const LSTMState& state, int64_t batch) {
   check(cell, "a state c", state.c, {batch, cell.hidden()});
 }
 
-/// `reached` (batch, 1) is 1 for rows that have this time step; undefined where all have it.
+/// The inputs of a step: the gates (batch, 4 · hidden) before their σ and tanh, c, and, where some
+/// rows have ended, h and `reached` (batch, 1), which is 0 for those: they keep their state.
+enum { gates_at, c_at, h_at, reached_at };
+
+/// h′ and c′, stacked: (2, batch, hidden).
+Tensor composed_step(const std::vector<Tensor>& inputs) {
+  const auto gates = split(inputs[gates_at], 4, 1);
+  const Tensor &i = gates[0], &f = gates[1], &g = gates[2], &o = gates[3], &c = inputs[c_at];
+  if (inputs.size() == 2) {
+    const Tensor next_c = next_cell(i, f, g, c);
+    return stack({next_hidden(o, next_c), next_c}, 0);
+  }
+  const Tensor next_c = next_cell_or_kept(i, f, g, c, inputs[reached_at]);
+  return stack({next_hidden_or_kept(o, next_c, inputs[h_at], inputs[reached_at]), next_c}, 0);
+}
+
+/// Calls `work` with the place of each row in a (batch, hidden) array and whether the row goes on.
+template <class T, class Work>
+void for_rows(const std::vector<Tensor>& inputs, const Work& work) {
+  const int64_t hidden = inputs[c_at].shape()[1];
+  const T* reached = inputs.size() == 2 ? nullptr : inputs[reached_at].data<T>();
+  parallel_for(inputs[c_at].shape()[0], std::max<int64_t>(1, 4096 / std::max<int64_t>(1, hidden)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t b = begin; b < end; ++b)
+                   work(b * hidden, !reached || reached[b] != 0);
+               });
+}
+
+Tensor one_pass_step(const std::vector<Tensor>& inputs) {
+  const Tensor &gates = inputs[gates_at], &c = inputs[c_at];
+  const int64_t size = c.numel(), hidden = c.shape()[1];
+  const Tensor next = Tensor::uninitialised({2, c.shape()[0], hidden}, c.dtype());
+  dispatch_float("lstm_cell", c.dtype(), [&](auto element) {
+    using T = decltype(element);
+    T *next_h = next.data<T>(), *next_c = next_h + size;
+    for_rows<T>(inputs, [&](int64_t at, bool goes_on) {
+      if (goes_on) {
+        simd::kernels<T>().lstm_cell(gates.data<T>() + 4 * at, c.data<T>() + at, next_h + at,
+                                     next_c + at, hidden);
+      } else {
+        std::copy_n(inputs[h_at].data<T>() + at, hidden, next_h + at);
+        std::copy_n(c.data<T>() + at, hidden, next_c + at);
+      }
+    });
+  });
+  return next;
+}
+
+std::vector<Gradient> step_gradients(const Backward& b) {
+  const Tensor &gates = b.inputs[gates_at], &c = b.inputs[c_at], g = contiguous(b.gradient);
+  const int64_t size = c.numel(), hidden = c.shape()[1];
+  const bool some_ended = b.inputs.size() > 2;
+  const Tensor dgates = Tensor::uninitialised(gates.shape(), c.dtype());
+  const Tensor dc = Tensor::uninitialised(c.shape(), c.dtype());
+  const Tensor dh = some_ended ? zeros_like(c) : Tensor();
+  dispatch_float("lstm_cell", c.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const T *next_c = b.output.data<T>() + size, *g_h = g.data<T>(), *g_c = g_h + size;
+    for_rows<T>(b.inputs, [&](int64_t at, bool goes_on) {
+      if (goes_on) {
+        simd::kernels<T>().lstm_cell_gradient(gates.data<T>() + 4 * at, c.data<T>() + at,
+                                              next_c + at, g_h + at, g_c + at,
+                                              dgates.data<T>() + 4 * at, dc.data<T>() + at, hidden);
+      } else {
+        std::fill_n(dgates.data<T>() + 4 * at, 4 * hidden, T(0));
+        std::copy_n(g_c + at, hidden, dc.data<T>() + at);
+        std::copy_n(g_h + at, hidden, dh.data<T>() + at);
+      }
+    });
+  });
+  if (!some_ended) return {dgates, dc};
+  return {dgates, dc, dh, {}};
+}
+
+/// `reached` is undefined where all rows have this time step.
 LSTMState advance(const LSTMCell& cell, const Tensor& projected, const LSTMState& before,
                   const Tensor& reached) {
-  const auto gates = split(linear(before.h, cell.weight_hh, projected), 4, 1);
-  const Tensor &i = gates[0], &f = gates[1], &g = gates[2], &o = gates[3];
-  if (!reached.defined()) {
-    const Tensor c = next_cell(i, f, g, before.c);
-    return {next_hidden(o, c), c};
+  std::vector<Tensor> inputs{linear(before.h, cell.weight_hh, projected), contiguous(before.c)};
+  if (reached.defined()) {
+    inputs.push_back(contiguous(before.h));
+    inputs.push_back(contiguous(reached));
   }
-  const Tensor c = next_cell_or_kept(i, f, g, before.c, reached);
-  return {next_hidden_or_kept(o, c, before.h, reached), c};
+  const Tensor next = fused(
+      {"lstm_cell", "h′ = σ(o) · tanh(c′), c′ = σ(f) · c + σ(i) · tanh(g), with a = (i, f, g, o)",
+       "with u = dL/dc′ + dL/dh′ · σ(o) · (1 − tanh(c′)²): dL/dc = u · σ(f), dL/di = u · tanh(g) · "
+       "σ′(i), dL/df = u · c · σ′(f), dL/dg = u · σ(i) · tanh′(g), dL/do = dL/dh′ · tanh(c′) · "
+       "σ′(o)"},
+      inputs, [&] { return one_pass_step(inputs); }, step_gradients, composed_step);
+  return {select_index(next, 0, 0), select_index(next, 0, 1)};
 }
 
 }  // namespace

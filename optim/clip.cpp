@@ -4,28 +4,36 @@
 
 #include <algorithm>
 #include <cmath>
+#include <numeric>
 
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/parallel.h"
+#include "core/simd.h"
 
 namespace gradus {
 
 namespace {
 
-/// In float64, in eight interleaved sums that the processor adds side by side.
+/// In blocks, whose sums are the same for any number of threads and are added in float64.
 double sum_of_squares(const Tensor& x) {
   return dispatch_float("clip_gradients", x.dtype(), [&](auto element) {
     using T = decltype(element);
     const T* values = x.data<T>();
-    const int64_t n = x.numel();
-    double sums[8] = {};
-    int64_t i = 0;
-    for (; i + 8 <= n; i += 8)
-      for (int k = 0; k < 8; ++k) sums[k] += static_cast<double>(values[i + k]) * values[i + k];
-    for (int k = 0; i < n; ++i, ++k) sums[k] += static_cast<double>(values[i]) * values[i];
-    double total = 0;
-    for (double sum : sums) total += sum;
-    return total;
+    const int64_t n = x.numel(), block = 1 << 14, blocks = (n + block - 1) / block;
+    std::vector<double> sums(static_cast<size_t>(blocks));
+    parallel_for(blocks, 4, [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) {
+        const T* part = values + i * block;
+        const int64_t length = std::min(block, n - i * block);
+        double& sum = sums[static_cast<size_t>(i)];
+        sum = simd::kernels<T>().dot(part, part, length);
+        if (sum > 1e-30 && sum < 1e30) continue;
+        sum = 0;  // squares that float32 cannot hold
+        for (int64_t k = 0; k < length; ++k) sum += static_cast<double>(part[k]) * part[k];
+      }
+    });
+    return std::accumulate(sums.begin(), sums.end(), 0.0);
   });
 }
 

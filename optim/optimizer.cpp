@@ -6,6 +6,7 @@
 #include <set>
 
 #include "core/error.h"
+#include "core/simd.h"
 
 namespace gradus {
 
@@ -166,17 +167,25 @@ Optimizer::Update adam_update(const char* kind, const AdamWOptions& options, boo
   check_not_negative(kind, "epsilon", options.epsilon);
   check_not_negative(kind, "weight_decay", options.weight_decay);
   return [options, decoupled](const Parameter& parameter, double rate) {
-    const double beta1 = options.beta1, beta2 = options.beta2, epsilon = options.epsilon;
-    const double pull = decoupled ? 0 : options.weight_decay;
-    const double shrink = decoupled ? 1 - rate * options.weight_decay : 1;
     const auto t = static_cast<double>(*parameter.step.data<int64_t>());
-    const double stride = rate / (1 - std::pow(beta1, t));
-    const double root = std::sqrt(1 - std::pow(beta2, t));
-    parameter.update<2>([=]<class T>(T g, T& p, T& m, T& v) {
-      g += T(pull) * p;
-      m = T(beta1) * m + T(1 - beta1) * g;
-      v = T(beta2) * v + T(1 - beta2) * g * g;
-      p = T(shrink) * p - T(stride) * m / (std::sqrt(v) / T(root) + T(epsilon));
+    dispatch_float("Adam", parameter.value.dtype(), [&](auto element) {
+      using T = decltype(element);
+      const double stride = rate / (1 - std::pow(options.beta1, t));
+      const simd::AdamStep<T> step{
+          .pull = static_cast<T>(decoupled ? 0 : options.weight_decay),
+          .beta1 = static_cast<T>(options.beta1),
+          .beta2 = static_cast<T>(options.beta2),
+          .shrink = static_cast<T>(decoupled ? 1 - rate * options.weight_decay : 1),
+          .stride = static_cast<T>(stride),
+          .inverse_root = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, t))),
+          .epsilon = static_cast<T>(options.epsilon)};
+      const Tensor gradient = contiguous(parameter.value.grad());
+      const T* g = gradient.data<T>();
+      T *p = parameter.value.data<T>(), *m = parameter.moments[0].data<T>(),
+        *v = parameter.moments[1].data<T>();
+      parallel_for(parameter.value.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
+        simd::kernels<T>().adam(step, g + begin, p + begin, m + begin, v + begin, end - begin);
+      });
     });
   };
 }

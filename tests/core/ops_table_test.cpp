@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "core/error.h"
+#include "core/fused.h"
 #include "core/random.h"
 #include "tests/core/gradient_check.h"
 
@@ -334,6 +335,27 @@ TEST_CASE("every op's value and gradient are the same for strided views") {
   for (const Row& row : rows) {
     INFO(row.op);
     CHECK_NOTHROW(check_strided_views(row));
+  }
+}
+
+TEST_CASE("every op's value and gradient are those of its composition") {
+  for (const Row& row : rows) {
+    INFO(row.op);
+    auto value_and_gradients = [&](bool composed) {
+      const Composed guard(composed);
+      std::vector<Tensor> x = drawn(row.inputs);
+      for (Tensor& each : x) each.require_grad();
+      const Tensor y = row.function(x);
+      std::vector<Tensor> result =
+          grad({sum(y * cos(reshape(arange(y.numel(), DType::float64), y.shape())))}, x,
+               {.zero_if_unreached = true});
+      result.push_back(y);
+      return result;
+    };
+    const std::vector<Tensor> one_pass = value_and_gradients(false);
+    const std::vector<Tensor> composed = value_and_gradients(true);
+    for (size_t i = 0; i < one_pass.size(); ++i)
+      CHECK(max(abs(one_pass[i] - composed[i])).item() < 1e-12);
   }
 }
 
