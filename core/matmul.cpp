@@ -179,7 +179,7 @@ void multiply_batches(const Tensor& a, const Tensor& b, double beta, const Tenso
     };
     const int64_t count = static_cast<int64_t>(list.size());
     if (count == 1) return one(0);
-    parallel_for(count, std::max<int64_t>(1, 500'000 / work), [&](int64_t begin, int64_t end) {
+    parallel_for(count, std::max<int64_t>(1, 80'000 / work), [&](int64_t begin, int64_t end) {
       for (int64_t i = begin; i < end; ++i) one(i);
     });
   });

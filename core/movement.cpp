@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/parallel.h"
 #include "core/simd.h"
 
 namespace gradus {
@@ -289,7 +290,9 @@ void add_into(const Tensor& out, const Tensor& x) {
     const auto add = simd::kernels<T>().add_into;
     for_each_row<2>(out.shape(), {out.strides(), x.strides()}, [&](auto at, int64_t n, auto step) {
       if (step[0] == 1 && step[1] == 1)
-        add(from + at[1], to + at[0], n);
+        parallel_for(n, 1 << 15, [&](int64_t begin, int64_t end) {
+          add(from + at[1] + begin, to + at[0] + begin, end - begin);
+        });
       else
         for (int64_t i = 0; i < n; ++i) to[at[0] + i * step[0]] += from[at[1] + i * step[1]];
     });

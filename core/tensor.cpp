@@ -11,9 +11,14 @@
 
 #include "core/autograd.h"
 #include "core/error.h"
+#include "core/parallel.h"
 #include "core/small_blocks.h"
 
 namespace gradus {
+
+namespace {
+constexpr int64_t copy_grain = 1 << 15;  // elements for which it is worth to wake another thread
+}
 
 const char* name_of(DType dtype) {
   switch (dtype) {
@@ -95,7 +100,10 @@ void Tensor::assign(const Tensor& source) const {
     const T* from = source.data<T>();
     for_each_row<2>(shape(), {strides(), source.strides()}, [&](auto at, int64_t n, auto step) {
       if (step[0] == 1 && step[1] == 1)
-        std::memcpy(to + at[0], from + at[1], static_cast<size_t>(n) * sizeof(T));
+        parallel_for(n, copy_grain, [&](int64_t begin, int64_t end) {
+          std::memcpy(to + at[0] + begin, from + at[1] + begin,
+                      static_cast<size_t>(end - begin) * sizeof(T));
+        });
       else
         for (int64_t i = 0; i < n; ++i) to[at[0] + i * step[0]] = from[at[1] + i * step[1]];
     });
@@ -250,7 +258,9 @@ Tensor full(const Shape& shape, double value, DType dtype) {
   Tensor result = Tensor::uninitialised(shape, dtype);
   dispatch(dtype, [&](auto element) {
     using T = decltype(element);
-    std::fill_n(result.data<T>(), result.numel(), static_cast<T>(value));
+    parallel_for(result.numel(), copy_grain,
+                 [to = result.data<T>(), element = static_cast<T>(value)](
+                     int64_t begin, int64_t end) { std::fill(to + begin, to + end, element); });
   });
   return result;
 }

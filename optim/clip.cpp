@@ -28,7 +28,7 @@ double sum_of_squares(const Tensor& x) {
         const int64_t length = std::min(block, n - i * block);
         double& sum = sums[static_cast<size_t>(i)];
         sum = simd::kernels<T>().dot(part, part, length);
-        if (sum > 1e-30 && sum < 1e30) continue;
+        if (sum == 0 || (sum > 1e-30 && sum < 1e30)) continue;
         sum = 0;  // squares that float32 cannot hold
         for (int64_t k = 0; k < length; ++k) sum += static_cast<double>(part[k]) * part[k];
       }
