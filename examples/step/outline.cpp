@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <set>
 
 namespace gradus::step {
@@ -12,40 +11,38 @@ namespace {
 
 constexpr size_t most_parts = 48;
 
-/// "decoder.attention.score" from `begin` on: the first name and where the next one begins.
-std::pair<std::string, size_t> first_name(const std::string& path, size_t begin) {
-  const size_t end = std::min(path.find('.', begin), path.size());
-  return {path.substr(begin, end - begin), end + 1};
-}
-
-/// What is grouped lies below `at` characters of its path.
+/// Puts nodes, in order, into a group, the first `at` characters of whose paths lead to it.
 class Builder {
  public:
   Builder(const Trace& trace, std::vector<Group>& groups) : trace_(trace), groups_(groups) {}
 
   void fill(int group, const std::vector<int>& nodes, size_t at, bool in_time_step) {
-    if (!in_time_step && over_time(nodes)) return split_by_time(group, nodes, at);
-    std::vector<int> own;
+    std::vector<int> rest;
+    for (const std::vector<int>& run : runs(nodes, at)) {
+      if (in_time_step || !is_loop(run, at)) {
+        rest.insert(rest.end(), run.begin(), run.end());
+      } else if (run.size() == nodes.size()) {
+        return split_by_time(group, run, at);
+      } else {
+        split_by_time(add(group, fmt::format("t = {} … {}", trace_.node(run.front()).time,
+                                             trace_.node(run.back()).time)),
+                      run, at);
+      }
+    }
     std::vector<std::pair<std::string, std::vector<int>>> layers;
-    size_t next = 0;
-    for (int n : nodes) {
-      const std::string& path = trace_.node(n).path;
-      if (at >= path.size()) {
-        own.push_back(n);
+    for (int n : rest) {
+      const std::string name = layer_of(n, at);
+      if (name.empty()) {
+        groups_[static_cast<size_t>(group)].parts.push_back({false, n});
         continue;
       }
-      const std::string name = first_name(path, at).first;
       auto layer = std::find_if(layers.begin(), layers.end(),
                                 [&](const auto& layer) { return layer.first == name; });
       if (layer == layers.end()) layer = layers.insert(layer, {name, {}});
       layer->second.push_back(n);
     }
-    for (const auto& [name, members] : layers) {
-      next = first_name(trace_.node(members[0]).path, at).second;
-      fill(add(group, name), members, next, in_time_step);
-    }
-    if (!in_time_step && over_time(own)) return split_by_time(group, own, at);
-    for (int n : own) groups_[static_cast<size_t>(group)].parts.push_back({false, n});
+    for (const auto& [name, members] : layers)
+      fill(add(group, name), members, at + name.size() + 1, in_time_step);
   }
 
   int add(int parent, std::string name) {
@@ -56,18 +53,63 @@ class Builder {
   }
 
  private:
-  bool over_time(const std::vector<int>& nodes) const {
-    std::set<int64_t> times;
-    for (int n : nodes) times.insert(trace_.node(n).time);
-    return times.size() > 1 && *times.begin() >= 0;
+  /// The layer within the group, or "" where the group itself computes.
+  std::string layer_of(int node, size_t at) const {
+    const std::string& path = trace_.node(node).path;
+    return at < path.size() ? path.substr(at, path.find('.', at) - at) : "";
   }
 
-  void split_by_time(int group, const std::vector<int>& nodes, size_t at) {
+  std::set<int64_t> times_of(const std::vector<int>& run) const {
+    std::set<int64_t> times;
+    for (int n : run) times.insert(trace_.node(n).time);
+    return times;
+  }
+
+  /// Parts the nodes where a loop over time may begin or end: where there are no time steps, where
+  /// time turns round, and where a layer appears that the time steps so far had not.
+  std::vector<std::vector<int>> runs(const std::vector<int>& nodes, size_t at) const {
+    std::vector<std::vector<int>> result;
+    std::set<std::string> layers;
+    int64_t last = -1;
+    int direction = 0;
+    for (int n : nodes) {
+      const int64_t time = trace_.node(n).time;
+      const int turn = (time > last) - (time < last);
+      const std::string layer = layer_of(n, at);
+      if (result.empty() || (time < 0) != (last < 0) || turn * direction < 0 ||
+          (!layers.contains(layer) && times_of(result.back()).size() > 2)) {
+        result.emplace_back();
+        layers.clear();
+        direction = 0;
+      } else if (turn != 0) {
+        direction = turn;
+      }
+      layers.insert(layer);
+      result.back().push_back(n);
+      last = time;
+    }
+    return result;
+  }
+
+  /// Whether it goes through several time steps and is not the business of one layer within.
+  bool is_loop(const std::vector<int>& run, size_t at) const {
+    if (trace_.node(run[0]).time < 0 || times_of(run).size() < 2) return false;
+    const std::string layer = layer_of(run[0], at);
+    return layer.empty() ||
+           std::any_of(run.begin(), run.end(), [&](int n) { return layer_of(n, at) != layer; });
+  }
+
+  void split_by_time(int group, const std::vector<int>& run, size_t at) {
     groups_[static_cast<size_t>(group)].over_time = true;
-    std::map<int64_t, std::vector<int>> steps;
-    for (int n : nodes) steps[trace_.node(n).time].push_back(n);
-    for (const auto& [time, members] : steps)
-      fill(add(group, fmt::format("t = {}", time)), members, at, true);
+    for (size_t begin = 0, end; begin < run.size(); begin = end) {
+      const int64_t time = trace_.node(run[begin]).time;
+      end = begin;
+      while (end < run.size() && trace_.node(run[end]).time == time) ++end;
+      fill(add(group, fmt::format("t = {}", time)),
+           {run.begin() + static_cast<std::ptrdiff_t>(begin),
+            run.begin() + static_cast<std::ptrdiff_t>(end)},
+           at, true);
+    }
   }
 
   const Trace& trace_;

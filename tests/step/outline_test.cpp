@@ -2,11 +2,85 @@
 
 #include <doctest/doctest.h>
 
+#include <filesystem>
+#include <nlohmann/json.hpp>
+
 #include "core/ops.h"
+#include "core/safetensors.h"
 
 using namespace gradus;
 using step::Group;
 using step::Outline;
+
+namespace {
+
+struct Place {
+  const char* path;
+  int time;
+};
+
+/// The trace of a chain of steps, each in the layer and time step that is wanted.
+Trace chain(const std::vector<Place>& places) {
+  Trace trace;
+  Tensor y = tensor({1.0, 2.0}).require_grad();
+  {
+    const auto recording = trace.record();
+    for (size_t i = 0; i < places.size(); ++i) y = tanh(y);
+  }
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "gradus_outline_test").string();
+  trace.save(path);
+  TensorFile file = load_tensors(path);
+  auto nodes = nlohmann::json::parse(file.metadata.at("nodes"));
+  for (size_t i = 0; i < places.size(); ++i) {
+    nodes[i + 1]["path"] = places[i].path;
+    nodes[i + 1]["time"] = places[i].time;
+  }
+  file.metadata["nodes"] = nodes.dump();
+  save_tensors(path, file);
+  Trace result = Trace::load(path);
+  std::filesystem::remove(path);
+  return result;
+}
+
+/// "encoder(1 t = 0 … 1(t = 0(2) t = 1(3)))"
+std::string text(const Outline& outline, int group = 0) {
+  std::string result;
+  for (const step::Part& part : outline.groups[static_cast<size_t>(group)].parts) {
+    if (!result.empty()) result += ' ';
+    result += part.is_group ? outline.groups[static_cast<size_t>(part.number)].name + "(" +
+                                  text(outline, part.number) + ")"
+                            : std::to_string(part.number);
+  }
+  return result;
+}
+
+}  // namespace
+
+TEST_CASE("an outline follows the layers, and within a layer its time steps") {
+  CHECK(text(Outline(chain({{"a.b", -1}, {"a.c", -1}, {"", -1}, {"a.b", -1}}))) ==
+        "a(b(0 1 4) c(2)) 3");
+  CHECK(text(Outline(chain({{"cell", 0}, {"cell", 0}, {"cell", 1}}))) ==
+        "cell(t = 0(0 1 2) t = 1(3))");
+}
+
+TEST_CASE(
+    "a loop over time that runs through several layers shows its steps, and in them the layers") {
+  CHECK(text(Outline(chain({{"encoder", 0},
+                            {"encoder", 1},
+                            {"decoder", 0},
+                            {"", 0},
+                            {"decoder", 1},
+                            {"", 1},
+                            {"output", -1}}))) ==
+        "encoder(t = 0(0 1) t = 1(2)) t = 0 … 1(t = 0(decoder(3) 4) t = 1(decoder(5) 6)) "
+        "output(7)");
+}
+
+TEST_CASE("a loop backwards in time is shown in the order in which it ran") {
+  CHECK(text(Outline(chain({{"", -1}, {"", 2}, {"", 1}, {"", 0}}))) ==
+        "0 1 t = 2 … 0(t = 2(2) t = 1(3) t = 0(4))");
+}
 
 TEST_CASE("an outline holds every node once, in groups that are never long") {
   Trace trace;

@@ -13,15 +13,16 @@ function indexIn(shape, element) {
   return `[${index.join(', ')}]`;
 }
 
-/// The other trace's tensor below this one's, or a word that it is the same.
-function besideOther(n, which) {
-  if (!other) return [];
+/// This trace's tensor and the other one's side by side, or a word that they are the same.
+function besideOther(n, which, figure) {
+  if (!other) return [figure];
   const there = counterpart(n);
-  if (!there) return [make('p', {class: 'jump'}, say('only_here'))];
-  if (there[which] === nodes[n][which]) return [make('p', {class: 'same'}, '= ', say('same'))];
-  if (there[which] === null) return [make('p', {class: 'jump'}, say('none_there'))];
+  if (!there) return [figure, make('p', {class: 'same'}, say('only_here'))];
+  if (there[which] === nodes[n][which]) return [figure, make('p', {class: 'same'}, '= ', say('same'))];
+  if (there[which] === null) return [figure, make('p', {class: 'same'}, say('none_there'))];
   const difference = other.differences.find(d => d.a === n && d.what === which);
-  return [tensorFigure(there[which], {what: say('there'), from: difference ? make('span', {class: 'from'}, amountOf(difference)) : null})];
+  return [make('div', {class: 'pair'}, figure, tensorFigure(there[which], {what: say('there')})),
+          difference ? make('p', {class: 'same'}, amountOf(difference)) : null];
 }
 
 function amountOf(difference) {

@@ -129,7 +129,7 @@ function boxElement(part) {
     const node = nodes[numberOf(part)], sign = signOf(node);
     return make('button', {class: `box ${node.kind}`, 'data-part': part, title: `#${node.number} ${titleOf(node)}`,
                            onclick: () => select(node.number)},
-                make('b', {}, titleOf(node)),
+                make('b', {}, titleOf(node).split('.').pop()),  // the group around it says the rest
                 make('small', {}, shapeText(tensor(node.value)) + (node.kind !== 'step' && node.users.length > 4 ? ` → ${node.users.length}` : '')),
                 sign ? make('span', {class: 'sign', 'aria-label': say(sign === '✗' ? 'disagrees' : 'has_bad')}, sign) : null);
   }

@@ -37,14 +37,13 @@ function drawPanel() {
       [make('dt', {}, letter(node, i)), make('dd', {}, linkTo(input))])));
   const value = () => tensorFigure(node.value, {label: node.inputs.length ? 'y' : '', what: say('value'), mark: chosen});
   if (!backward) {
-    parts.push(value(), ...besideOther(n, 'value'));
+    parts.push(...besideOther(n, 'value', value()));
     if (node.inputs.length > 0)
       parts.push(folded('inputs', () => node.inputs.map((input, i) =>
         tensorFigure(nodes[input].value, {label: letter(node, i), what: titleOf(nodes[input])}))));
   } else {
-    parts.push(tensorFigure(node.gradient, {label: node.inputs.length ? 'g' : '', mark: chosen,
-      what: say(node.kind === 'parameter' ? 'gradient_of_parameter' : 'gradient')}));
-    parts.push(...besideOther(n, 'gradient'));
+    parts.push(...besideOther(n, 'gradient', tensorFigure(node.gradient, {label: node.inputs.length ? 'g' : '', mark: chosen,
+      what: say(node.kind === 'parameter' ? 'gradient_of_parameter' : 'gradient')})));
     node.inputs.forEach((input, i) => {
       if (tensor(node.sent[i]) === null) return;
       parts.push(tensorFigure(node.sent[i], {label: `dL/d${letter(node, i)}`,
@@ -62,7 +61,7 @@ function drawPanel() {
   const other = backward ? n : backwardPosition.get(n);
   parts.push(make('p', {class: 'jump'}, other === undefined ? say('no_gradient')
     : make('button', {class: 'link', id: 'other_pass', onclick: () => go(other)}, say(backward ? 'see_forward' : 'see_backward'))));
-  panel.replaceChildren(...parts);
+  panel.replaceChildren(...parts.filter(part => part !== null));
 }
 
 /// Shown when opened; whether it is open stays from step to step.
