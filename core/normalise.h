@@ -3,7 +3,8 @@
 #include "core/mask.h"
 #include "core/reduce.h"
 
-/// Ops that normalise along an axis, and the losses made of them.
+/// Ops that normalise along an axis, and the losses made of them. Each is computed in one pass over
+/// its rows, and by plain ops inside Composed (core/fused.h).
 namespace gradus {
 
 class Generator;

@@ -17,6 +17,7 @@ struct LSTMState {
 ///     c′ = σ(f) · c + σ(i) · tanh(g)
 ///     h′ = σ(o) · tanh(c′)
 ///
+/// The last two lines are one op, and plain ops inside Composed (core/fused.h).
 /// All parameters start as U(±1/√hidden). Errors are thrown for sizes that do not fit.
 struct LSTMCell {
   LSTMCell(int64_t in, int64_t hidden, Generator& generator);
