@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 
@@ -16,36 +18,52 @@ namespace gradus {
 
 // --- tensors ------------------------------------------------------------------------------------
 
+namespace {
+/// Calls f(value) for every element in row-major order.
+template <class F>
+void for_each_element(const Tensor& x, F f) {
+  dispatch(x.dtype(), [&](auto element) {
+    const auto* values = x.data<decltype(element)>();
+    for_each_row<1>(x.shape(), {x.strides()}, [&](auto at, int64_t n, auto step) {
+      for (int64_t i = 0; i < n; ++i) f(static_cast<double>(values[at[0] + i * step[0]]));
+    });
+  });
+}
+}  // namespace
+
 Summary summarise(const Tensor& x) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   Summary s;
   s.count = x.numel();
-  s.histogram.assign(Summary::bins, 0);
-  const std::vector<double> values = x.to_vector<double>();
+  s.min = infinity;
+  s.max = -infinity;
   double sum = 0, squares = 0;
-  int64_t finite = 0;
-  for (double value : values) {
-    if (std::isnan(value)) {
-      ++s.nans;
-    } else if (std::isinf(value)) {
-      ++s.infinities;
-    } else {
-      s.zeros += value == 0;
-      s.min = finite == 0 ? value : std::min(s.min, value);
-      s.max = finite == 0 ? value : std::max(s.max, value);
-      sum += value;
-      squares += value * value;
-      ++finite;
+  for_each_element(x, [&](double value) {
+    if (!std::isfinite(value)) {
+      ++(std::isnan(value) ? s.nans : s.infinities);
+      return;
     }
+    s.zeros += value == 0;
+    s.min = std::min(s.min, value);
+    s.max = std::max(s.max, value);
+    sum += value;
+    squares += value * value;
+  });
+  s.histogram.assign(Summary::bins, 0);
+  const int64_t finite = s.count - s.nans - s.infinities;
+  if (finite == 0) {
+    s.min = s.max = 0;
+    return s;
   }
-  if (finite == 0) return s;
   s.mean = sum / static_cast<double>(finite);
   s.norm = std::sqrt(squares);
   const double width = s.max / Summary::bins - s.min / Summary::bins;
-  for (double value : values)
-    if (std::isfinite(value)) {
-      const double bin = width > 0 ? (value - s.min) / width : 0;
-      ++s.histogram[std::min(static_cast<size_t>(bin), Summary::bins - 1)];
-    }
+  const double per_width = width > 0 && std::isfinite(1 / width) ? 1 / width : 0;
+  for_each_element(x, [&](double value) {
+    if (!std::isfinite(value)) return;
+    const double bin = (value - s.min) * per_width;
+    ++s.histogram[bin < Summary::bins ? static_cast<size_t>(bin) : Summary::bins - 1];
+  });
   return s;
 }
 
@@ -79,19 +97,9 @@ const Summary& TraceTensor::summary() const {
 
 // --- recording ----------------------------------------------------------------------------------
 
-/// What only the recording program knows, by the nodes' numbers.
-struct Trace::Live {
-  struct Step {
-    Rule rule;
-    Forward forward;
-  };
-  std::vector<Step> steps;
-  std::vector<std::pair<int, Tensor>> seeds;  // where backward passes began
-};
-
 class Trace::Recorder : public Observer {
  public:
-  explicit Recorder(Trace& trace) : trace_(trace) {
+  Recorder(Trace& trace, LayerNames names) : trace_(trace), names_(std::move(names)) {
     trace_ = Trace();
     trace_.live_ = std::make_unique<Live>();
   }
@@ -104,6 +112,8 @@ class Trace::Recorder : public Observer {
     node.derivative = op.derivative;
     for (const Tensor& input : inputs) node.inputs.push_back(number_of(input));
     node.value = TraceTensor(output.detach());
+    place(node);
+    stacks_.emplace_back(trace_.size(), call_stack());
     steps_[output.node()->order] = add(std::move(node), {rule, std::move(forward)});
   }
 
@@ -174,10 +184,35 @@ class Trace::Recorder : public Observer {
     }
     for (const auto& [number, leaf] : leaves_)
       trace_.nodes_[static_cast<size_t>(number)].name = leaf.name();
+    for (const auto& [number, stack] : stacks_)
+      trace_.nodes_[static_cast<size_t>(number)].source = source_lines(stack);
     trace_.connect();
+    for (TraceNode& node : trace_.nodes_)
+      if (node.path.empty() && !node.parameters.empty()) {  // at least where its weights live
+        const std::string& name = trace_.node(node.parameters[0]).name;
+        if (const size_t dot = name.rfind('.'); dot != std::string::npos)
+          node.path = name.substr(0, dot);
+      }
   }
 
  private:
+  /// Fills in the layer and the time step of the running scopes.
+  void place(TraceNode& node) const {
+    auto prepend = [&](const std::string& name) {
+      node.path = name + (name.empty() || node.path.empty() ? "" : ".") + node.path;
+    };
+    bool complete = false;
+    for (const Scope* scope = Scope::innermost(); scope; scope = scope->outer()) {
+      if (node.time < 0) node.time = scope->time();
+      if (complete) continue;
+      if (scope->part()) prepend(scope->part());
+      if (!scope->layer()) continue;
+      const auto known = names_.find({scope->layer(), *scope->type()});
+      complete = known != names_.end();  // a known name is a whole path
+      prepend(complete ? known->second : short_name(scope->type()->name()));
+    }
+  }
+
   using Place = std::tuple<const void*, std::vector<int64_t>, std::vector<int64_t>>;
 
   int add(TraceNode node, Live::Step step) {
@@ -215,14 +250,16 @@ class Trace::Recorder : public Observer {
   }
 
   Trace& trace_;
+  LayerNames names_;
+  std::vector<std::pair<int, std::vector<void*>>> stacks_;
   std::unordered_map<uint64_t, int> steps_;          // by the order in which they were made
   std::unordered_map<const Node*, int> parameters_;  // kept alive by leaves_
   std::map<Place, int> constants_;                   // kept alive by their nodes
   std::vector<std::pair<int, Tensor>> leaves_;
 };
 
-Trace::Recording::Recording(Trace& trace)
-    : recorder_(std::make_unique<Recorder>(trace)), before_(observer) {
+Trace::Recording::Recording(Trace& trace, LayerNames names)
+    : recorder_(std::make_unique<Recorder>(trace, std::move(names))), before_(observer) {
   observer = recorder_.get();
 }
 
@@ -231,7 +268,7 @@ Trace::Recording::~Recording() {
   recorder_->finish();
 }
 
-Trace::Recording Trace::record() { return Recording(*this); }
+Trace::Recording Trace::record(LayerNames names) { return {*this, std::move(names)}; }
 
 // --- reading ------------------------------------------------------------------------------------
 
@@ -239,6 +276,11 @@ Trace::Trace() = default;
 Trace::Trace(Trace&&) noexcept = default;
 Trace& Trace::operator=(Trace&&) noexcept = default;
 Trace::~Trace() = default;
+
+bool is_view(const TraceNode& node) {
+  constexpr std::string_view views[] = {"reshape", "permute", "slice", "expand"};
+  return node.inputs.size() == 1 && std::ranges::find(views, node.op) != std::end(views);
+}
 
 /// Fills in what follows from the inputs.
 void Trace::connect() {
@@ -249,8 +291,12 @@ void Trace::connect() {
       std::vector<int>& users = users_[static_cast<size_t>(input)];
       if (users.empty() || users.back() != static_cast<int>(i))
         users.push_back(static_cast<int>(i));
-      if (nodes_[static_cast<size_t>(input)].kind == TraceNode::Kind::parameter)
-        nodes_[i].parameters.push_back(input);
+      const TraceNode& before = nodes_[static_cast<size_t>(input)];
+      std::vector<int>& parameters = nodes_[i].parameters;
+      if (before.kind == TraceNode::Kind::parameter)
+        parameters.push_back(input);
+      else if (is_view(before))
+        parameters.insert(parameters.end(), before.parameters.begin(), before.parameters.end());
     }
   }
 }
@@ -283,6 +329,30 @@ std::vector<TraceTensor> Trace::sent(int number) const {
   return result;
 }
 
+const Trace::Live& Trace::live(const char* asker) const {
+  if (!live_)
+    throw Error(
+        fmt::format("{}: this trace is from a file; only the program that records can run "
+                    "steps again",
+                    asker));
+  return *live_;
+}
+
+const Rule& Trace::rule(int number) const {
+  node(number);
+  return live("rule").steps[static_cast<size_t>(number)].rule;
+}
+
+const Forward& Trace::forward(int number) const {
+  node(number);
+  return live("forward").steps[static_cast<size_t>(number)].forward;
+}
+
+void Trace::set_verdict(int number, Verdict verdict) {
+  node(number);
+  nodes_[static_cast<size_t>(number)].verdict = std::move(verdict);
+}
+
 const std::vector<int>& Trace::users(int number) const {
   node(number);
   return users_[static_cast<size_t>(number)];
@@ -290,13 +360,11 @@ const std::vector<int>& Trace::users(int number) const {
 
 std::string Trace::description(int number) const {
   const TraceNode& n = node(number);
-  std::string text;
-  if (n.kind == TraceNode::Kind::step)
-    text = fmt::format("{}, node {}", n.op, number);
-  else
-    text = fmt::format("{} '{}', node {}",
-                       n.kind == TraceNode::Kind::parameter ? "parameter" : "constant", n.name,
-                       number);
+  std::string text = n.kind == TraceNode::Kind::step        ? n.op
+                     : n.kind == TraceNode::Kind::parameter ? "parameter"
+                                                            : "constant";
+  if (!n.name.empty()) text += fmt::format(" '{}'", n.name);
+  text += fmt::format(", node {}", number);
   if (!n.path.empty()) text += ", in " + n.path;
   if (n.time >= 0) text += fmt::format(", time {}", n.time);
   return text;

@@ -102,8 +102,9 @@ class Reader {
   Reader(const json& value, std::string place) : value_(value), place_(std::move(place)) {}
 
   [[noreturn]] void fail(const char* wanted) const {
+    // Printing a structure would recurse, as deep as the file likes.
     throw Error(fmt::format("{} is not {}: {:.60}", place_, wanted,
-                            value_.dump(-1, ' ', false, json::error_handler_t::replace)));
+                            value_.is_structured() ? value_.type_name() : text_of(value_)));
   }
 
   bool is_null() const { return value_.is_null(); }
@@ -224,8 +225,6 @@ TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
   }
   for (const Reader& input : reader["inputs"].list())
     node.inputs.push_back(static_cast<int>(input.integer(0, number - 1, 0)));
-  for (const Reader& parameter : reader["parameters"].list())
-    node.parameters.push_back(static_cast<int>(parameter.integer(0, number - 1, 0)));
   node.value = tensor_from(reader["value"], file, fmt::format("{}.value", number));
   if (!node.value.defined()) reader["value"].fail("a tensor");
   node.gradient = tensor_from(reader["gradient"], file, fmt::format("{}.gradient", number));
