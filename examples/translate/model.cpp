@@ -54,7 +54,7 @@ Memory Translator::encode(const PaddedIds& source, Generator* generator) const {
   const Tensor embedded = dropout(source_embedding(source.ids), options.dropout, generator);
   const LSTMOutput out = encoder(embedded, source.lengths, {}, generator);
   Memory memory{out.output,
-                attention.prepare(out.output),
+                attention.prepare(out.output, out.output).keys,
                 Mask::lengths(source.lengths, source.ids.size(1)),
                 {}};
   if (!options.bidirectional) {
@@ -86,7 +86,7 @@ DecoderState Translator::advance(const Tensor& projected, const DecoderState& be
 
 AttentionOutput Translator::attend(const Tensor& top, const Memory& memory) const {
   const AttentionOutput context =
-      attention.attend(top, memory.prepared, memory.encoded, memory.mask);
+      attention.attend(top, {memory.prepared, memory.encoded}, memory.mask);
   return {tanh(combine(concat({context.output, top}, -1))), context.weights};
 }
 
