@@ -14,3 +14,4 @@
 #include "layers/multi_head_attention.h"
 #include "layers/parameters.h"
 #include "layers/sequential.h"
+#include "layers/transformer.h"

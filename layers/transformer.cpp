@@ -50,9 +50,8 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask,
   const Tensor y = sublayer(x, attention_norm, options, generator, [&](const Tensor& x) {
     return attention(x, x, x, mask, generator).output;
   });
-  return sublayer(y, feed_forward_norm, options, generator, [&](const Tensor& y) {
-    return feed_forward(y, options.dropout, generator);
-  });
+  return sublayer(y, feed_forward_norm, options, generator,
+                  [&](const Tensor& y) { return feed_forward(y, options.dropout, generator); });
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(int64_t size, int64_t heads, Generator& generator,

@@ -1,4 +1,4 @@
-#include "examples/translate/model.h"
+#include "examples/translate/lstm_model.h"
 
 #include "core/ops.h"
 #include "layers/initialise.h"
@@ -21,23 +21,49 @@ int64_t encoder_hidden(const ModelOptions& options) {
   return options.hidden / 2;
 }
 
+using AnyAttention = std::variant<Attention, MultiHeadAttention>;
+
+/// Local attention has the general score, by which Luong et al. found it best.
+AnyAttention make_attention(const ModelOptions& o, Generator& generator) {
+  auto single = [&](Score score, Focus focus) {
+    return Attention(score, o.hidden, o.hidden, generator, {.focus = focus, .window = o.window});
+  };
+  switch (o.attention) {
+    case AttentionKind::dot:
+      return single(Score::dot, Focus::global);
+    case AttentionKind::scaled:
+      return single(Score::scaled_dot, Focus::global);
+    case AttentionKind::general:
+      return single(Score::general, Focus::global);
+    case AttentionKind::additive:
+      return single(Score::additive, Focus::global);
+    case AttentionKind::local_m:
+      return single(Score::general, Focus::local_m);
+    case AttentionKind::local_p:
+      return single(Score::general, Focus::local_p);
+    case AttentionKind::multi_head:
+      break;
+  }
+  return MultiHeadAttention(o.hidden, o.heads, generator);
+}
+
 }  // namespace
 
-Translator::Translator(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
-                       Generator& generator)
+LSTMModel::LSTMModel(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
+                     Generator& generator)
     : options(options),
       source_embedding(source_tokens, options.embedding, generator),
       target_embedding(target_tokens, options.embedding, generator),
       encoder(options.embedding, encoder_hidden(options), generator,
               {options.layers, options.bidirectional, options.dropout}),
       decoder(make_decoder(options, generator)),
-      attention(options.score, options.hidden, options.hidden, generator),
+      attention(make_attention(options, generator)),
       combine(2 * options.hidden, options.hidden, generator, {.bias = false}),
       output(options.hidden, target_tokens, generator) {
   if (options.input_feeding)
     feeding.emplace(options.hidden, 4 * options.hidden, generator, DenseOptions{.bias = false});
   for_each_parameter(*this, [&](const std::string& name, Tensor& parameter) {
-    if (parameter.rank() > 1) {
+    if (!name.ends_with("bias")) {
       const double bound = name.ends_with("embedding.weight") ? 0.5 : 0.08;
       parameter.assign(uniform(parameter.shape(), bound, generator));
     } else {
@@ -50,13 +76,12 @@ Translator::Translator(int64_t source_tokens, int64_t target_tokens, const Model
   });
 }
 
-Memory Translator::encode(const PaddedIds& source, Generator* generator) const {
+Memory LSTMModel::encode(const PaddedIds& source, Generator* generator) const {
   const Tensor embedded = dropout(source_embedding(source.ids), options.dropout, generator);
   const LSTMOutput out = encoder(embedded, source.lengths, {}, generator);
-  Memory memory{out.output,
-                attention.prepare(out.output, out.output).keys,
-                Mask::lengths(source.lengths, source.ids.size(1)),
-                {}};
+  Memory memory{Mask::lengths(source.lengths, source.ids.size(1)), {}, {}};
+  memory.attended.push_back(std::visit(
+      [&](const auto& layer) { return layer.prepare(out.output, out.output); }, attention));
   if (!options.bidirectional) {
     memory.states = out.states;
   } else {
@@ -67,15 +92,15 @@ Memory Translator::encode(const PaddedIds& source, Generator* generator) const {
   return memory;
 }
 
-DecoderState Translator::first_state(const Memory& memory) const {
-  DecoderState state{memory.states, {}};
+DecoderState LSTMModel::first_state(const Memory& memory) const {
+  DecoderState state{.states = memory.states};
   if (feeding) state.fed = zeros_like(memory.states[0].h);
   return state;
 }
 
-DecoderState Translator::advance(const Tensor& projected, const DecoderState& before,
-                                 Generator* generator) const {
-  DecoderState state;
+DecoderState LSTMModel::advance(const Tensor& projected, const DecoderState& before,
+                                Generator* generator) const {
+  DecoderState state{.position = before.position + 1};
   const Tensor gates = feeding ? linear(before.fed, feeding->weight, projected) : projected;
   state.states.push_back(decoder[0].step(gates, before.states[0]));
   for (size_t layer = 1; layer < decoder.size(); ++layer)
@@ -84,13 +109,18 @@ DecoderState Translator::advance(const Tensor& projected, const DecoderState& be
   return state;
 }
 
-AttentionOutput Translator::attend(const Tensor& top, const Memory& memory) const {
-  const AttentionOutput context =
-      attention.attend(top, {memory.prepared, memory.encoded}, memory.mask);
+AttentionOutput LSTMModel::attend(const Tensor& top, const Memory& memory, int64_t position) const {
+  AttentionOutput context;
+  if (const auto* single = std::get_if<Attention>(&attention)) {
+    context = single->attend(top, memory.attended[0], memory.mask, position);
+  } else {
+    context = std::get<MultiHeadAttention>(attention).attend(top, memory.attended[0], memory.mask);
+    context.weights = mean(context.weights, {1});
+  }
   return {tanh(combine(concat({context.output, top}, -1))), context.weights};
 }
 
-Tensor Translator::loss(const Batch& batch, Generator* generator) const {
+Tensor LSTMModel::logits(const Batch& batch, Generator* generator) const {
   const Memory memory = encode(batch.source, generator);
   const Tensor embedded = dropout(target_embedding(batch.target_in), options.dropout, generator);
   const Tensor projected = decoder[0].project(embedded);
@@ -99,24 +129,23 @@ Tensor Translator::loss(const Batch& batch, Generator* generator) const {
   for (int64_t t = 0; t < batch.target_in.size(1); ++t) {
     state = advance(select_index(projected, 1, t), state, generator);
     if (feeding) {
-      state.fed = squeeze(attend(unsqueeze(state.states.back().h, 1), memory).output, 1);
+      state.fed = squeeze(attend(unsqueeze(state.states.back().h, 1), memory, t).output, 1);
       steps.push_back(state.fed);
     } else {
       steps.push_back(state.states.back().h);
     }
   }
   Tensor attended = stack(steps, 1);
-  if (!feeding) attended = attend(attended, memory).output;
-  const Tensor logits = output(dropout(attended, options.dropout, generator));
-  return cross_entropy(logits, batch.target_out,
-                       {.ignored_class = pad_id, .reduction = Reduction::sum});
+  if (!feeding) attended = attend(attended, memory, 0).output;
+  return output(dropout(attended, options.dropout, generator));
 }
 
-DecoderStep Translator::step(const Tensor& ids, const DecoderState& before,
-                             const Memory& memory) const {
+DecoderStep LSTMModel::step(const Tensor& ids, const DecoderState& before,
+                            const Memory& memory) const {
   DecoderStep result;
   result.state = advance(decoder[0].project(target_embedding(ids)), before, nullptr);
-  const AttentionOutput attended = attend(unsqueeze(result.state.states.back().h, 1), memory);
+  const AttentionOutput attended =
+      attend(unsqueeze(result.state.states.back().h, 1), memory, before.position);
   const Tensor h = squeeze(attended.output, 1);
   if (feeding) result.state.fed = h;
   result.logits = output(h);

@@ -1,0 +1,33 @@
+#pragma once
+
+#include <variant>
+
+#include "examples/translate/lstm_model.h"
+#include "examples/translate/transformer_model.h"
+
+namespace gradus::translate {
+
+/// A model of either architecture, for training (`loss`) and for translating (`encode`, `step`).
+struct Translator {
+  /// Throws Error for options that do not fit each other.
+  Translator(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
+             Generator& generator);
+
+  /// Σ −log p over the target tokens that are not padding, in nats. With a generator it is the loss
+  /// of training, with dropout and label smoothing.
+  Tensor loss(const Batch& batch, Generator* training = nullptr) const;
+
+  Memory encode(const PaddedIds& source) const;
+  DecoderState first_state(const Memory& memory) const;
+  /// One step for the token ids (batch) that came before.
+  DecoderStep step(const Tensor& ids, const DecoderState& before, const Memory& memory) const;
+
+  void parameters(auto&& visit) {
+    std::visit([&](auto& of) { of.parameters(visit); }, model);
+  }
+
+  ModelOptions options;
+  std::variant<LSTMModel, TransformerModel> model;
+};
+
+}  // namespace gradus::translate
