@@ -24,12 +24,17 @@ CLI::Validator number(const char* wanted, bool (*fits)(double)) {
       "");
 }
 
-/// Sets what was not given to values that suit a Transformer.
-void prefer_for_transformer(const CLI::App& given, bool demonstration, ModelOptions& model,
-                            TrainOptions& training) {
+/// Sets what was not given to values that suit the model.
+void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& model,
+                     TrainOptions& training) {
   auto prefer = [&]<class T>(const char* option, T& value, std::type_identity_t<T> better) {
     if (given.count(option) == 0) value = better;
   };
+  if (model.architecture == Architecture::lstm) {
+    if (demonstration && model.attention != AttentionKind::dot)
+      prefer("--epochs", training.epochs, 10);  // dot learns the fastest
+    return;
+  }
   prefer("--layers", model.layers, 2);
   prefer("--dropout", model.dropout, 0.1);
   prefer("--label-smoothing", model.label_smoothing, 0.1);
@@ -249,8 +254,7 @@ int main(int argc, char** argv) {
       files.model = word;
   }
   const CLI::App& given = demonstration ? app : *train_command;
-  if (model.architecture == Architecture::transformer)
-    prefer_for_transformer(given, demonstration, model, training);
+  choose_defaults(given, demonstration, model, training);
   try {
     check_options(given, model);
     if (demonstration && !app.get_subcommands().empty())
