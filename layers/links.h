@@ -1,6 +1,6 @@
 #pragma once
 
-#include "layers/attention.h"
+#include "layers/tiled_attention.h"
 
 /// Attention whose cost grows linearly with length: the sequence is cut into links, and the queries
 /// of a link attend to nothing but the links beside it, all links at once. Both forms are an
@@ -12,16 +12,16 @@ namespace gradus {
 /// 2020, Longformer, section 3.1). Throws Error unless one of both is at least 1.
 struct SlidingWindow {
   int64_t before, after;
-  AttendFunction attend = ScaledDotAttention{};  ///< within the window
+  AttendFunction attend = TiledAttention{};  ///< within the window
 
   AttentionOutput operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
                              const Mask& mask = {}, Generator* dropout = nullptr) const;
 };
 
 struct ChainOptions {
-  bool causal = false;   ///< query i sees no key after i
-  bool gradient = true;  ///< whether the link before gets one from this link
-  AttendFunction attend = ScaledDotAttention{};  ///< within two links
+  bool causal = false;                       ///< query i sees no key after i
+  bool gradient = true;                      ///< whether the link before gets one from this link
+  AttendFunction attend = TiledAttention{};  ///< within two links
 };
 
 /// Links of `length` positions: each attends to itself and to the link before it. Without gradient

@@ -2,6 +2,8 @@
 
 #include <cmath>
 
+#include "layers/tiled_attention.h"
+
 namespace gradus {
 
 namespace {
@@ -13,6 +15,22 @@ FeedForward feed_forward_of(int64_t size, const TransformerOptions& options, Gen
 MultiHeadAttention attention_of(int64_t size, int64_t heads, const TransformerOptions& options,
                                 Generator& generator) {
   return {size, heads, generator, {.attend = ScaledDotAttention{options.dropout}}};
+}
+
+/// Where no weights are dropped, long sequences are attended to in tiles.
+MultiHeadAttention encoder_attention(int64_t size, int64_t heads, const TransformerOptions& options,
+                                     Generator& generator) {
+  constexpr int64_t long_sequence = 512;
+  const ScaledDotAttention whole{options.dropout};
+  return {size,
+          heads,
+          generator,
+          {.attend = [whole](const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask,
+                             Generator* dropout) {
+            if (k.size(-2) <= long_sequence || (dropout && whole.dropout > 0))
+              return whole(q, k, v, mask, dropout);
+            return TiledAttention{}(q, k, v, mask);
+          }}};
 }
 
 /// x beside f(x), normalised before or after.
@@ -40,7 +58,7 @@ Tensor sinusoidal_positions(int64_t time, int64_t size, int64_t first, DType dty
 TransformerEncoderLayer::TransformerEncoderLayer(int64_t size, int64_t heads, Generator& generator,
                                                  TransformerOptions options)
     : options(options),
-      attention(attention_of(size, heads, options, generator)),
+      attention(encoder_attention(size, heads, options, generator)),
       feed_forward(feed_forward_of(size, options, generator)),
       attention_norm(size),
       feed_forward_norm(size) {}

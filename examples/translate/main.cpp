@@ -32,7 +32,7 @@ void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& mo
   };
   if (model.architecture == Architecture::lstm) {
     if (demonstration && model.attention != AttentionKind::dot)
-      prefer("--epochs", training.epochs, 10);  // dot learns the fastest
+      prefer("--epochs", training.epochs, 12);  // dot learns the fastest
     return;
   }
   prefer("--layers", model.layers, 2);

@@ -129,6 +129,24 @@ void check_named_case(const std::string& name, const json& c) {
           return Named{{"output", a.output},
                        {"weights", c["averaged"] ? mean(a.weights, {1}) : a.weights}};
         });
+  } else if (kind == "transformer_encoder_layer") {
+    check_case(c,
+               TransformerEncoderLayer(6, 2, generator,
+                                       {.feed_forward = 5, .norm_first = c["norm_first"]}),
+               [&](TransformerEncoderLayer& layer, Named& in) {
+                 return Named{{"y", layer(in["x"], Mask::attend(tensor_of(c["attended"])))}};
+               });
+  } else if (kind == "transformer_decoder_layer") {
+    check_case(c,
+               TransformerDecoderLayer(6, 2, generator,
+                                       {.feed_forward = 5, .norm_first = c["norm_first"]}),
+               [&](TransformerDecoderLayer& layer, Named& in) {
+                 const Tensor &x = in["x"], &memory = in["memory"];
+                 return Named{{"y", layer(x, layer.prepare(x), Mask::causal(3, 3).unsqueeze(0),
+                                          layer.cross.prepare(memory, memory),
+                                          Mask::attend(tensor_of(c["memory_attended"])))
+                                        .output}};
+               });
   } else if (kind == "scaled_dot_product_attention") {
     const Mask mask = c["causal"] ? Mask::causal(4, 4) : Mask();
     check_case(c, NoParameters{}, [&](NoParameters&, Named& in) {
@@ -145,7 +163,7 @@ void check_named_case(const std::string& name, const json& c) {
 TEST_CASE("layers compute PyTorch's outputs and gradients in float32") {
   std::ifstream file(std::string(GRADUS_TEST_DATA) + "/layers/golden/layers.json");
   const json cases = json::parse(file);
-  REQUIRE(cases.size() == 26);
+  REQUIRE(cases.size() == 30);
   for (const auto& [name, c] : cases.items()) {
     CAPTURE(name);
     check_named_case(name, c);

@@ -166,14 +166,17 @@ TEST_CASE("translations come in the order of their texts, whatever their lengths
 }
 
 TEST_CASE("a sentence of 10,000 tokens is translated beside a hundred short ones") {
-  const Trained trained = small();
   std::string line;
   for (int i = 0; i < 10'000; ++i) line += "tea ";
   std::vector<std::string> texts(100, "I drink tea.");
   texts.insert(texts.begin() + 50, line);
-  const auto together = translate_texts(trained, texts, {.longest = 8});
-  CHECK(together[50][0].ids == translate_texts(trained, {line}, {.longest = 8})[0][0].ids);
-  CHECK(together[51][0].ids == translate_texts(trained, {texts[0]}, {.longest = 8})[0][0].ids);
+  for (const Architecture architecture : {Architecture::lstm, Architecture::transformer}) {
+    const Trained trained =
+        small({.embedding = 6, .hidden = 8, .architecture = architecture, .heads = 2});
+    const auto together = translate_texts(trained, texts, {.longest = 8});
+    CHECK(together[50][0].ids == translate_texts(trained, {line}, {.longest = 8})[0][0].ids);
+    CHECK(together[51][0].ids == translate_texts(trained, {texts[0]}, {.longest = 8})[0][0].ids);
+  }
 }
 
 TEST_CASE("evaluation gives the loss per token and the metrics of greedy translations") {

@@ -170,6 +170,53 @@ def scaled_dot_product_attention(causal):
         {"query": q, "keys": k, "values": v}, {}, {"output": y})
 
 
+def split_attention(name, theirs):
+    """PyTorch keeps query, key and value in one matrix: cut, for values and gradients alike."""
+    size = theirs.embed_dim
+    parts = {}
+    for i, part in enumerate(("query", "key", "value")):
+        rows = slice(size * i, size * (i + 1))
+        parts[f"{name}.{part}.weight"] = (theirs.in_proj_weight, rows)
+        parts[f"{name}.{part}.bias"] = (theirs.in_proj_bias, rows)
+    parts[f"{name}.output.weight"] = (theirs.out_proj.weight, slice(None))
+    parts[f"{name}.output.bias"] = (theirs.out_proj.bias, slice(None))
+    return parts
+
+
+def transformer_layer(kind, norm_first):
+    decodes = kind == "decoder"
+    make = nn.TransformerDecoderLayer if decodes else nn.TransformerEncoderLayer
+    net = make(6, 2, dim_feedforward=5, dropout=0.0, batch_first=True, norm_first=norm_first)
+    for p in net.parameters():
+        if p.dim() == 1:
+            nn.init.normal_(p)
+    net.double()
+    x, memory = leaf(2, 3, 6), leaf(2, 4, 6)
+    ignored = torch.tensor([[False, False, True], [False, False, False]])
+    memory_ignored = torch.tensor([[False, True, False, True], [False, False, False, False]])
+    parts = split_attention("attention", net.self_attn)
+    norms = ["attention_norm", "feed_forward_norm"]
+    if decodes:
+        parts |= split_attention("cross", net.multihead_attn)
+        norms.insert(1, "cross_norm")
+        causal = torch.ones(3, 3).triu(1) == 1
+        y = net(x, memory, tgt_mask=causal, memory_key_padding_mask=memory_ignored)
+    else:
+        y = net(x, src_key_padding_mask=ignored)
+    layers = {"feed_forward.inner": net.linear1, "feed_forward.outer": net.linear2}
+    layers |= {norm: getattr(net, f"norm{i + 1}") for i, norm in enumerate(norms)}
+    for name, layer in layers.items():
+        parts[name + ".weight"], parts[name + ".bias"] = ((layer.weight, slice(None)),
+                                                          (layer.bias, slice(None)))
+    name = f"transformer_{kind}_layer with norm_first {norm_first}"
+    add(name, {"norm_first": norm_first, "attended": numbers(1 - ignored.float()),
+               "memory_attended": numbers(1 - memory_ignored.float())},
+        {"x": x, "memory": memory} if decodes else {"x": x}, {}, {"y": y})
+    for part, (whole, rows) in parts.items():
+        cases[name]["parameters"][part] = numbers(whole[rows])
+        cases[name]["gradients"][part] = numbers(whole.grad[rows])
+
+
 dense()
 embedding()
 layer_norm()
@@ -189,6 +236,9 @@ multi_head_attention(False, "padding", False)
 multi_head_attention(True, "per query", False)
 for causal in (False, True):
     scaled_dot_product_attention(causal)
+for norm_first in (False, True):
+    transformer_layer("encoder", norm_first)
+    transformer_layer("decoder", norm_first)
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "layers.json"), "w") as file:
     json.dump(cases, file, separators=(",", ":"))
