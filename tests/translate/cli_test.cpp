@@ -295,7 +295,7 @@ TEST_CASE("options that make no sense are refused by name") {
         {std::string(option, std::string(option).find(' '))});
 }
 
-TEST_CASE("--model transformer chooses the architecture; all commands take such a model") {
+TEST_CASE("the word transformer after --model chooses the architecture, which all commands take") {
   const toy::Folder folder;
   toy::write(folder / "pairs.tsv", pairs_file());
   const Result result = run(folder, R"($translate train --train pairs.tsv --valid pairs.tsv \
