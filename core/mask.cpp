@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "core/error.h"
 #include "core/ops.h"
 
@@ -31,10 +33,21 @@ Mask Mask::lengths(std::span<const int64_t> lengths, int64_t longest) {
 }
 
 Mask Mask::causal(int64_t queries, int64_t keys) {
+  return window(queries, keys, std::max(queries, keys), 0);
+}
+
+Mask Mask::window(int64_t queries, int64_t keys, int64_t before, int64_t after) {
+  if (before < 0 || after < 0)
+    throw Error(
+        fmt::format("mask: a window wants at least 0 keys before and after, was given {} "
+                    "and {}",
+                    before, after));
   Tensor values = zeros({queries, keys});
-  for (int64_t i = 0; i < queries; ++i)
-    for (int64_t j = 0; j <= i + keys - queries && j < keys; ++j)
+  for (int64_t i = 0; i < queries; ++i) {
+    const int64_t at = i + keys - queries;
+    for (int64_t j = std::max<int64_t>(0, at - before); j <= at + after && j < keys; ++j)
       values.data<float>()[i * keys + j] = 1;
+  }
   return Mask(values);
 }
 

@@ -18,6 +18,9 @@ class Mask {
   static Mask lengths(std::span<const int64_t> lengths, int64_t longest);
   /// (queries, keys): query i sees the keys up to i (aligned at the last, so that a cache fits).
   static Mask causal(int64_t queries, int64_t keys);
+  /// (queries, keys): query i sees the keys i − before … i + after (aligned at the last, too).
+  /// Throws Error for negative numbers.
+  static Mask window(int64_t queries, int64_t keys, int64_t before, int64_t after);
 
   /// Takes part in both; shapes broadcast.
   Mask operator&(const Mask& other) const;

@@ -7,21 +7,46 @@
 
 #include "core/error.h"
 #include "core/scope.h"
+#include "layers/attended_keys.h"
 #include "layers/initialise.h"
 
 namespace gradus {
+
+// --- what all attentions share ------------------------------------------------------------------
+
+AttentionOutput attend(const Tensor& scores, const Tensor& values, const Mask& mask, double rate,
+                       Generator* generator) {
+  const Tensor weights = softmax(scores, -1, mask);
+  return {matmul(dropout(weights, rate, generator), values), weights};
+}
+
+AttentionOutput ScaledDotAttention::operator()(const Tensor& query, const Tensor& keys,
+                                               const Tensor& values, const Mask& mask,
+                                               Generator* generator) const {
+  const double scale = 1 / std::sqrt(static_cast<double>(query.size(-1)));
+  return attend(matmul(query * scale, transpose(keys)), values, mask, dropout, generator);
+}
+
+KeyValues KeyValues::operator+(const KeyValues& more) const {
+  return {concat({keys, more.keys}, -2), concat({values, more.values}, -2)};
+}
+
+// --- the layer
+// ------------------------------------------------------------------------------------
 
 namespace {
 
 const Pointwise additive_score{"additive_score",
                                [](Expr q, Expr k, Expr v) { return v * tanh(q + k); }};
 
-/// Axes of size −1 are free. The error names the weight that the size comes from, if there is one.
+/// The last axes have these sizes, and others may stand before them; −1 is free. The error names
+/// the weight that the size comes from, if there is one.
 void check(const char* what, const Tensor& x, const Shape& wanted,
            const std::optional<Dense>& dense = {}) {
-  bool fits = x.rank() == wanted.rank();
+  const int before = x.rank() - wanted.rank();
+  bool fits = before >= 0;
   for (int axis = 0; fits && axis < wanted.rank(); ++axis)
-    fits = wanted[axis] < 0 || x.shape()[axis] == wanted[axis];
+    fits = wanted[axis] < 0 || x.shape()[before + axis] == wanted[axis];
   if (fits) return;
   std::string text;
   for (int64_t size : wanted)
@@ -31,99 +56,151 @@ void check(const char* what, const Tensor& x, const Shape& wanted,
                           x.description()));
 }
 
-/// (batch, queries, keys), or with sizes of 1 that broadcast to it.
-Mask checked_mask(const Mask& mask, const Shape& scores) {
-  if (!mask.defined()) return mask;
-  const Shape &given = mask.shape(), keys{scores[0], scores[2]};
-  if (given == keys) return mask.unsqueeze(1);
-  bool fits = given.rank() == 3;
-  for (int axis = 0; fits && axis < 3; ++axis)
-    fits = given[axis] == 1 || given[axis] == scores[axis];
-  if (fits) return mask;
-  throw Error(
-      fmt::format("attention: wants a mask (batch, keys) {} or (batch, queries, keys) {}, "
-                  "was given {}",
-                  keys.text(), scores.text(), given.text()));
+/// `of` with other last axes.
+Shape ending(const Shape& of, int64_t rows, int64_t columns) {
+  return of.with(of.rank() - 2, rows).with(of.rank() - 1, columns);
 }
 
-/// How many of `keys` there are up to the last one that any query attends to, but at least one.
-int64_t attended_keys(const Mask& mask, int64_t keys) {
-  if (!mask.defined() || mask.shape().rank() < 2 || mask.shape().back() != keys) return keys;
-  const std::vector<float> attended = mask.attended().to_vector<float>();
-  int64_t count = std::min<int64_t>(1, keys);
-  for (size_t i = 0; i < attended.size(); ++i)
-    if (attended[i] != 0) count = std::max(count, static_cast<int64_t>(i) % keys + 1);
-  return count;
-}
-
-/// OpenBLAS rounds differently for other sizes: leaving out what nobody attends to makes the sizes,
-/// and so the bits, independent of padding.
-Tensor first_keys(const Tensor& x, int64_t count) { return slice(x, 1, 0, count); }
-Mask first_keys(const Mask& mask, int64_t count) {
-  if (!mask.defined() || mask.shape().back() <= count) return mask;
-  return Mask::attend(slice(mask.attended(), -1, 0, count));
+Tensor small_uniform(int64_t size, Generator& generator) {
+  return uniform({size}, 1 / std::sqrt(static_cast<double>(size)), generator).require_grad();
 }
 
 }  // namespace
 
 Attention::Attention(Score score, int64_t query_size, int64_t key_size, Generator& generator,
-                     int64_t additive_size)
-    : score(score), query_size(query_size), key_size(key_size) {
+                     AttentionOptions options)
+    : score(score), query_size(query_size), key_size(key_size), options(options) {
+  const DenseOptions no_bias{.bias = false};
   if (score == Score::general) {
-    key.emplace(key_size, query_size, generator, DenseOptions{.bias = false});
+    key.emplace(key_size, query_size, generator, no_bias);
   } else if (score == Score::additive) {
-    if (additive_size == 0) additive_size = key_size;
-    query.emplace(query_size, additive_size, generator, DenseOptions{.bias = false});
-    key.emplace(key_size, additive_size, generator, DenseOptions{.bias = false});
-    v = uniform({additive_size}, 1 / std::sqrt(static_cast<double>(additive_size)), generator)
-            .require_grad();
-  } else if (query_size != key_size) {
+    const int64_t size = options.additive_size > 0 ? options.additive_size : key_size;
+    query.emplace(query_size, size, generator, no_bias);
+    key.emplace(key_size, size, generator, no_bias);
+    v = small_uniform(size, generator);
+  } else if (score == Score::location) {
+    if (options.places < 1)
+      throw Error(fmt::format(
+          "attention: a location score wants the number of places, at least 1, was given {}",
+          options.places));
+    query.emplace(query_size, options.places, generator, no_bias);
+  } else if (score != Score::own && query_size != key_size) {
     throw Error(
         fmt::format("attention: a dot score wants queries and keys of one size, was given "
                     "{} and {}",
                     query_size, key_size));
   }
+  if (options.focus == Focus::global) return;
+  if (options.window < 1)
+    throw Error(fmt::format("attention: a local focus wants a window of at least 1, was given {}",
+                            options.window));
+  if (options.focus == Focus::local_p) {
+    position.emplace(query_size, query_size, generator, no_bias);
+    position_v = small_uniform(query_size, generator);
+  }
 }
 
-Tensor Attention::prepare(const Tensor& keys, const Mask& mask) const {
+Attention::Attention(ScoreFunction score, int64_t query_size, int64_t key_size,
+                     Generator& generator, AttentionOptions options)
+    : Attention(Score::own, query_size, key_size, generator, options) {
+  own = std::move(score);
+}
+
+KeyValues Attention::prepare(const Tensor& keys, const Tensor& values, const Mask& mask) const {
   const Scope scope(this);
   check("keys", keys, {-1, -1, key_size}, key);
-  const Tensor attended = first_keys(keys, attended_keys(mask, keys.shape()[1]));
-  return key ? (*key)(attended) : attended;
+  check("values", values, ending(keys.shape(), keys.size(-2), -1));
+  const int64_t count = attended_keys(mask, keys.size(-2));
+  const Tensor attended = slice(keys, -2, 0, count);
+  return {key ? (*key)(attended) : attended, slice(values, -2, 0, count)};
 }
 
-AttentionOutput Attention::attend(const Tensor& q, const Tensor& prepared, const Tensor& values,
-                                  const Mask& given_mask) const {
-  const Scope scope(this);
-  check("a query", q, {-1, -1, query_size}, query ? query : key);
-  const int64_t batch = q.shape()[0];
-  check("values", values, {batch, -1, -1});
-  const int64_t all = values.shape()[1];
-  const Mask mask = checked_mask(given_mask, {batch, q.shape()[1], all});
-  const int64_t count = attended_keys(mask, all);
-  const bool is_trimmed = prepared.rank() == 3 && prepared.shape()[1] == count;
-  check("prepared keys", prepared,
-        {batch, is_trimmed ? count : all, key ? key->weight.size(0) : key_size}, key);
+namespace {
 
-  const Tensor k = first_keys(prepared, count), attended_values = first_keys(values, count);
-  Tensor scores;
-  {
-    const Scope part("score");
-    if (score == Score::additive) {
-      scores = sum(additive_score(unsqueeze((*query)(q), 2), unsqueeze(k, 1), v), {-1});
+Tensor scores_of(const Attention& a, const Tensor& q, const Tensor& k) {
+  const Scope part("score");
+  switch (a.score) {
+    case Score::dot:
+    case Score::general:
+      return matmul(q, transpose(k));
+    case Score::scaled_dot:
+      return matmul(q, transpose(k)) / std::sqrt(static_cast<double>(a.key_size));
+    case Score::additive:
+      return sum(additive_score(unsqueeze((*a.query)(q), -2), unsqueeze(k, -3), a.v), {-1});
+    case Score::location:
+      if (k.size(-2) > a.options.places)
+        throw Error(fmt::format("attention: a location score of {} places was given {} keys",
+                                a.options.places, k.size(-2)));
+      return slice((*a.query)(q), -1, 0, k.size(-2));
+    case Score::own:
+      break;
+  }
+  const Tensor scores = a.own(unsqueeze(q, -2), unsqueeze(k, -3));
+  if (const Shape wanted = ending(q.shape(), q.size(-2), k.size(-2)); scores.shape() != wanted)
+    throw Error(fmt::format("attention: the score of queries {} and keys {} wants to be {}, was {}",
+                            q.description(), k.description(), wanted.text(), scores.description()));
+  return scores;
+}
+
+/// Luong, Pham, Manning 2015, section 3.2.
+struct Neighbourhood {
+  Mask window;      // broadcasts to (…, queries, keys)
+  Tensor gaussian;  // the same; undefined for local_m
+
+  Neighbourhood(const Attention& a, const Tensor& q, int64_t keys, const Mask& mask,
+                int64_t first_query) {
+    const double d = static_cast<double>(a.options.window);
+    const Tensor place = arange(keys, q.dtype());
+    if (a.options.focus == Focus::local_m) {
+      const Tensor p = unsqueeze(arange(q.size(-2), q.dtype()), -1) + first_query;
+      window = Mask::attend(less_equal(abs(place - p), d));
     } else {
-      scores = matmul(q, transpose(k));
-      if (score == Score::scaled_dot) scores = scores / std::sqrt(static_cast<double>(key_size));
+      const Tensor length = mask.defined()
+                                ? sum(expand(mask.attended(q.dtype()),
+                                             mask.shape().with(mask.shape().rank() - 1, keys)),
+                                      {-1}, keep_axes)
+                                : full({}, static_cast<double>(keys), q.dtype());
+      const Tensor p =
+          length * sigmoid(sum(tanh((*a.position)(q)) * a.position_v, {-1}, keep_axes));
+      const Tensor distance = place - p;
+      window = Mask::attend(less_equal(abs(distance.detach()), d));
+      gaussian = exp(distance * distance * (-2 / (d * d)));  // σ = D / 2
     }
   }
-  const Tensor weights = softmax(scores, -1, first_keys(mask, count));
-  return {matmul(weights, attended_values),
-          count == all ? weights : pad(weights, 2, 0, all - count)};
+};
+
+}  // namespace
+
+AttentionOutput Attention::attend(const Tensor& q, const KeyValues& prepared,
+                                  const Mask& given_mask, int64_t first_query,
+                                  Generator* generator) const {
+  const Scope scope(this);
+  check("a query", q, {-1, -1, query_size}, query ? query : key);
+  const int64_t given = prepared.values.size(-2);
+  check("values", prepared.values, ending(q.shape(), -1, -1));
+  check("prepared keys", prepared.keys,
+        ending(q.shape(), given, key ? key->weight.size(0) : key_size), key);
+  const AttendedKeys attended("attention", given_mask, ending(q.shape(), q.size(-2), given));
+  const auto [k, values] = attended.of(prepared);
+  const Tensor scores = scores_of(*this, q, k);
+  AttentionOutput result;
+  if (options.focus == Focus::global) {
+    result = gradus::attend(scores, values, attended.mask, options.dropout, generator);
+  } else {
+    const Neighbourhood near(*this, q, attended.count, attended.mask, first_query);
+    result.weights = softmax(scores, -1, attended.mask & near.window);
+    if (near.gaussian.defined()) result.weights = result.weights * near.gaussian;
+    result.output = matmul(dropout(result.weights, options.dropout, generator), values);
+  }
+  return {result.output, attended.padded(result.weights)};
 }
 
 AttentionOutput Attention::operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
-                                      const Mask& mask) const {
-  return attend(query, prepare(keys, mask), values, mask);
+                                      const Mask& mask, Generator* dropout) const {
+  check("a query", query, {-1, -1, query_size}, this->query ? this->query : key);
+  check("keys", keys, {-1, -1, key_size}, key);
+  AttendedKeys("attention", mask, ending(query.shape(), query.size(-2), keys.size(-2)));
+  return attend(query, prepare(keys, values, mask), mask, 0, dropout);
 }
 
 }  // namespace gradus

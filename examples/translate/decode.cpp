@@ -18,6 +18,7 @@ namespace {
 struct Growing {
   size_t sentence, row;
   Hypothesis hypothesis;
+  std::vector<double> covered = {};  ///< how much each word of the source was looked at
 };
 
 struct Continuation {
@@ -52,19 +53,35 @@ void keep_best(std::vector<Hypothesis>& hypotheses, size_t count) {
   if (hypotheses.size() > count) hypotheses.resize(count);
 }
 
+std::vector<KeyValues> rows_of(const std::vector<KeyValues>& layers, const Tensor& rows) {
+  std::vector<KeyValues> result;
+  for (const KeyValues& layer : layers)
+    result.push_back({gather(layer.keys, rows), gather(layer.values, rows)});
+  return result;
+}
+
+std::vector<LSTMState> rows_of(const std::vector<LSTMState>& layers, const Tensor& rows) {
+  std::vector<LSTMState> result;
+  for (const LSTMState& layer : layers)
+    result.push_back({gather(layer.h, rows), gather(layer.c, rows)});
+  return result;
+}
+
 Memory rows_of(const Memory& memory, const Tensor& rows) {
-  return {gather(memory.encoded, rows),
-          gather(memory.prepared, rows),
-          Mask::attend(gather(memory.mask.attended(), rows)),
-          {}};
+  return {Mask::attend(gather(memory.mask.attended(), rows)), rows_of(memory.attended, rows), {}};
 }
 
 DecoderState rows_of(const DecoderState& state, const Tensor& rows) {
-  DecoderState result;
-  for (const LSTMState& layer : state.states)
-    result.states.push_back({gather(layer.h, rows), gather(layer.c, rows)});
-  if (state.fed.defined()) result.fed = gather(state.fed, rows);
-  return result;
+  return {state.position, rows_of(state.states, rows),
+          state.fed.defined() ? gather(state.fed, rows) : Tensor(), rows_of(state.past, rows)};
+}
+
+/// Wu et al. 2016, equation 14: cp = β · Σⱼ log min(Σᵢ aᵢⱼ, 1), a sum over the words of the source.
+/// A word that nothing looked at counts as looked at by 10⁻⁹.
+double coverage_penalty(const std::vector<double>& covered, double beta) {
+  double total = 0;
+  for (const double sum : covered) total += std::log(std::clamp(sum, 1e-9, 1.0));
+  return beta * total;
 }
 
 }  // namespace
@@ -114,23 +131,27 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
         const auto [p, row, id] = best[rank];
         const bool ends = id == eos_id || length == options.longest;
         if (ends ? rank >= beam : next.size() - first == beam) continue;
-        Growing grown{sentence, row, growing[row].hypothesis};
+        Growing grown{sentence, row, growing[row].hypothesis, growing[row].covered};
         grown.hypothesis.score = p;
         if (id != eos_id) grown.hypothesis.ids.push_back(id);
-        if (options.attention) {
-          const auto weights =
+        if (options.attention || options.coverage_penalty > 0) {
+          auto weights =
               select_index(step.weights, 0, static_cast<int64_t>(row)).to_vector<double>();
-          grown.hypothesis.attention.emplace_back(
-              weights.begin(), weights.begin() + std::ssize(sentences[sentence]));
+          weights.resize(sentences[sentence].size());
+          grown.covered.resize(weights.size());
+          std::ranges::transform(grown.covered, weights, grown.covered.begin(), std::plus());
+          if (options.attention) grown.hypothesis.attention.push_back(std::move(weights));
         }
         if (ends) {
-          grown.hypothesis.score /= penalty(length);
+          grown.hypothesis.score = grown.hypothesis.score / penalty(length) +
+                                   coverage_penalty(grown.covered, options.coverage_penalty);
           done.push_back(std::move(grown.hypothesis));
         } else {
           next.push_back(std::move(grown));
         }
       }
-      // Nothing that grows can still get better than its log p under the greatest penalty.
+      // Nothing that grows can still get better than its log p under the greatest penalty of
+      // length, and no penalty of coverage.
       if (done.size() >= beam && next.size() > first) {
         keep_best(done, beam);
         const double hope = next[first].hypothesis.score / penalty(options.longest);

@@ -7,15 +7,16 @@
 namespace gradus::translate {
 
 struct DecodeOptions {
-  int64_t beam = 1;           ///< hypotheses kept per sentence; 1 is greedy decoding
-  double length_penalty = 0;  ///< α of Wu et al. 2016, eq. 14: log p / ((5 + length) / 6)^α
-  int64_t longest = 60;       ///< target tokens at most
-  bool attention = false;     ///< keep the attention weights
+  int64_t beam = 1;             ///< hypotheses kept per sentence; 1 is greedy decoding
+  double length_penalty = 0;    ///< α of Wu et al. 2016, eq. 14: log p / ((5 + length) / 6)^α
+  double coverage_penalty = 0;  ///< β of the same: + β · Σₛ log min(Σₜ aₜₛ, 1)
+  int64_t longest = 60;         ///< target tokens at most
+  bool attention = false;       ///< keep the attention weights
 };
 
 struct Hypothesis {
   std::vector<int64_t> ids;                    ///< without <eos>
-  double score = 0;                            ///< log p, divided by the length penalty
+  double score = 0;                            ///< log p under both penalties
   std::vector<std::vector<double>> attention;  ///< per id, and for <eos>: a weight per source token
 };
 

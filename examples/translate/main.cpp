@@ -24,12 +24,49 @@ CLI::Validator number(const char* wanted, bool (*fits)(double)) {
       "");
 }
 
+/// Sets what was not given to values that suit the model.
+void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& model,
+                     TrainOptions& training) {
+  auto prefer = [&]<class T>(const char* option, T& value, std::type_identity_t<T> better) {
+    if (given.count(option) == 0) value = better;
+  };
+  if (model.architecture == Architecture::lstm) {
+    if (demonstration && model.attention != AttentionKind::dot)
+      prefer("--epochs", training.epochs, 12);  // dot learns the fastest
+    return;
+  }
+  prefer("--layers", model.layers, 2);
+  prefer("--dropout", model.dropout, 0.1);
+  prefer("--label-smoothing", model.label_smoothing, 0.1);
+  prefer("--warm-up", training.warm_up, demonstration ? 200 : 400);
+  if (demonstration) prefer("--rate", training.learning_rate, 1e-3);
+}
+
+/// Options that say nothing to the chosen architecture.
+void check_options(const CLI::App& given, const ModelOptions& model) {
+  const bool is_lstm = model.architecture == Architecture::lstm;
+  auto refuse = [&](std::initializer_list<const char*> options, const char* other) {
+    for (const char* option : options)
+      if (given.count(option) > 0)
+        throw Error(fmt::format("{} goes with --architecture {}", option, other));
+  };
+  if (is_lstm)
+    refuse({"--norm-last"}, "transformer");
+  else
+    refuse({"--embedding", "--bidirectional", "--no-input-feeding", "--window"}, "lstm");
+  if (!is_lstm && given.count("--attention") > 0 && model.attention != AttentionKind::multi_head)
+    throw Error(
+        fmt::format("--attention {} goes with --architecture lstm; a Transformer's is "
+                    "multi-head",
+                    name_among(attentions, model.attention)));
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Translates English to Chinese with an LSTM and attention. Without a command: trains on the\n"
-      "embedded corpus and shows what came of it.");
+      "Translates English to Chinese with an LSTM and attention, or with a Transformer. Without a\n"
+      "command: trains on the embedded corpus and shows what came of it.");
   app.require_subcommand(0, 1);
   app.set_help_all_flag("--help-all", "Help for all commands");
 
@@ -41,6 +78,7 @@ int main(int argc, char** argv) {
   DecodeOptions decoding;
   bool no_input_feeding = false, n_best = false;
   std::string evaluated, sentence, svg;
+  std::vector<std::string> model_words;
 
   const auto positive = number("a number above 0", [](double x) { return x > 0; });
   const auto not_negative = number("0 or a number above 0", [](double x) { return x >= 0; });
@@ -65,6 +103,12 @@ int main(int argc, char** argv) {
     command->add_flag(
         "--decay,!--no-decay", training.decay,
         std::string("let the rate fall along a cosine") + on_by_default(training.decay));
+    command
+        ->add_option("--warm-up", training.warm_up,
+                     "steps in which the rate rises; after them it falls with the inverse square\n"
+                     "root, or along the cosine")
+        ->check(not_negative)
+        ->capture_default_str();
     command->add_option("--clip", training.clip, "largest norm of the gradient")
         ->check(positive)
         ->capture_default_str();
@@ -73,10 +117,10 @@ int main(int argc, char** argv) {
                      "epochs without a better BLEU before stopping")
         ->check(positive)
         ->capture_default_str();
-    command->add_option("--embedding", model.embedding, "size of the word vectors")
+    command->add_option("--embedding", model.embedding, "size of the LSTM's word vectors")
         ->check(positive)
         ->capture_default_str();
-    command->add_option("--hidden", model.hidden, "size of the LSTM's state")
+    command->add_option("--hidden", model.hidden, "size of the states")
         ->check(positive)
         ->capture_default_str();
     command->add_option("--layers", model.layers, "of encoder and decoder")
@@ -87,19 +131,41 @@ int main(int argc, char** argv) {
                      "share of the numbers that each training step leaves out")
         ->check(share)
         ->capture_default_str();
-    const auto score =
-        std::ranges::find(scores, model.score, &std::pair<const std::string, Score>::second);
-    command->add_option("--attention", model.score, "dot, scaled, general or additive score")
-        ->transform(CLI::CheckedTransformer(scores).description(""))
+    command->add_option("--architecture", model.architecture, "lstm or transformer")
+        ->transform(CLI::CheckedTransformer(architectures).description(""))
         ->type_name("NAME")
-        ->default_str(score->first);
+        ->default_str(name_among(architectures, model.architecture));
+    command
+        ->add_option("--attention", model.attention,
+                     "of the LSTM: dot, scaled, general, additive, local-m, local-p or multi-head")
+        ->transform(CLI::CheckedTransformer(attentions).description(""))
+        ->type_name("NAME")
+        ->default_str(name_among(attentions, model.attention));
+    command->add_option("--heads", model.heads, "of multi-head attention; they divide --hidden")
+        ->check(positive)
+        ->capture_default_str();
+    command->add_option("--window", model.window, "of local attention: words to each side")
+        ->check(positive)
+        ->capture_default_str();
+    command->add_flag("--norm-last{false}", model.norm_first,
+                      "of the Transformer: normalise after each sublayer, not before");
+    command
+        ->add_option("--label-smoothing", model.label_smoothing,
+                     "share of the probability that training gives to all tokens")
+        ->check(share)
+        ->capture_default_str();
     command->add_flag(
         "--bidirectional,!--unidirectional", model.bidirectional,
         std::string("encode in both directions") + on_by_default(model.bidirectional));
     command->add_flag("--no-input-feeding", no_input_feeding,
                       "do not feed the attentional vector back");
-    command->add_option("--model", files.model, "where the best model is kept (safetensors)")
-        ->capture_default_str();
+    command
+        ->add_option(
+            "--model", model_words,
+            "where the best model is kept (safetensors); --model transformer is short for\n"
+            "--architecture transformer, a file of that name is ./transformer")
+        ->allow_extra_args(false)
+        ->default_str(files.model);
     command->add_flag("--resume", training.resume, "go on from the model's checkpoint");
     command->add_option("--report", files.report, "write the figures as JSON");
   };
@@ -110,6 +176,11 @@ int main(int argc, char** argv) {
         ->capture_default_str();
     command
         ->add_option("--length-penalty", decoding.length_penalty, "α: log p / ((5 + length) / 6)^α")
+        ->check(not_negative)
+        ->capture_default_str();
+    command
+        ->add_option("--coverage-penalty", decoding.coverage_penalty,
+                     "β: + β · Σ log min(how much a word was looked at, 1)")
         ->check(not_negative)
         ->capture_default_str();
     command->add_option("--max-length", decoding.longest, "target tokens at most")
@@ -165,7 +236,8 @@ int main(int argc, char** argv) {
   // The embedded corpus is small and regular: a small model learns it in less than a minute.
   const bool demonstration = argc < 2 || argv[1][0] == '-';
   if (demonstration) {
-    model = {.embedding = 64, .hidden = 128, .bidirectional = true, .score = Score::dot};
+    model = {
+        .embedding = 64, .hidden = 128, .bidirectional = true, .attention = AttentionKind::dot};
     training.epochs = 6;
     training.batch_size = 16;
     training.learning_rate = 4e-3;
@@ -175,7 +247,16 @@ int main(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   model.input_feeding = !no_input_feeding;
+  for (const std::string& word : model_words) {
+    if (const auto named = architectures.find(word); named != architectures.end())
+      model.architecture = named->second;
+    else
+      files.model = word;
+  }
+  const CLI::App& given = demonstration ? app : *train_command;
+  choose_defaults(given, demonstration, model, training);
   try {
+    check_options(given, model);
     if (demonstration && !app.get_subcommands().empty())
       throw Error("options come after the command: translate train --seed 2 …");
     if (thread_count > 0) set_threads(thread_count);

@@ -147,12 +147,20 @@ json run_of(const Trained& trained, const std::vector<Pair>& train_pairs,
   run["batch"] = options.batch_size;
   run["rate"] = options.learning_rate;
   run["epochs of the decay"] = options.decay ? options.epochs : 0;
+  run["warm-up"] = options.warm_up;
   run["clip"] = options.clip;
   run["checksum of the training pairs"] = checksum(train_pairs);
   run["checksum of the validation pairs"] = checksum(valid);
   run["checksum of the source vocabulary"] = checksum(trained.source.to_json());
   run["checksum of the target vocabulary"] = checksum(trained.target.to_json());
   return run;
+}
+
+Schedule schedule_of(const TrainOptions& options, int64_t steps) {
+  const double peak = options.learning_rate;
+  if (options.warm_up == 0) return options.decay ? cosine(peak, steps) : constant(peak);
+  if (!options.decay) return inverse_square_root(peak, options.warm_up);
+  return warm_up(options.warm_up, cosine(peak, std::max<int64_t>(1, steps - options.warm_up)));
 }
 
 bool better(const Evaluation& a, const Evaluation& b) {
@@ -177,9 +185,7 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
   Generator dropout(options.seed ^ 0x64726f706f757421);
   const Checkpoint checkpoint(options.model_path + ".checkpoint",
                               run_of(trained, train_pairs, valid, options));
-  const int64_t all_steps = options.epochs * std::ssize(batches);
-  const Schedule rate =
-      options.decay ? cosine(options.learning_rate, all_steps) : constant(options.learning_rate);
+  const Schedule rate = schedule_of(options, options.epochs * std::ssize(batches));
   Position at;
   if (options.resume) at = checkpoint.load(trained, adam, dropout);
   TrainReport& report = at.report;

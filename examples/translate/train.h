@@ -14,6 +14,8 @@ struct TrainOptions {
   int64_t batch_size = 64;
   double learning_rate = 1e-3;  ///< of Adam
   bool decay = false;           ///< let the rate fall to 0 along a cosine, over all epochs
+  int64_t warm_up = 0;          ///< steps in which the rate rises; then, without decay, it falls
+                                ///< with the inverse square root (Vaswani et al. 2017, equation 3)
   double clip = 5;              ///< the gradient's global norm at most
   int patience = 5;             ///< stop after so many epochs without a better BLEU
   uint64_t seed = 1;

@@ -31,15 +31,28 @@ std::vector<std::vector<size_t>> batches_by_length(const std::vector<size_t>& le
   return batches;
 }
 
+template <class T>
+T value_among(const std::map<std::string, T>& names, const char* what, const std::string& name) {
+  if (const auto found = names.find(name); found != names.end()) return found->second;
+  throw Error(fmt::format("unknown {} '{}'", what, name));
+}
+
 }  // namespace
 
 std::map<std::string, std::string> describe(const Trained& trained) {
   const ModelOptions& o = trained.model.options;
-  const auto score = std::ranges::find_if(scores, [&](auto& s) { return s.second == o.score; });
-  const nlohmann::json options = {{"embedding", o.embedding}, {"hidden", o.hidden},
-                                  {"layers", o.layers},       {"bidirectional", o.bidirectional},
-                                  {"score", score->first},    {"input_feeding", o.input_feeding},
-                                  {"dropout", o.dropout}};
+  const nlohmann::json options = {{"architecture", name_among(architectures, o.architecture)},
+                                  {"embedding", o.embedding},
+                                  {"hidden", o.hidden},
+                                  {"layers", o.layers},
+                                  {"bidirectional", o.bidirectional},
+                                  {"score", name_among(attentions, o.attention)},
+                                  {"heads", o.heads},
+                                  {"window", o.window},
+                                  {"input_feeding", o.input_feeding},
+                                  {"norm_first", o.norm_first},
+                                  {"dropout", o.dropout},
+                                  {"label_smoothing", o.label_smoothing}};
   return {{"format", "gradus translator 1"},
           {"options", options.dump()},
           {"source_vocabulary", trained.source.to_json()},
@@ -69,11 +82,15 @@ Trained load(const std::string& path) {
     o.hidden = json.at("hidden");
     o.layers = json.at("layers");
     o.bidirectional = json.at("bidirectional");
-    const std::string score = json.at("score");
-    if (!scores.contains(score)) throw Error(fmt::format("unknown attention score '{}'", score));
-    o.score = scores.at(score);
+    o.attention = value_among(attentions, "attention", json.at("score"));
     o.input_feeding = json.at("input_feeding");
     o.dropout = json.at("dropout");
+    // Files of earlier versions do not hold these.
+    o.architecture = value_among(architectures, "architecture", json.value("architecture", "lstm"));
+    o.heads = json.value("heads", o.heads);
+    o.window = json.value("window", o.window);
+    o.norm_first = json.value("norm_first", o.norm_first);
+    o.label_smoothing = json.value("label_smoothing", o.label_smoothing);
     auto vocabulary = [&](const char* name) {
       try {
         return Vocabulary::from_json(field(name));
@@ -93,8 +110,12 @@ Trained load(const std::string& path) {
                                 found->second.shape().text()));
     };
     check_size("embedding", o.embedding, "source_embedding.weight", 1);
-    check_size("hidden", o.hidden, "combine.weight", 0);
-    check_size("hidden", o.hidden, fmt::format("decoder.{}.weight_hh", o.layers - 1), 1);
+    const bool is_lstm = o.architecture == Architecture::lstm;
+    check_size("hidden", o.hidden, is_lstm ? "combine.weight" : "output.weight", is_lstm ? 0 : 1);
+    check_size("hidden", o.hidden,
+               fmt::format("decoder.{}.{}", o.layers - 1,
+                           is_lstm ? "weight_hh" : "feed_forward.inner.weight"),
+               1);
     Generator unused(0);
     Translator model(source.size(), target.size(), o, unused);
     load_tensors_into(model, file.tensors);

@@ -65,6 +65,12 @@ def median(values):
     return statistics.median(values) if values else None
 
 
+def exponent(points):
+    """Fitted by least squares to the logarithms of size and time."""
+    x, y = zip(*((math.log(size), math.log(time)) for size, time in points))
+    return statistics.linear_regression(x, y).slope
+
+
 def make_up_data(folder):
     """Sentences as long as those of the real data: target 2–16 characters, source 2–12 words."""
     rng = random.Random(1)
@@ -159,7 +165,7 @@ class Suite:
     def micro_cases(self):
         names = [n.replace("/real_time", "") for n in run(self.micro, "--benchmark_list_tests").split()]
         names = [n for n in names if self.wanted("micro/" + n) or
-                 ("attention" in n and "backward" in n and self.wanted("micro/attention_by_hand_peak_memory"))]
+                 ("attention" in n and self.wanted(f"micro/{n.removesuffix('_forward_backward')}_peak_memory"))]
         if not names:
             return
         groups = [g for g, pattern in self.GROUPS.items() if any(re.search(pattern, n) for n in names)]
@@ -171,6 +177,10 @@ class Suite:
                                   "--only", ",".join(groups))
             if self.peer and "adam_2.5m" in names:
                 theirs.update(run_json(self.a.python, HERE / "torch_peer.py", threads, "adam"))
+            if self.peer and any("attention_long_tiled" in n for n in names):
+                long = run_json(self.a.python, HERE / "torch_peer.py", threads, "attention", 8192)
+                theirs["attention_long_tiled_8192_forward_backward_ms"] = long["attention_ms"]
+                theirs["attention_long_tiled_8192_peak_extra_mib"] = long["peak_extra_mib"]
             note(f"micro, threads {threads}, Gradus")
             ours = json.loads(run(self.micro, "--threads", threads, "--benchmark_format=json",
                                   "--benchmark_min_time=0.1", "--benchmark_repetitions=5",
@@ -184,9 +194,19 @@ class Suite:
                 if f"{name}_gb_per_s" in theirs:          # 8 bytes for each of a million elements
                     peer = 8e3 / theirs[f"{name}_gb_per_s"]
                 self.add("micro/" + name, threads, value, unit.replace("_per_", "/"), peer=peer)
-                if name == "attention_by_hand_forward_backward":
-                    self.add("micro/attention_by_hand_peak_memory", threads, b["peak_extra_mib"], "MiB",
-                             peer=theirs.get("attention_by_hand_peak_extra_mib"))
+                if "attention" in name and name.endswith("_forward_backward"):
+                    form = name.removesuffix("_forward_backward")
+                    self.add(f"micro/{form}_peak_memory", threads, b["peak_extra_mib"], "MiB",
+                             peer=theirs.get(f"{form}_peak_extra_mib"))
+            self.add_exponents(threads)
+
+    def add_exponents(self, threads):
+        """How the time of attention in links grows with length: 1 is linear."""
+        for form in ("window", "chain"):
+            name = re.compile(rf"micro/attention_long_{form}_(\d+)_forward_backward")
+            points = [(int(m[1]), r.median) for r in self.rows if r.threads == threads and (m := name.fullmatch(r.name))]
+            if len(points) > 2:
+                self.add(f"micro/attention_long_{form}_growth", threads, exponent(points), "exponent")
 
     # --- (3) translating ------------------------------------------------------------------------
     def translating(self):
@@ -287,8 +307,7 @@ class Suite:
                 ms.append(run_json(self.translate, "shape", f"--{axis}", v, "--threads", 1, "--steps", 7,
                                    "--warmup", 2)["ms"])
                 self.add(f"growth/{axis}/{v}", 1, ms[-1], "ms")
-            x, y = [math.log(v) for v in values], [math.log(t) for t in ms]
-            self.add(f"growth/{axis}", 1, statistics.linear_regression(x, y).slope, "exponent")
+            self.add(f"growth/{axis}", 1, exponent(zip(values, ms)), "exponent")
 
     def run_all(self):
         self.training()

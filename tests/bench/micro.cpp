@@ -1,4 +1,5 @@
 #include <benchmark/benchmark.h>
+#include <fmt/format.h>
 
 #include <cmath>
 #include <fstream>
@@ -25,11 +26,13 @@ Generator generator(1);
 Tensor normal(const Shape& shape) { return random_normal(shape, 0, 1, generator); }
 Tensor parameter(const Shape& shape) { return normal(shape).require_grad(); }
 
-void add(const std::string& name, const char* unit, const auto& body) {
-  benchmark::RegisterBenchmark(name.c_str(), [=](State& state) {
-    body(state);
-    state.SetLabel(unit);
-  })->UseRealTime();
+benchmark::internal::Benchmark* add(const std::string& name, const char* unit, const auto& body) {
+  return benchmark::RegisterBenchmark(name.c_str(),
+                                      [=](State& state) {
+                                        body(state);
+                                        state.SetLabel(unit);
+                                      })
+      ->UseRealTime();
 }
 
 Tensor chain(Tensor x, const Tensor& y) {
@@ -85,8 +88,9 @@ double resident_kib(const std::string& key) {
   return 0;
 }
 
-void add_forward_backward(const std::string& name, const std::function<Computation()>& make) {
-  add(name, "ms", [=](State& state) {
+benchmark::internal::Benchmark* add_forward_backward(const std::string& name,
+                                                     const std::function<Computation()>& make) {
+  return add(name, "ms", [=](State& state) {
     const Computation computation = make();
     auto clear = [&] {
       for (const Tensor& leaf : computation.leaves) leaf.clear_grad();
@@ -130,6 +134,34 @@ Computation attention_by_hand() {
   const Shape shape{4, 8, 1024, 64};
   const Tensor q = parameter(shape), k = parameter(shape), v = parameter(shape);
   return {{q, k, v}, [=] { return matmul(softmax(matmul(q, transpose(k)) / std::sqrt(64)), v); }};
+}
+
+/// The same in tiles.
+Computation attention_in_tiles() {
+  const Shape shape{4, 8, 1024, 64};
+  const Tensor q = parameter(shape), k = parameter(shape), v = parameter(shape);
+  return {{q, k, v}, [=] { return TiledAttention{}(q, k, v).output; }};
+}
+
+/// One sentence of `length`, 8 heads of 64.
+Computation long_attention(const AttendFunction& attend, int64_t length) {
+  const Shape shape{1, 8, length, 64};
+  const Tensor q = parameter(shape), k = parameter(shape), v = parameter(shape);
+  return {{q, k, v}, [=] { return attend(q, k, v, {}, nullptr).output; }};
+}
+
+void add_long_attention() {
+  constexpr int64_t link = 128;
+  auto add_length = [](const std::string& name, const AttendFunction& attend, int64_t length) {
+    return add_forward_backward(fmt::format("attention_long_{}_{}_forward_backward", name, length),
+                                [=] { return long_attention(attend, length); });
+  };
+  add_length("tiled", TiledAttention{}, 8192);
+  add_length("by_hand", ScaledDotAttention{}, 8192)->Iterations(1)->Repetitions(2);  // 12 GB
+  for (int64_t length = 1024; length <= 16384; length *= 2) {
+    add_length("window", SlidingWindow{link, link}, length);
+    add_length("chain", Chain{link}, length);
+  }
 }
 
 Computation layer_norm_rows() {
@@ -178,6 +210,9 @@ int main(int argc, char** argv) {
   add_forward_backward("cross_entropy_1024x4000_forward_backward", cross_entropy_rows);
   add_forward("attention_by_hand_forward", attention_by_hand);
   add_forward_backward("attention_by_hand_forward_backward", attention_by_hand);
+  add_forward("attention_sdpa_forward", attention_in_tiles);
+  add_forward_backward("attention_sdpa_forward_backward", attention_in_tiles);
+  add_long_attention();
   add_forward("layernorm_4096x256_forward", layer_norm_rows);
   add_forward_backward("layernorm_4096x256_forward_backward", layer_norm_rows);
   add_elementwise("tanh_1m_new_tensor", [](const Tensor& x) { return tanh(x); });

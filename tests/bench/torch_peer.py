@@ -3,6 +3,8 @@
 
 usage: torch_peer.py THREADS COMMAND, which is one of
 
+  attention LENGTH [repeat]  scaled_dot_product_attention, forward and backward, of one sentence in
+                             8 heads of 64: in ms, and the peak of memory that it adds in MiB
   adam                       a step of Adam on ten matrices of 500 x 500, in ms
   greedy SCRIPT [args]       runs the training script and times its model's method `greedy`
 """
@@ -27,6 +29,27 @@ def adam(repeat=50):
         optimizer.step()
         times.append(time.perf_counter() - start)
     return {"adam_2.5m_ms": 1e3 * statistics.median(times[5:])}
+
+
+def attention(length, repeat="3"):
+    length = int(length)
+    q, k, v = (torch.randn(1, 8, length, 64, requires_grad=True) for _ in range(3))
+    seed = torch.randn(1, 8, length, 64)
+    status = lambda key: next(int(line.split()[1]) / 1024 for line in open("/proc/self/status")
+                              if line.startswith(key + ":"))
+    def both():
+        for x in (q, k, v):
+            x.grad = None
+        torch.nn.functional.scaled_dot_product_attention(q, k, v).backward(seed)
+    both()
+    with open("/proc/self/clear_refs", "w") as file:
+        file.write("5")                              # Linux: forget the peak so far
+    before, times = status("VmRSS"), []
+    for _ in range(int(repeat)):
+        start = time.perf_counter()
+        both()
+        times.append(time.perf_counter() - start)
+    return {"attention_ms": 1e3 * statistics.median(times), "peak_extra_mib": status("VmHWM") - before}
 
 
 def greedy(script, *arguments):
@@ -57,5 +80,5 @@ def greedy(script, *arguments):
             "mean_length": calls["tokens"] / calls["sentences"]}
 
 
-command = {"adam": adam, "greedy": greedy}[sys.argv[2]]
+command = {"adam": adam, "attention": attention, "greedy": greedy}[sys.argv[2]]
 print(json.dumps(command(*sys.argv[3:])))

@@ -93,9 +93,12 @@ class Training {
 };
 
 StepShape shape_of(const Batch& batch, const Translator& model) {
-  StepShape shape{batch.source.lengths,        {},
-                  model.options.embedding,     model.options.hidden,
-                  model.output.weight.size(0), model.options.input_feeding};
+  StepShape shape{batch.source.lengths,
+                  {},
+                  model.options.embedding,
+                  model.options.hidden,
+                  std::get<translate::LSTMModel>(model.model).output.weight.size(0),
+                  model.options.input_feeding};
   const std::vector<int64_t> ids = batch.target_out.to_vector<int64_t>();
   const auto time = batch.target_out.size(1);
   for (auto row = ids.begin(); row != ids.end(); row += time)

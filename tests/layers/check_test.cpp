@@ -46,12 +46,21 @@ TEST_CASE("all layers keep their promises") {
                            std::vector<LSTMState>{{normal({3, 2}), normal({3, 2})}}));
   check_passes(check_layer(LSTM(2, 1, generator, {.layers = 2, .bidirectional = true}),
                            normal({3, 4, 2}), lengths));
-  for (const Score score : {Score::dot, Score::scaled_dot, Score::general, Score::additive}) {
+  const Mask mask = Mask::attend(tensor({{1, 0, 1, 0}, {0, 0, 0, 0}}));
+  for (const Score score :
+       {Score::dot, Score::scaled_dot, Score::general, Score::additive, Score::location}) {
     CAPTURE(static_cast<int>(score));
-    check_passes(check_layer(Attention(score, 5, 5, generator, 3), normal({2, 3, 5}),
-                             normal({2, 4, 5}), normal({2, 4, 6}),
-                             Mask::attend(tensor({{1, 0, 1, 0}, {0, 0, 0, 0}}))));
+    check_passes(check_layer(Attention(score, 5, 5, generator, {.additive_size = 3, .places = 4}),
+                             normal({2, 3, 5}), normal({2, 4, 5}), normal({2, 4, 6}), mask));
   }
+  check_passes(check_layer(Attention(Score::general, 5, 5, generator, {.focus = Focus::local_p}),
+                           normal({2, 3, 5}), normal({2, 4, 5}), normal({2, 4, 6}), mask));
+  check_passes(check_layer(MultiHeadAttention(6, 2, generator), normal({2, 3, 6}),
+                           normal({2, 4, 6}), normal({2, 4, 6}), mask));
+  for (const bool norm_first : {true, false})
+    check_passes(check_layer(
+        TransformerEncoderLayer(6, 2, generator, {.feed_forward = 5, .norm_first = norm_first}),
+        normal({2, 4, 6}), mask));
   check_passes(
       check_layer(Sequential(LSTM(2, 5, generator), LayerNorm(5), gelu, Dense(5, 1, generator)),
                   normal({3, 4, 2}), lengths));

@@ -86,7 +86,7 @@ TEST_CASE("layers say what they want, by which parameter, and what they were giv
                          "attention: a dot score wants queries and keys of one size, was given 3 "
                          "and 4",
                          Error);
-    CHECK_THROWS_WITH_AS(Attention(Score::dot, 3, 3, generator)(ones({2, 1, 4}), k, v),
+    CHECK_THROWS_WITH_AS(Attention(Score::dot, 3, 3, generator)(q, k, v),
                          "attention: wants keys (…, …, 3), was given (2, 5, 4)", Error);
     CHECK_THROWS_WITH_AS(
         attention(ones({2, 3}), k, v),
@@ -97,12 +97,10 @@ TEST_CASE("layers say what they want, by which parameter, and what they were giv
         "attention: wants keys (…, …, 4) for a weight (3, 4) 'key.weight', was given (2, 5, 3)",
         Error);
     CHECK_THROWS_WITH_AS(attention(q, k, ones({3, 5, 6})),
-                         "attention: wants values (2, …, …), was given (3, 5, 6)", Error);
+                         "attention: wants values (2, 5, …), was given (3, 5, 6)", Error);
     CHECK_THROWS_WITH_AS(attention(q, k, ones({2, 4, 6})),
-                         "attention: wants prepared keys (2, 4, 3) for a weight (3, 4) "
-                         "'key.weight', was given (2, 5, 3)",
-                         Error);
-    CHECK_THROWS_WITH_AS(attention.attend(q, k, v),
+                         "attention: wants values (2, 5, …), was given (2, 4, 6)", Error);
+    CHECK_THROWS_WITH_AS(attention.attend(q, {k, v}),
                          "attention: wants prepared keys (2, 5, 3) for a weight (3, 4) "
                          "'key.weight', was given (2, 5, 4)",
                          Error);

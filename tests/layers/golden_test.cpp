@@ -112,11 +112,47 @@ void check_named_case(const std::string& name, const json& c) {
       for (const json& row : c["attended"]) attended.insert(attended.end(), row.begin(), row.end());
       mask = Mask::attend(tensor(attended, {2, 4}));
     }
-    check_case(c, Attention(score, 4, is_dot ? 4 : 6, generator, c["additive_size"]),
-               [&](Attention& attention, Named& in) {
-                 const auto a = attention(in["query"], in["keys"], in["values"], mask);
-                 return Named{{"output", a.output}, {"weights", a.weights}};
+    check_case(
+        c, Attention(score, 4, is_dot ? 4 : 6, generator, {.additive_size = c["additive_size"]}),
+        [&](Attention& attention, Named& in) {
+          const auto a = attention(in["query"], in["keys"], in["values"], mask);
+          return Named{{"output", a.output}, {"weights", a.weights}};
+        });
+  } else if (kind == "multi_head_attention") {
+    const auto attended = c["attended"];
+    Mask mask;
+    if (!attended.is_null()) mask = Mask::attend(tensor_of(attended));
+    check_case(
+        c, MultiHeadAttention(6, 3, generator, {.key_size = 4, .value_size = 5, .bias = c["bias"]}),
+        [&](MultiHeadAttention& attention, Named& in) {
+          const auto a = attention(in["query"], in["keys"], in["values"], mask);
+          return Named{{"output", a.output},
+                       {"weights", c["averaged"] ? mean(a.weights, {1}) : a.weights}};
+        });
+  } else if (kind == "transformer_encoder_layer") {
+    check_case(c,
+               TransformerEncoderLayer(6, 2, generator,
+                                       {.feed_forward = 5, .norm_first = c["norm_first"]}),
+               [&](TransformerEncoderLayer& layer, Named& in) {
+                 return Named{{"y", layer(in["x"], Mask::attend(tensor_of(c["attended"])))}};
                });
+  } else if (kind == "transformer_decoder_layer") {
+    check_case(c,
+               TransformerDecoderLayer(6, 2, generator,
+                                       {.feed_forward = 5, .norm_first = c["norm_first"]}),
+               [&](TransformerDecoderLayer& layer, Named& in) {
+                 const Tensor &x = in["x"], &memory = in["memory"];
+                 return Named{{"y", layer(x, layer.prepare(x), Mask::causal(3, 3).unsqueeze(0),
+                                          layer.cross.prepare(memory, memory),
+                                          Mask::attend(tensor_of(c["memory_attended"])))
+                                        .output}};
+               });
+  } else if (kind == "scaled_dot_product_attention") {
+    const Mask mask = c["causal"] ? Mask::causal(4, 4) : Mask();
+    check_case(c, NoParameters{}, [&](NoParameters&, Named& in) {
+      return Named{
+          {"output", ScaledDotAttention{}(in["query"], in["keys"], in["values"], mask).output}};
+    });
   } else {
     FAIL("no layer for the case " << name);
   }
@@ -127,7 +163,7 @@ void check_named_case(const std::string& name, const json& c) {
 TEST_CASE("layers compute PyTorch's outputs and gradients in float32") {
   std::ifstream file(std::string(GRADUS_TEST_DATA) + "/layers/golden/layers.json");
   const json cases = json::parse(file);
-  REQUIRE(cases.size() == 20);
+  REQUIRE(cases.size() == 30);
   for (const auto& [name, c] : cases.items()) {
     CAPTURE(name);
     check_named_case(name, c);

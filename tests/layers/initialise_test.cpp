@@ -55,7 +55,7 @@ TEST_CASE("layers start with PyTorch's distributions") {
   const Tensor padded = Embedding(200, 100, generator, 7).weight.detach();
   CHECK(max(abs(select_index(padded, 0, 7))).item() == 0);
   CHECK(sum(equal(max(abs(padded), {1}), 0)).item() == 1);
-  const Attention attention(Score::additive, 100, 400, generator, 64);
+  const Attention attention(Score::additive, 100, 400, generator, {.additive_size = 64});
   check_uniform(attention.query->weight, 1 / 10.0);
   check_uniform(attention.key->weight, 1 / 20.0);
   CHECK(statistics(attention.v).largest <= 1 / 8.0);

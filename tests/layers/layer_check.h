@@ -18,6 +18,11 @@ L as_float64(L layer) {
   return in_dtype(std::move(layer), DType::float64);
 }
 
+/// What has no parameters, as a layer.
+struct NoParameters {
+  void parameters(auto&&) {}
+};
+
 /// Everything that a layer gives, one after the other.
 inline Tensor joined(const std::vector<Tensor>& tensors) {
   std::vector<Tensor> flat;

@@ -191,14 +191,15 @@ TEST_CASE("prepared keys serve every query, with or without those beyond the mas
   const Attention attention(Score::general, 3, 4, generator);
   const Tensor keys = random_normal({2, 5, 4}, 0, 1, generator);
   const Mask mask = Mask::lengths(std::vector<int64_t>{2, 3}, 5);
-  const Tensor all = attention.prepare(keys), attended = attention.prepare(keys, mask);
-  CHECK(all.shape() == Shape{2, 5, 3});
-  CHECK(attended.shape() == Shape{2, 3, 3});
+  const KeyValues all = attention.prepare(keys, keys),
+                  attended = attention.prepare(keys, keys, mask);
+  CHECK(all.keys.shape() == Shape{2, 5, 3});
+  CHECK(attended.keys.shape() == Shape{2, 3, 3});
   for (int step = 0; step < 3; ++step) {
     const Tensor query = random_normal({2, 1, 3}, 0, 1, generator);
     const auto whole = attention(query, keys, keys, mask);
-    for (const Tensor& prepared : {all, attended}) {
-      const auto a = attention.attend(query, prepared, keys, mask);
+    for (const KeyValues& prepared : {all, attended}) {
+      const auto a = attention.attend(query, prepared, mask);
       CHECK(largest_difference(a.output, whole.output) < 1e-6);
       CHECK(largest_difference(a.weights, whole.weights) < 1e-6);
     }

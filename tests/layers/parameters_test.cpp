@@ -96,7 +96,8 @@ TEST_CASE("every kind of layer names and counts its parameters") {
         2 * 8 * (3 + 2 + 1) + 2 * 8 * (4 + 2 + 1));
   check(Attention(Score::dot, 3, 3, generator), {}, 0);
   check(Attention(Score::general, 2, 3, generator), {"key.weight"}, 6);
-  check(Attention(Score::additive, 2, 3, generator, 5), {"query.weight", "key.weight", "v"}, 30);
+  check(Attention(Score::additive, 2, 3, generator, {.additive_size = 5}),
+        {"query.weight", "key.weight", "v"}, 30);
 }
 
 TEST_CASE("an error speaks of a parameter by its path") {

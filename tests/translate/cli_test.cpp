@@ -265,9 +265,12 @@ TEST_CASE("a vocabulary of one word is learned") {
 TEST_CASE("options that make no sense are refused by name") {
   const std::string train = "$translate train --train pairs.tsv --valid pairs.tsv --model new ";
   for (const char* option :
-       {"--epochs -1", "--epochs 0", "--epochs x", "--batch 0", "--rate -0.1", "--rate nan",
-        "--clip 0", "--hidden -5", "--dropout 1", "--threads -2", "--seed -1", "--patience 0",
-        "--max-source -1", "--min-count 0", "--attention cosine", "--source-unit bytes"}) {
+       {"--epochs -1",        "--epochs 0",    "--epochs x",         "--batch 0",
+        "--rate -0.1",        "--rate nan",    "--clip 0",           "--hidden -5",
+        "--dropout 1",        "--threads -2",  "--seed -1",          "--patience 0",
+        "--max-source -1",    "--min-count 0", "--attention cosine", "--source-unit bytes",
+        "--architecture rnn", "--heads 0",     "--window 0",         "--label-smoothing 1",
+        "--warm-up -1"}) {
     const std::string name(option, std::string(option).find(' '));
     check_refused(run(trained(), train + option), {name});
   }
@@ -277,10 +280,33 @@ TEST_CASE("options that make no sense are refused by name") {
   check_refused(run(trained(), "$translate --seed 2 eval --model model --data pairs.tsv"),
                 {"options come after the command"});
   check_refused(run(trained(), train + "--bidirectional --hidden 7"), {"even hidden size"});
-  for (const char* option : {"--beam 0", "--beam -1", "--length-penalty -1", "--max-length 0"})
+  check_refused(run(trained(), train + "--attention multi-head --heads 3 --hidden 8"),
+                {"3 heads do not divide the size 8; possible are 1, 2, 4, 8"});
+  check_refused(run(trained(), train + "--architecture transformer --attention additive"),
+                {"--attention additive goes with --architecture lstm"});
+  check_refused(run(trained(), train + "--model transformer --window 3"),
+                {"--window goes with --architecture lstm"});
+  check_refused(run(trained(), train + "--norm-last"),
+                {"--norm-last goes with --architecture transformer"});
+  for (const char* option :
+       {"--beam 0", "--beam -1", "--length-penalty -1", "--coverage-penalty -1", "--max-length 0"})
     check_refused(
         run(trained(), std::string("$translate text --model model < pairs.tsv ") + option),
         {std::string(option, std::string(option).find(' '))});
+}
+
+TEST_CASE("the word transformer after --model chooses the architecture, which all commands take") {
+  const toy::Folder folder;
+  toy::write(folder / "pairs.tsv", pairs_file());
+  const Result result = run(folder, R"($translate train --train pairs.tsv --valid pairs.tsv \
+    --model transformer --model file --hidden 32 --batch 4 --rate 0.005 --warm-up 40 \
+    --epochs 25 --min-count 1 --threads 1 > log &&
+    echo 'I drink tea.' | $translate text --model file --beam 3 --coverage-penalty 0.2 &&
+    $translate eval --model file --data pairs.tsv && $translate attention --model file 'We read.')");
+  CHECK_MESSAGE(result.status == 0, result.err);
+  CHECK(lines_of(result.out).at(0) == "我喝茶。");
+  CHECK(contains(result.out, "exact match 100.00 %"));
+  CHECK_FALSE(std::filesystem::exists(folder / "transformer"));
 }
 
 TEST_CASE("what is not a model is refused by name") {

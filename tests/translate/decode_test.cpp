@@ -23,14 +23,20 @@ Translator make(int64_t target_tokens, uint64_t seed, const ModelOptions& option
   return model;
 }
 
+std::span<float> bias_of(Translator& model) {
+  return named_tensors(model).at("output.bias").span<float>();
+}
+
 /// log p of every possible next token.
 struct Next {
   std::vector<double> log_p;
   DecoderState state;
+  std::vector<double> weights;
 };
 Next next(const Translator& model, const Memory& memory, const DecoderState& state, int64_t id) {
   const DecoderStep step = model.step(tensor(Ids{id}, {1}), state, memory);
-  return {log_softmax(step.logits).to_vector<double>(), step.state};
+  return {log_softmax(step.logits).to_vector<double>(), step.state,
+          step.weights.to_vector<double>()};
 }
 
 bool allowed(int64_t id) { return id != pad_id && id != bos_id && id != unk_id; }
@@ -44,7 +50,22 @@ struct Grown {
   Ids ids;
   double log_p;
   DecoderState state;
+  std::vector<double> covered = {};
 };
+
+/// Coverage penalty of Wu et al. 2016, equation 14.
+double coverage(const std::vector<double>& covered, double beta) {
+  double total = 0;
+  for (const double sum : covered) total += std::log(std::min(sum, 1.0));
+  return beta * total;
+}
+
+/// What the architectures and attentions keep between steps differs.
+const std::vector<ModelOptions> kinds = {
+    {.embedding = 6, .hidden = 8},
+    {.embedding = 6, .hidden = 8, .attention = AttentionKind::local_m, .window = 1},
+    {.embedding = 6, .hidden = 8, .attention = AttentionKind::multi_head, .heads = 2},
+    {.hidden = 8, .layers = 2, .architecture = Architecture::transformer, .heads = 2}};
 
 void sort_best_first(std::vector<Hypothesis>& hypotheses) {
   std::ranges::stable_sort(hypotheses, std::greater(), &Hypothesis::score);
@@ -81,9 +102,12 @@ std::vector<Hypothesis> plain_beam_search(const Translator& model, const Ids& se
     for (const Grown& g : growing) {
       const Next after = next(model, memory, g.state, g.ids.empty() ? bos_id : g.ids.back());
       for (int64_t id = 0; id < std::ssize(after.log_p); ++id)
-        if (allowed(id))
+        if (allowed(id)) {
+          std::vector<double> covered = after.weights;
+          for (size_t s = 0; s < g.covered.size(); ++s) covered[s] += g.covered[s];
           candidates.push_back(
-              {{g.ids, g.log_p + after.log_p[static_cast<size_t>(id)], after.state}, id});
+              {{g.ids, g.log_p + after.log_p[static_cast<size_t>(id)], after.state, covered}, id});
+        }
     }
     std::ranges::stable_sort(candidates, std::greater(), [](auto& c) { return c.first.log_p; });
     growing.clear();
@@ -92,7 +116,10 @@ std::vector<Hypothesis> plain_beam_search(const Translator& model, const Ids& se
       if (id != eos_id) grown.ids.push_back(id);
       if (id == eos_id || length == longest) {
         if (rank < beam)
-          done.push_back({grown.ids, grown.log_p / penalty(length, options.length_penalty), {}});
+          done.push_back({grown.ids,
+                          grown.log_p / penalty(length, options.length_penalty) +
+                              coverage(grown.covered, options.coverage_penalty),
+                          {}});
       } else if (growing.size() < beam) {
         growing.push_back(grown);
       }
@@ -114,10 +141,11 @@ void check_same(const std::vector<Hypothesis>& ours, const std::vector<Hypothesi
 }  // namespace
 
 TEST_CASE("greedy decoding takes the most probable token at every step") {
-  for (const bool feeding : {false, true})
+  for (ModelOptions options : kinds)
     for (uint64_t seed = 1; seed <= 5; ++seed) {
-      const Translator model =
-          make(12, seed, {.embedding = 6, .hidden = 8, .layers = 2, .input_feeding = feeding});
+      options.layers = 2;
+      options.input_feeding = seed % 2 == 0;
+      const Translator model = make(12, seed, options);
       const NoGrad pause;
       const auto decoded = decode(model, sentences, {.longest = 10});
       for (size_t i = 0; i < sentences.size(); ++i) {
@@ -162,20 +190,25 @@ TEST_CASE("a beam that holds all translations finds them all, best first") {
 }
 
 TEST_CASE("a batch by beam gives what beam search by its definition gives one by one") {
-  for (const int64_t beam : {1, 2, 3, 5})
-    for (const double alpha : {0.0, 0.6, 1.0})
-      for (uint64_t seed = 1; seed <= 4; ++seed) {
-        if (beam == 1 && alpha > 0) continue;  // one hypothesis has nothing to be ranked against
-        CAPTURE(beam);
-        CAPTURE(alpha);
-        CAPTURE(seed);
-        const Translator model = make(10, seed);
-        const DecodeOptions options{.beam = beam, .length_penalty = alpha, .longest = 7};
-        const auto decoded = decode(model, sentences, options);
-        for (size_t i = 0; i < sentences.size(); ++i)
-          if (!sentences[i].empty())
-            check_same(decoded[i], plain_beam_search(model, sentences[i], options));
-      }
+  for (const ModelOptions& kind : kinds)
+    for (const int64_t beam : {1, 2, 3, 5})
+      for (const auto& [alpha, beta] : {std::pair{0.0, 0.0}, {0.6, 0.0}, {1.0, 0.0}, {0.6, 0.4}})
+        for (uint64_t seed = 1; seed <= 3; ++seed) {
+          if (beam == 1 && alpha > 0) continue;  // one hypothesis has nothing to be ranked against
+          if (beta > 0 && kind.attention == AttentionKind::local_m) continue;  // log 0
+          CAPTURE(name_among(attentions, kind.attention));
+          CAPTURE(beam);
+          CAPTURE(alpha);
+          CAPTURE(beta);
+          CAPTURE(seed);
+          const Translator model = make(10, seed, kind);
+          const DecodeOptions options{
+              .beam = beam, .length_penalty = alpha, .coverage_penalty = beta, .longest = 7};
+          const auto decoded = decode(model, sentences, options);
+          for (size_t i = 0; i < sentences.size(); ++i)
+            if (!sentences[i].empty())
+              check_same(decoded[i], plain_beam_search(model, sentences[i], options));
+        }
 }
 
 TEST_CASE("a greedy score is divided by the length penalty, <eos> counted") {
@@ -206,8 +239,10 @@ TEST_CASE("the n best are distinct and sorted, and no special token is among the
 
 TEST_CASE("a sentence's translation does not depend on the batch around it") {
   for (const int64_t beam : {1, 4})
-    for (uint64_t seed = 1; seed <= 5; ++seed) {
-      const Translator model = make(12, seed, {.embedding = 6, .hidden = 8, .bidirectional = true});
+    for (uint64_t seed = 1; seed <= 8; ++seed) {
+      ModelOptions kind = kinds[seed % kinds.size()];
+      kind.bidirectional = seed % 2 == 0;
+      const Translator model = make(12, seed, kind);
       const DecodeOptions options{.beam = beam, .longest = 12, .attention = true};
       const auto together = decode(model, sentences, options);
       for (size_t i = 0; i < sentences.size(); ++i) {
@@ -231,14 +266,14 @@ TEST_CASE("sentences of one batch end at different times, or never") {
   CHECK(*lengths.rbegin() == 12);
 
   Translator endless = make(12, 1);
-  endless.output.bias.span<float>()[eos_id] = -1e9F;
+  bias_of(endless)[eos_id] = -1e9F;
   for (const int64_t beam : {1, 3}) {
     const auto cut = decode(endless, {{4, 5}}, {.beam = beam, .longest = 5})[0];
     CHECK(std::ssize(cut) == beam);
     for (const Hypothesis& h : cut) CHECK(h.ids.size() == 5);
   }
   Translator silent = make(12, 1);
-  silent.output.bias.span<float>()[eos_id] = 1e9F;
+  bias_of(silent)[eos_id] = 1e9F;
   const auto nothing = decode(silent, {{4, 5}}, {})[0];
   CHECK(nothing.size() == 1);
   CHECK(nothing[0].ids.empty());
@@ -246,9 +281,9 @@ TEST_CASE("sentences of one batch end at different times, or never") {
 }
 
 TEST_CASE("there is a row of attention per token and for <eos>, which sums to 1 over the source") {
-  for (const int64_t beam : {1, 3}) {
-    const auto decoded =
-        decode(make(12, 2), sentences, {.beam = beam, .longest = 6, .attention = true});
+  for (const size_t kind : {0, 2, 3}) {
+    const auto decoded = decode(make(12, 2, kinds[kind]), sentences,
+                                {.beam = kind == 2 ? 1 : 3, .longest = 6, .attention = true});
     for (size_t i = 0; i < sentences.size(); ++i)
       for (const Hypothesis& h : decoded[i]) {
         if (sentences[i].empty()) continue;

@@ -17,23 +17,35 @@ constexpr int64_t source_tokens = 9, target_tokens = 8;
 const std::vector<Example> examples = {
     {{4, 5, 6, 7, 8}, {4, 5, 6}}, {{5}, {7, 4}}, {{8, 4, 3}, {}}, {{6, 6}, {5, 5, 7, 3, 4}}};
 
-/// Every attention score, with and without input feeding, bidirectional, of two layers.
+/// Every attention, with and without input feeding, bidirectional, of two layers; then
+/// Transformers.
 std::vector<ModelOptions> all_kinds() {
   std::vector<ModelOptions> kinds;
-  for (const auto& [name, score] : scores)
+  for (const auto& [name, attention] : attentions)
     for (const bool feeding : {false, true})
       for (const bool bidirectional : {false, true})
         for (const int layers : {1, 2})
-          kinds.push_back({6, 8, layers, bidirectional, score, feeding});
+          kinds.push_back({.embedding = 6,
+                           .hidden = 8,
+                           .layers = layers,
+                           .bidirectional = bidirectional,
+                           .attention = attention,
+                           .input_feeding = feeding,
+                           .window = 2});
+  for (const bool norm_first : {false, true})
+    for (const int layers : {1, 2})
+      kinds.push_back({.hidden = 8,
+                       .layers = layers,
+                       .architecture = Architecture::transformer,
+                       .heads = 2,
+                       .norm_first = norm_first});
   return kinds;
 }
 
 std::string name_of(const ModelOptions& o) {
-  std::string name;
-  for (const auto& [text, score] : scores)
-    if (score == o.score) name = text;
-  return name + (o.input_feeding ? ", input feeding" : "") +
-         (o.bidirectional ? ", bidirectional" : "") + (o.layers > 1 ? ", two layers" : "");
+  return name_among(architectures, o.architecture) + ", " + name_among(attentions, o.attention) +
+         (o.input_feeding ? ", input feeding" : "") + (o.bidirectional ? ", bidirectional" : "") +
+         (o.layers > 1 ? ", two layers" : "") + (o.norm_first ? ", norm first" : "");
 }
 
 Translator make(const ModelOptions& options) {
@@ -163,6 +175,33 @@ TEST_CASE("dropout changes the loss by its generator alone, and is off without o
   CHECK(dropped != plain);
   CHECK(dropped == model.loss(batch, &b).item());
   CHECK(dropped != model.loss(batch, &c).item());
+}
+
+TEST_CASE("label smoothing is for training alone") {
+  const Batch batch = make_batch(examples);
+  for (const Architecture architecture : {Architecture::lstm, Architecture::transformer}) {
+    ModelOptions options{.hidden = 8, .architecture = architecture, .label_smoothing = 0.1};
+    const Translator smoothed = make(options);
+    Generator generator(1);
+    options.label_smoothing = 0;
+    const double plain = make(options).loss(batch).item();
+    CHECK(smoothed.loss(batch).item() == plain);
+    CHECK(make(options).loss(batch, &generator).item() == plain);
+    CHECK(smoothed.loss(batch, &generator).item() != plain);
+  }
+}
+
+TEST_CASE("heads that do not divide the hidden size are refused, with those that do") {
+  for (const Architecture architecture : {Architecture::lstm, Architecture::transformer}) {
+    const std::string error = toy::error_of([&] {
+      make({.hidden = 8,
+            .attention = AttentionKind::multi_head,
+            .architecture = architecture,
+            .heads = 3});
+    });
+    CHECK(error.find("3 heads do not divide the size 8; possible are 1, 2, 4, 8") !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("a bidirectional encoder of an odd hidden size is refused") {

@@ -82,6 +82,32 @@ TEST_CASE("forty pairs are learned to the last character") {
   CHECK(report.epochs.back().train_loss < report.epochs.front().train_loss / 10);
 }
 
+TEST_CASE("a Transformer learns the forty pairs too, and resumes to the same bits") {
+  const toy::Folder folder;
+  const ModelOptions model{.hidden = 32,
+                           .dropout = 0.1,
+                           .architecture = Architecture::transformer,
+                           .label_smoothing = 0.1};
+  TrainOptions options{.epochs = 40,
+                       .batch_size = 4,
+                       .learning_rate = 5e-3,
+                       .warm_up = 40,
+                       .patience = 50,
+                       .model_path = folder / "whole"};
+  Trained whole = toy::untrained(toy::pairs(), model);
+  const TrainReport expected = quietly(whole, options);
+  CHECK(evaluate(whole, toy::pairs()).quality.exact_match == 100);
+  options.model_path = folder / "parts";
+  Trained first = toy::untrained(toy::pairs(), model);
+  CHECK(quietly(first, options, after(33)).interrupted);
+  options.resume = true;
+  Trained second = toy::untrained(toy::pairs(), model, 99);
+  check_same(quietly(second, options), expected);
+  check_same_bits(second, whole);
+  options.warm_up = 50;
+  CHECK(contains(toy::error_of([&] { quietly(second, options); }), "warm-up: 40 there, 50 here"));
+}
+
 TEST_CASE("two runs of one seed give the same bits, another seed gives others") {
   const toy::Folder folder;
   ModelOptions model = tiny;
@@ -213,7 +239,8 @@ TEST_CASE("resuming with other options or data is refused with what differs") {
   CHECK(contains(error([](T o, M, P, P) { o.decay = true; }), "decay: 0 there, 2 here"));
   CHECK(contains(error([](T, M m, P, P) { m.hidden = 13; }), "hidden: 12 there, 13 here"));
   CHECK(contains(error([](T, M m, P, P) { m.dropout = 0.1; }), "dropout: 0.0 there, 0.1 here"));
-  CHECK(contains(error([](T, M m, P, P) { m.score = Score::dot; }), "\"general\" there, \"dot\""));
+  CHECK(contains(error([](T, M m, P, P) { m.attention = AttentionKind::dot; }),
+                 "\"general\" there, \"dot\""));
   CHECK(contains(error([](T, M, P p, P) { std::swap(p[0], p[1]); }), "training pairs"));
   CHECK(contains(error([](T, M, P, P v) { v.pop_back(); }), "validation pairs"));
   CHECK(error([](T o, M, P, P) { o.patience = 9; }) == "");
@@ -239,7 +266,8 @@ TEST_CASE("resuming without a checkpoint, or from another file, is refused with 
 TEST_CASE("a gradient that is not finite names its parameter, and no model is written") {
   const toy::Folder folder;
   Trained trained = toy::untrained(toy::pairs(), tiny);
-  trained.model.output.weight.span<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  named_tensors(trained.model).at("output.weight").span<float>()[0] =
+      std::numeric_limits<float>::quiet_NaN();
   const std::string error =
       toy::error_of([&] { quietly(trained, {.epochs = 1, .model_path = folder / "model"}); });
   CHECK(contains(error, "source_embedding.weight"));

@@ -50,7 +50,15 @@ bool contains(const std::string& text, const std::string& part) {
 TEST_CASE("a loaded model has the options, vocabularies and bits of the saved one") {
   const toy::Folder folder;
   for (const ModelOptions& options :
-       {ModelOptions{6, 8}, ModelOptions{6, 8, 2, true, Score::additive, false, 0.25}}) {
+       {ModelOptions{6, 8}, ModelOptions{6, 8, 2, true, AttentionKind::additive, false, 0.25},
+        ModelOptions{.embedding = 6, .hidden = 8, .attention = AttentionKind::local_p, .window = 3},
+        ModelOptions{.hidden = 8,
+        .layers = 2,
+        .dropout = 0.1,
+        .architecture = Architecture::transformer,
+        .heads = 2,
+        .norm_first = false,
+        .label_smoothing = 0.1}}) {
     Trained trained = small(options);
     save(folder / "a", trained);
     Trained loaded = load(folder / "a");
@@ -115,9 +123,23 @@ TEST_CASE("broken metadata are refused with what is missing or wrong") {
     });
   };
   CHECK(contains(with("score", "cosine"), "'cosine'"));
+  CHECK(contains(with("architecture", "rnn"), "unknown architecture 'rnn'"));
+  CHECK(contains(with("architecture", "transformer"), "decoder.0.feed_forward.inner.weight"));
   CHECK(contains(with("hidden", 9), "its options say hidden 9, but its combine.weight is (8, 16)"));
   CHECK(contains(with("hidden", -1), "hidden -1"));
   CHECK(contains(with("layers", 1e9), "it holds no matrix decoder.999999999.weight_hh"));
+}
+
+TEST_CASE("a file of a version without Transformers is an LSTM's") {
+  const toy::Folder folder;
+  Trained trained = small();
+  TensorFile file{named_tensors(trained.model), describe(trained)};
+  auto options = nlohmann::json::parse(file.metadata.at("options"));
+  for (const char* name : {"architecture", "heads", "window", "norm_first", "label_smoothing"})
+    CHECK(options.erase(name) == 1);
+  file.metadata["options"] = options.dump();
+  save_tensors(folder / "old", file);
+  CHECK(describe(load(folder / "old")) == describe(trained));
 }
 
 TEST_CASE("missing, additional and misshapen tensors are named") {
@@ -144,14 +166,17 @@ TEST_CASE("translations come in the order of their texts, whatever their lengths
 }
 
 TEST_CASE("a sentence of 10,000 tokens is translated beside a hundred short ones") {
-  const Trained trained = small();
   std::string line;
   for (int i = 0; i < 10'000; ++i) line += "tea ";
   std::vector<std::string> texts(100, "I drink tea.");
   texts.insert(texts.begin() + 50, line);
-  const auto together = translate_texts(trained, texts, {.longest = 8});
-  CHECK(together[50][0].ids == translate_texts(trained, {line}, {.longest = 8})[0][0].ids);
-  CHECK(together[51][0].ids == translate_texts(trained, {texts[0]}, {.longest = 8})[0][0].ids);
+  for (const Architecture architecture : {Architecture::lstm, Architecture::transformer}) {
+    const Trained trained =
+        small({.embedding = 6, .hidden = 8, .architecture = architecture, .heads = 2});
+    const auto together = translate_texts(trained, texts, {.longest = 8});
+    CHECK(together[50][0].ids == translate_texts(trained, {line}, {.longest = 8})[0][0].ids);
+    CHECK(together[51][0].ids == translate_texts(trained, {texts[0]}, {.longest = 8})[0][0].ids);
+  }
 }
 
 TEST_CASE("evaluation gives the loss per token and the metrics of greedy translations") {

@@ -132,6 +132,91 @@ def attention(score, masked):
         {"output": weights @ v, "weights": weights})
 
 
+def multi_head_attention(bias, mask, averaged):
+    q, k, v = leaf(2, 3, 6), leaf(2, 4, 4), leaf(2, 4, 5)
+    net = nn.MultiheadAttention(6, 3, bias=bias, kdim=4, vdim=5, batch_first=True)
+    if bias:
+        nn.init.normal_(net.in_proj_bias)
+        nn.init.normal_(net.out_proj.bias)
+    net.double()
+    parameters = {"query.weight": net.q_proj_weight, "key.weight": net.k_proj_weight,
+                  "value.weight": net.v_proj_weight, "output.weight": net.out_proj.weight}
+    options, attended = {}, None  # PyTorch's True means: ignored
+    if mask == "padding":
+        attended = torch.tensor([[1.0, 1, 0, 1], [1, 1, 1, 0]])
+        options["key_padding_mask"] = attended == 0
+    elif mask == "per query":
+        attended = torch.tensor([[[1.0, 0, 0, 0], [1, 1, 0, 0], [1, 1, 1, 0]]])
+        options["attn_mask"] = attended[0] == 0
+    y, weights = net(q, k, v, average_attn_weights=averaged, **options)
+    add(f"multi_head_attention with bias {bias}, mask {mask}, averaged {averaged}",
+        {"bias": bias, "averaged": averaged,
+         "attended": None if attended is None else numbers(attended)},
+        {"query": q, "keys": k, "values": v}, parameters, {"output": y, "weights": weights})
+    gradients = cases[list(cases)[-1]]["gradients"]
+    if bias:  # PyTorch keeps the three biases in one
+        parts = {n: (net.in_proj_bias[6 * i:6 * i + 6], net.in_proj_bias.grad[6 * i:6 * i + 6])
+                 for i, n in enumerate(("query", "key", "value"))}
+        parts["output"] = (net.out_proj.bias, net.out_proj.bias.grad)
+        for n, (value, gradient) in parts.items():
+            cases[list(cases)[-1]]["parameters"][n + ".bias"] = numbers(value)
+            gradients[n + ".bias"] = numbers(gradient)
+
+
+def scaled_dot_product_attention(causal):
+    q, k, v = leaf(2, 2, 4, 3), leaf(2, 2, 4, 3), leaf(2, 2, 4, 5)
+    y = nn.functional.scaled_dot_product_attention(q, k, v, is_causal=causal)
+    add(f"scaled_dot_product_attention with causal {causal}", {"causal": causal},
+        {"query": q, "keys": k, "values": v}, {}, {"output": y})
+
+
+def split_attention(name, theirs):
+    """PyTorch keeps query, key and value in one matrix: cut, for values and gradients alike."""
+    size = theirs.embed_dim
+    parts = {}
+    for i, part in enumerate(("query", "key", "value")):
+        rows = slice(size * i, size * (i + 1))
+        parts[f"{name}.{part}.weight"] = (theirs.in_proj_weight, rows)
+        parts[f"{name}.{part}.bias"] = (theirs.in_proj_bias, rows)
+    parts[f"{name}.output.weight"] = (theirs.out_proj.weight, slice(None))
+    parts[f"{name}.output.bias"] = (theirs.out_proj.bias, slice(None))
+    return parts
+
+
+def transformer_layer(kind, norm_first):
+    decodes = kind == "decoder"
+    make = nn.TransformerDecoderLayer if decodes else nn.TransformerEncoderLayer
+    net = make(6, 2, dim_feedforward=5, dropout=0.0, batch_first=True, norm_first=norm_first)
+    for p in net.parameters():
+        if p.dim() == 1:
+            nn.init.normal_(p)
+    net.double()
+    x, memory = leaf(2, 3, 6), leaf(2, 4, 6)
+    ignored = torch.tensor([[False, False, True], [False, False, False]])
+    memory_ignored = torch.tensor([[False, True, False, True], [False, False, False, False]])
+    parts = split_attention("attention", net.self_attn)
+    norms = ["attention_norm", "feed_forward_norm"]
+    if decodes:
+        parts |= split_attention("cross", net.multihead_attn)
+        norms.insert(1, "cross_norm")
+        causal = torch.ones(3, 3).triu(1) == 1
+        y = net(x, memory, tgt_mask=causal, memory_key_padding_mask=memory_ignored)
+    else:
+        y = net(x, src_key_padding_mask=ignored)
+    layers = {"feed_forward.inner": net.linear1, "feed_forward.outer": net.linear2}
+    layers |= {norm: getattr(net, f"norm{i + 1}") for i, norm in enumerate(norms)}
+    for name, layer in layers.items():
+        parts[name + ".weight"], parts[name + ".bias"] = ((layer.weight, slice(None)),
+                                                          (layer.bias, slice(None)))
+    name = f"transformer_{kind}_layer with norm_first {norm_first}"
+    add(name, {"norm_first": norm_first, "attended": numbers(1 - ignored.float()),
+               "memory_attended": numbers(1 - memory_ignored.float())},
+        {"x": x, "memory": memory} if decodes else {"x": x}, {}, {"y": y})
+    for part, (whole, rows) in parts.items():
+        cases[name]["parameters"][part] = numbers(whole[rows])
+        cases[name]["gradients"][part] = numbers(whole.grad[rows])
+
+
 dense()
 embedding()
 layer_norm()
@@ -145,6 +230,15 @@ lstm(2, True, [3, 2, 1])  # no row reaches the last time steps
 for score in ("dot", "scaled_dot", "general", "additive"):
     for masked in (False, True):
         attention(score, masked)
+multi_head_attention(True, None, True)
+multi_head_attention(True, "padding", True)
+multi_head_attention(False, "padding", False)
+multi_head_attention(True, "per query", False)
+for causal in (False, True):
+    scaled_dot_product_attention(causal)
+for norm_first in (False, True):
+    transformer_layer("encoder", norm_first)
+    transformer_layer("decoder", norm_first)
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "layers.json"), "w") as file:
     json.dump(cases, file, separators=(",", ":"))

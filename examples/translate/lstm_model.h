@@ -1,0 +1,57 @@
+#pragma once
+
+#include <optional>
+#include <variant>
+
+#include "examples/translate/batches.h"
+#include "examples/translate/model_state.h"
+
+namespace gradus::translate {
+
+/// Sequence to sequence with attention (Luong, Pham & Manning 2015):
+///
+///     h̄ₛ = encoder(x)ₛ          hₜ = decoder([yₜ₋₁; h̃ₜ₋₁], hₜ₋₁)    (input feeding, their 3.3)
+///     aₜ = softmaxₛ score(hₜ, h̄ₛ)          cₜ = Σₛ aₜₛ h̄ₛ
+///     h̃ₜ = tanh(W_c [cₜ; hₜ])               p(yₜ | y₍<ₜ₎, x) = softmax(W_o h̃ₜ + b)
+struct LSTMModel {
+  /// Embeddings from U(±0.5), other weights from U(±0.08), biases 0 but 1 for the forget gates
+  /// (Sutskever, Vinyals & Le 2014; Jozefowicz, Zaremba & Sutskever 2015). With embeddings as small
+  /// as the rest the model learns more slowly, with embeddings from N(0, 1) it overfits sooner.
+  LSTMModel(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
+            Generator& generator);
+
+  /// (batch, target time, target vocabulary); `dropout`: see Dropout.
+  Tensor logits(const Batch& batch, Generator* dropout) const;
+
+  Memory encode(const PaddedIds& source, Generator* dropout) const;
+  DecoderState first_state(const Memory& memory) const;
+  DecoderStep step(const Tensor& ids, const DecoderState& before, const Memory& memory) const;
+
+  void parameters(auto&& visit) {
+    visit("source_embedding", source_embedding);
+    visit("target_embedding", target_embedding);
+    visit("encoder", encoder);
+    visit("decoder", decoder);
+    visit("feeding", feeding);
+    std::visit([&](auto& layer) { visit("attention", layer); }, attention);
+    visit("combine", combine);
+    visit("output", output);
+  }
+
+  ModelOptions options;
+  Embedding source_embedding, target_embedding;
+  LSTM encoder;
+  std::vector<LSTMCell> decoder;
+  std::optional<Dense> feeding;  ///< h̃ₜ₋₁ into the gates of the first decoder cell
+  std::variant<Attention, MultiHeadAttention> attention;
+  Dense combine, output;
+
+ private:
+  /// h̃ from the decoder's top state: (batch, steps, hidden) → the same, and the weights.
+  AttentionOutput attend(const Tensor& top, const Memory& memory, int64_t position) const;
+  /// One step of all cells, given the part of the first one's gates that the word decides.
+  DecoderState advance(const Tensor& projected, const DecoderState& before,
+                       Generator* dropout) const;
+};
+
+}  // namespace gradus::translate

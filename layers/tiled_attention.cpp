@@ -1,0 +1,204 @@
+#include "layers/tiled_attention.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/error.h"
+#include "core/fused.h"
+#include "core/parallel.h"
+
+namespace gradus {
+
+namespace {
+
+const Pointwise exp_of_difference{"exp_of_difference", [](Expr x, Expr m) { return exp(x - m); }};
+const Pointwise rescaled_sum{"rescaled_sum", [](Expr x, Expr c, Expr y) { return x * c + y; }};
+const Pointwise score_gradient{"score_gradient",
+                               [](Expr p, Expr dp, Expr d) { return p * (dp - d); }};
+const Pointwise log_of_sum{"log_of_sum", [](Expr m, Expr l) { return m + log(select(l, l, 1)); }};
+const Pointwise divided{"divided", [](Expr o, Expr l) { return o / select(l, l, 1); }};
+
+/// Below every score, and yet finite: so that nothing seen so far is no NaN.
+constexpr double nothing_yet = -1e30;
+
+/// The matrix of the last two axes at place n of those before.
+Tensor matrix(const Tensor& x, int64_t n) {
+  const int r = x.rank();
+  int64_t offset = 0;
+  for (int axis = r - 3; axis >= 0; --axis) {
+    offset += n % x.shape()[axis] * x.strides()[axis];
+    n /= x.shape()[axis];
+  }
+  return x.view({x.shape()[r - 2], x.shape()[r - 1]}, {x.strides()[r - 2], x.strides()[r - 1]},
+                offset);
+}
+
+Tensor rows(const Tensor& x, int64_t begin, int64_t end) { return slice(x, 0, begin, end); }
+
+/// Which keys queries see.
+struct Sight {
+  Tensor attended;  // (…, 1 or queries, 1 or keys), or undefined
+  bool causal;
+
+  Sight(const Mask& mask, bool causal, const Shape& scores, DType dtype) : causal(causal) {
+    if (!mask.defined()) return;
+    if (broadcast("tiled attention", mask.shape(), scores) != scores)
+      throw Error(fmt::format("tiled attention: a mask of {} does not broadcast to {}",
+                              mask.shape().text(), scores.text()));
+    Shape shape = scores;  // with the mask's own last axes
+    Tensor given = mask.attended(dtype);
+    while (given.rank() < scores.rank()) given = unsqueeze(given, 0);
+    for (int axis = scores.rank() - 2; axis < scores.rank(); ++axis)
+      shape[axis] = given.shape()[axis];
+    attended = expand(given, shape);
+  }
+
+  int64_t end(int64_t query_end, int64_t keys) const {
+    return causal ? std::min(query_end, keys) : keys;
+  }
+
+  /// Scores of the queries from i and the keys from j on, −∞ where one is not seen.
+  Tensor operator()(const Tensor& scores, const Tensor& mask, int64_t i, int64_t j) const {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    Tensor seen = scores;
+    if (mask.defined()) {
+      auto part = [&](const Tensor& x, int axis, int64_t begin) {
+        return x.shape()[axis] == 1 ? x : slice(x, axis, begin, begin + scores.shape()[axis]);
+      };
+      seen = select(part(part(mask, 0, i), 1, j), seen, -infinity);
+    }
+    if (causal && j + scores.size(1) > i + 1) {
+      const Tensor query = unsqueeze(arange(scores.size(0), scores.dtype()), 1) + (i - j);
+      seen = select(greater_equal(query, arange(scores.size(1), scores.dtype())), seen, -infinity);
+    }
+    return seen;
+  }
+};
+
+/// Calls body(begin, end) for tiles of [0, n).
+void for_each_tile(int64_t n, int64_t size, const auto& body) {
+  for (int64_t begin = 0; begin < n; begin += size) body(begin, std::min(n, begin + size));
+}
+
+/// Calls body(n) for each of the matrices, on all threads.
+void for_each_matrix(int64_t count, const auto& body) {
+  parallel_for(count, 1, [&](int64_t begin, int64_t end) {
+    const NoGrad pause;
+    for (int64_t n = begin; n < end; ++n) body(n);
+  });
+}
+
+struct Tiles {
+  TiledAttention tile;
+  Sight sight;
+  int64_t count, queries, keys;  // of matrices; of rows
+  double scale;
+
+  Tiles(const TiledAttention& tile, const Mask& mask, const Tensor& q, const Tensor& k)
+      : tile(tile),
+        sight(mask, tile.causal, q.shape().with(q.rank() - 1, k.size(-2)), q.dtype()),
+        count(1),
+        queries(q.size(-2)),
+        keys(k.size(-2)),
+        scale(1 / std::sqrt(static_cast<double>(q.size(-1)))) {
+    for (int axis = 0; axis < q.rank() - 2; ++axis) count *= q.shape()[axis];
+  }
+
+  Tensor mask_of(int64_t n) const {
+    return sight.attended.defined() ? matrix(sight.attended, n) : Tensor();
+  }
+
+  /// Writes the output, and for the way back log Σ exp of each query's scores, (…, queries, 1).
+  void forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+               const Tensor& log_sum) const {
+    for_each_matrix(count, [&](int64_t n) {
+      const Tensor qn = matrix(q, n), kn = matrix(k, n), vn = matrix(v, n), mask = mask_of(n);
+      for_each_tile(queries, tile.queries, [&](int64_t i, int64_t i_end) {
+        const Tensor qi = rows(qn, i, i_end) * scale;
+        Tensor m = full({i_end - i, 1}, nothing_yet, q.dtype()), l = zeros_like(m);
+        Tensor o = zeros({i_end - i, v.size(-1)}, q.dtype());
+        for_each_tile(sight.end(i_end, keys), tile.keys, [&](int64_t j, int64_t j_end) {
+          const Tensor s = sight(matmul(qi, transpose(rows(kn, j, j_end))), mask, i, j);
+          const Tensor larger = maximum(m, max(s, {1}, keep_axes));
+          const Tensor p = exp_of_difference(s, larger), c = exp_of_difference(m, larger);
+          l = rescaled_sum(l, c, sum(p, {1}, keep_axes));
+          o = rescaled_sum(o, c, matmul(p, rows(vn, j, j_end)));
+          m = larger;
+        });
+        rows(matrix(out, n), i, i_end).assign(divided(o, l));
+        rows(matrix(log_sum, n), i, i_end).assign(log_of_sum(m, l));
+      });
+    });
+  }
+
+  std::vector<Gradient> backward(const Tensor& log_sum, const Backward& b) const {
+    const Tensor &q = b.inputs[0], &k = b.inputs[1], &v = b.inputs[2];
+    const Tensor dq = zeros(q.shape(), q.dtype()), dk = zeros(k.shape(), q.dtype()),
+                 dv = zeros(v.shape(), q.dtype());
+    for_each_matrix(count, [&](int64_t n) {
+      const Tensor qn = matrix(q, n) * scale, kn = matrix(k, n), vn = matrix(v, n),
+                   gn = matrix(b.gradient, n), mask = mask_of(n), sums = matrix(log_sum, n);
+      const Tensor d = sum(gn * matrix(b.output, n), {1}, keep_axes);
+      for_each_tile(keys, tile.keys, [&](int64_t j, int64_t j_end) {
+        const Tensor kj = rows(kn, j, j_end), vj = rows(vn, j, j_end);
+        const Tensor dkj = rows(matrix(dk, n), j, j_end), dvj = rows(matrix(dv, n), j, j_end);
+        for_each_tile(queries, tile.queries, [&](int64_t i, int64_t i_end) {
+          if (j >= sight.end(i_end, keys)) return;
+          const Tensor qi = rows(qn, i, i_end), g = rows(gn, i, i_end);
+          const Tensor s = sight(matmul(qi, transpose(kj)), mask, i, j);
+          const Tensor p = exp_of_difference(s, rows(sums, i, i_end));
+          const Tensor ds = score_gradient(p, matmul(g, transpose(vj)), rows(d, i, i_end));
+          add_into(dvj, matmul(transpose(p), g));
+          add_into(dkj, matmul(transpose(ds), qi));
+          add_into(rows(matrix(dq, n), i, i_end), matmul(ds, kj) * scale);
+        });
+      });
+    });
+    return {dq, dk, dv};
+  }
+};
+
+}  // namespace
+
+AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
+                                           const Mask& mask, Generator*) const {
+  const int r = q.rank();
+  const bool fits = r >= 2 && k.rank() == r && v.rank() == r &&
+                    k.shape() == q.shape().with(r - 2, k.size(-2)) &&
+                    v.shape() == k.shape().with(r - 1, v.size(-1));
+  if (!fits)
+    throw Error(
+        fmt::format("tiled attention: wants queries (…, queries, d), keys (…, keys, d) and "
+                    "values (…, keys, n), was given {}, {} and {}",
+                    q.description(), k.description(), v.description()));
+  if (queries < 1 || keys < 1)
+    throw Error(
+        fmt::format("tiled attention: wants tiles of at least 1 query and 1 key, was given "
+                    "{} and {}",
+                    queries, keys));
+  const Tiles tiles(*this, mask, q, k);
+  const Tensor log_sum = Tensor::uninitialised(q.shape().with(r - 1, 1), q.dtype());
+  const auto one_pass = [&] {
+    const Tensor out = Tensor::uninitialised(q.shape().with(r - 1, v.size(-1)), q.dtype());
+    tiles.forward(q.detach(), k.detach(), v.detach(), out, log_sum);
+    return out;
+  };
+  const auto composed = [mask, causal = causal](const std::vector<Tensor>& x) {
+    Mask sees = mask;
+    if (causal) {
+      const Tensor query = unsqueeze(arange(x[0].size(-2)), 1), key = arange(x[1].size(-2));
+      sees = mask & Mask::attend(greater_equal(query, key));
+    }
+    return ScaledDotAttention{}(x[0], x[1], x[2], sees).output;
+  };
+  constexpr Op op{"tiled_attention", "softmax(a · bᵀ / √d) · c"};
+  return {fused(
+              op, {q, k, v}, one_pass,
+              [tiles, log_sum](const Backward& b) { return tiles.backward(log_sum, b); }, composed),
+          {}};
+}
+
+}  // namespace gradus
