@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "core/atomic_file.h"
+#include "core/fused.h"
 #include "core/ops.h"
 
 namespace gradus {
@@ -309,6 +310,7 @@ void OnnxGraph::record(const std::function<void()>& forward) {
     Observer* before;
   };
   const NoGrad pause;
+  const Composed of_other_ops;
   const Watching watching(*recorder_);
   forward();
 }
