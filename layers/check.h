@@ -69,6 +69,7 @@ std::string type_name() {
 ///
 /// It checks
 ///   - derivatives in inputs and parameters against finite differences, to first and second order;
+///   - that a fused op gives what the composition gives that defines it;
 ///   - that every parameter gets a gradient, and that parameters() leaves none out;
 ///   - batch: a row gives alone what it gives in its batch;
 ///   - padding: what stands where a mask ignores, or beyond the lengths, changes nothing;
