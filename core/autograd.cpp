@@ -33,7 +33,11 @@ bool is_recording(std::span<const Tensor> inputs) {
 }
 
 Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule, Forward forward) {
-  if (!is_recording(inputs)) return output;
+  if (!is_recording(inputs)) {
+    if (observer && observer->sees_all())
+      observer->on_step(op, output, inputs, rule, std::move(forward));
+    return output;
+  }
   auto node = std::allocate_shared<Node>(SmallAllocator<Node>());
   node->op = op.name;
   node->inputs = std::move(inputs);

@@ -75,6 +75,9 @@ class Observer {
   virtual ~Observer() = default;
   virtual void on_step(const Op& op, const Tensor& output, const std::vector<Tensor>& inputs,
                        const Rule& rule, Forward forward) = 0;
+  /// Whether it also sees steps that are not recorded, because no input requires a gradient, and
+  /// formulas of elementwise functions function by function.
+  virtual bool sees_all() const { return false; }
   virtual void on_seed(const Tensor& output, const Tensor& seed) = 0;
   virtual void on_gradient(const Tensor& output, const Tensor& gradient) = 0;
 };

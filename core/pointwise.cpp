@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -11,6 +12,7 @@
 
 #include "core/autograd.h"
 #include "core/error.h"
+#include "core/movement.h"
 #include "core/parallel.h"
 #include "core/simd.h"
 
@@ -226,6 +228,20 @@ std::vector<std::string> input_names(int inputs) {
 
 }  // namespace
 
+/// A row of the table as a function of tensors.
+const Pointwise& scalar_function(int row) {
+  static const auto all = []<size_t... i>(std::index_sequence<i...>) {
+    auto function = []<class Row, size_t... k>(Row, std::index_sequence<k...>) {
+      return &primitive<Row, std::enable_if_t<k >= 0, Tensor>...>();
+    };
+    return std::array{function(std::tuple_element_t<i, scalar::Rows>{},
+                               std::make_index_sequence<static_cast<size_t>(
+                                   scalar::arity<std::tuple_element_t<i, scalar::Rows>>())>{})...};
+  }
+  (std::make_index_sequence<static_cast<size_t>(scalar::row_count)>{});
+  return *all[static_cast<size_t>(row)];
+}
+
 struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   PointwiseKernel(const std::string& name, std::shared_ptr<const Formula> formula, int root,
                   int inputs)
@@ -305,9 +321,11 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
       if (x[i].shape() != shape) shape = broadcast(name, shape, x[i].shape());
       operands[i] = &x[i];
     }
+    const bool is_seen = observer && observer->sees_all();
+    if (is_seen && !is_one_function()) return apply_functions(x, shape);
     Tensor output;
     execute(name, forward, std::span(operands, x.size()), shape, x[0].dtype(), {&output, 1});
-    if (!is_recording(x)) return output;
+    if (!is_recording(x) && !is_seen) return output;
     std::vector<Tensor> list(x.begin(), x.end());
     if (derivative().all_zero) return record(op(), std::move(output), std::move(list), nullptr);
     return record(
@@ -315,6 +333,35 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
         [self = shared_from_this()](const Backward& b) { return self->gradients(b); },
         observer ? Forward([self = shared_from_this()](const auto& x) { return self->apply(x); })
                  : Forward());
+  }
+
+  /// Whether it is a row of the table and nothing else.
+  bool is_one_function() const {
+    const auto& steps = formula->steps();
+    const Formula::Step& last = steps.back();
+    if (last.function < 0 || static_cast<int>(steps.size()) != inputs + 1) return false;
+    for (int i = 0; i < inputs; ++i)
+      if (last.arguments[i] != i) return false;
+    return scalar_function(last.function).name() == name;
+  }
+
+  /// The same value, step by step of the formula.
+  Tensor apply_functions(std::span<const Tensor> x, const Shape& shape) const {
+    std::vector<Tensor> values;
+    for (int i = 0; i <= root; ++i) {
+      const Formula::Step& step = formula->steps()[static_cast<size_t>(i)];
+      if (step.function == Formula::input_step) {
+        values.push_back(x[static_cast<size_t>(step.arguments[0])]);
+      } else if (step.function == Formula::constant_step) {
+        values.push_back(full({}, step.constant, x[0].dtype()));
+      } else {
+        std::vector<Tensor> arguments;
+        for (int argument : step.arguments)
+          if (argument >= 0) arguments.push_back(values[static_cast<size_t>(argument)]);
+        values.push_back(scalar_function(step.function).run(arguments));
+      }
+    }
+    return values.back().shape() == shape ? values.back() : expand(values.back(), shape);
   }
 
   std::vector<Gradient> gradients(const Backward& b) const {

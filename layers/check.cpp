@@ -10,6 +10,7 @@
 #include <optional>
 #include <unordered_set>
 
+#include "core/fused.h"
 #include "core/gradient_check.h"
 #include "core/ops.h"
 #include "core/safetensors.h"
@@ -242,6 +243,17 @@ class Checks {
     return passed(trained_.size() == 1
                       ? fmt::format("'{}' gets a gradient", subject_.names[trained_[0]])
                       : fmt::format("all {} get a gradient", trained_.size()));
+  }
+
+  Finding composition() const {
+    Call fast = copy_of(subject_.call, DType::float64), slow = copy_of(fast);
+    const std::vector<Tensor> outputs = subject_.run(fast, 1);
+    const Composed of_other_ops;
+    const std::string text = difference(outputs, "in one pass", subject_.run(slow, 1), "composed",
+                                        [](const Tensor&, int64_t) { return true; });
+    if (!text.empty())
+      return failed(fmt::format("a fused op and the composition that defines it differ: {}", text));
+    return passed("");
   }
 
   Finding batch() const {
@@ -559,9 +571,10 @@ LayerReport report(const Subject& subject) {
   if (!run("call", [&] { return checks.can_be_called(); })) return result;
   run("parameters", [&] { return checks.parameters(); });
   if (run("float64", [&] { return checks.can_be_called_in_float64(); })) {
-    result.findings.pop_back();  // worth a line only where it fails
+    result.findings.pop_back();  // worth a line only where it fails, as "fused ops" below
     if (run("first derivatives", [&] { return checks.derivatives(false); }))
       run("second derivatives", [&] { return checks.derivatives(true); });
+    if (run("fused ops", [&] { return checks.composition(); })) result.findings.pop_back();
     run("batch", [&] { return checks.batch(); });
     run("padding", [&] { return checks.padding(); });
   }

@@ -7,6 +7,7 @@
 #include "core/mask.h"
 #include "core/random.h"
 #include "layers/parameters.h"
+#include "layers/parts.h"
 
 namespace gradus {
 
@@ -48,55 +49,6 @@ struct Subject {
 
 LayerReport report(const Subject& subject);
 
-struct Anything {
-  template <class T>
-  operator T() const;
-};
-template <class T, class... Field>
-constexpr int field_count() {
-  if constexpr (requires { T{Field{}..., Anything{}}; })
-    return field_count<T, Field..., Anything>();
-  else
-    return sizeof...(Field);
-}
-
-/// Calls f with every Tensor, Mask, list of lengths and Generator* in x: itself, in a range, in a
-/// tuple, in a plain struct of up to four members.
-template <class X, class F>
-void for_each_part(X& x, F& f) {
-  if constexpr (requires { f(x); }) {
-    f(x);
-  } else if constexpr (std::ranges::range<X>) {
-    for (auto& part : x) for_each_part(part, f);
-  } else if constexpr (requires { std::tuple_size<X>::value; }) {
-    std::apply([&](auto&... part) { (for_each_part(part, f), ...); }, x);
-  } else if constexpr (std::is_aggregate_v<X>) {
-    constexpr int fields = field_count<X>();
-    if constexpr (fields == 1) {
-      auto& [a] = x;
-      for_each_part(a, f);
-    } else if constexpr (fields == 2) {
-      auto& [a, b] = x;
-      for_each_part(a, f), for_each_part(b, f);
-    } else if constexpr (fields == 3) {
-      auto& [a, b, c] = x;
-      for_each_part(a, f), for_each_part(b, f), for_each_part(c, f);
-    } else if constexpr (fields == 4) {
-      auto& [a, b, c, d] = x;
-      for_each_part(a, f), for_each_part(b, f), for_each_part(c, f), for_each_part(d, f);
-    }
-  } else if constexpr (requires { *x, x.has_value(); }) {
-    if (x) for_each_part(*x, f);
-  }
-}
-
-template <class... F>
-struct Cases : F... {
-  using F::operator()...;
-};
-template <class... F>
-Cases(F...) -> Cases<F...>;
-
 /// "Dense" of gradus::Dense, "Sequential" of gradus::Sequential<…>, "" of a function or a lambda.
 template <class T>
 std::string type_name() {
@@ -117,6 +69,7 @@ std::string type_name() {
 ///
 /// It checks
 ///   - derivatives in inputs and parameters against finite differences, to first and second order;
+///   - that a fused op gives what the composition gives that defines it;
 ///   - that every parameter gets a gradient, and that parameters() leaves none out;
 ///   - batch: a row gives alone what it gives in its batch;
 ///   - padding: what stands where a mask ignores, or beyond the lengths, changes nothing;
@@ -144,13 +97,13 @@ LayerReport check_layer(L layer, Inputs... inputs) {
   });
 
   std::tuple<Inputs...> arguments(std::move(inputs)...);
-  check::Cases note{[&](Tensor& x) {
-                      if (x.defined()) subject.call.inputs.push_back(x);
-                    },
-                    [&](Mask& x) { subject.call.masks.push_back(x); },
-                    [&](std::vector<int64_t>& x) { subject.call.lengths.push_back(x); },
-                    [&](Generator*& x) { subject.is_random = subject.is_random || x; }};
-  check::for_each_part(arguments, note);
+  Cases note{[&](Tensor& x) {
+               if (x.defined()) subject.call.inputs.push_back(x);
+             },
+             [&](Mask& x) { subject.call.masks.push_back(x); },
+             [&](std::vector<int64_t>& x) { subject.call.lengths.push_back(x); },
+             [&](Generator*& x) { subject.is_random = subject.is_random || x; }};
+  for_each_part(arguments, note);
 
   subject.run = [=](check::Call& call, int times) mutable {
     std::vector<Tensor> outputs;
@@ -162,22 +115,22 @@ LayerReport check_layer(L layer, Inputs... inputs) {
       size_t tensor = 0, mask = 0, length = 0;
       std::vector<Generator> generators;
       generators.reserve(sizeof...(Inputs));
-      check::Cases put{[&](Tensor& x) {
-                         if (x.defined()) x = call.inputs[tensor++];
-                       },
-                       [&](Mask& x) { x = call.masks[mask++]; },
-                       [&](std::vector<int64_t>& x) { x = call.lengths[length++]; },
-                       [&](Generator*& x) {  // each call draws the same numbers
-                         if (x) x = &generators.emplace_back(*x);
-                       }};
-      check::for_each_part(given, put);
+      Cases put{[&](Tensor& x) {
+                  if (x.defined()) x = call.inputs[tensor++];
+                },
+                [&](Mask& x) { x = call.masks[mask++]; },
+                [&](std::vector<int64_t>& x) { x = call.lengths[length++]; },
+                [&](Generator*& x) {  // each call draws the same numbers
+                  if (x) x = &generators.emplace_back(*x);
+                }};
+      for_each_part(given, put);
       auto result = std::apply(copy, given);
       outputs.clear();
-      check::Cases take{[&](Tensor& x) {
-                          if (x.defined()) outputs.push_back(x);
-                        },
-                        [](Mask&) {}};
-      check::for_each_part(result, take);
+      Cases take{[&](Tensor& x) {
+                   if (x.defined()) outputs.push_back(x);
+                 },
+                 [](Mask&) {}};
+      for_each_part(result, take);
     }
     i = 0;
     for_each_tensor(copy, [&](const std::string&, Tensor& tensor) { call.state[i++] = tensor; });

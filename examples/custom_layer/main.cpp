@@ -2,6 +2,7 @@
 
 #include <cmath>
 
+#include "core/fused.h"
 #include "core/parallel.h"
 #include "layers/check.h"
 #include "layers/layers.h"
@@ -51,30 +52,34 @@ struct Standardise {
 /// dL/dx = r · (g − y · Σ gᵢ yᵢ / n).
 Tensor rms_norm(const Tensor& x, double epsilon = 1e-6) {
   if (x.rank() < 1) throw Error("rms_norm: wants at least one axis, was given a scalar");
-  const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
-  y.assign(x);
-  dispatch_float("rms_norm", x.dtype(), [&](auto element) {
-    auto* values = y.data<decltype(element)>();
-    const int64_t n = x.shape().back(), rows = n == 0 ? 0 : x.numel() / n;
-    parallel_for(rows, 1024, [&](int64_t begin, int64_t end) {
-      for (auto* row = values + begin * n; row != values + end * n; row += n) {
-        double squares = 0;
-        for (int64_t i = 0; i < n; ++i) squares += static_cast<double>(row[i]) * row[i];
-        const double r = 1 / std::sqrt(squares / static_cast<double>(n) + epsilon);
-        for (int64_t i = 0; i < n; ++i) row[i] = static_cast<decltype(element)>(row[i] * r);
-      }
+  auto composed = [epsilon](const std::vector<Tensor>& x) {
+    return x[0] / sqrt(mean(x[0] * x[0], {-1}, keep_axes) + epsilon);
+  };
+  auto rule = [epsilon](const Backward& b) {
+    const Tensor& x = b.inputs[0];
+    const Tensor r = 1 / sqrt(mean(x * x, {-1}, keep_axes) + epsilon);
+    return std::vector<Gradient>{
+        r * (b.gradient - b.output * mean(b.gradient * b.output, {-1}, keep_axes))};
+  };
+  auto one_pass = [&] {
+    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+    y.assign(x);
+    dispatch_float("rms_norm", x.dtype(), [&](auto element) {
+      auto* values = y.data<decltype(element)>();
+      const int64_t n = x.shape().back(), rows = n == 0 ? 0 : x.numel() / n;
+      parallel_for(rows, 1024, [&](int64_t begin, int64_t end) {
+        for (auto* row = values + begin * n; row != values + end * n; row += n) {
+          double squares = 0;
+          for (int64_t i = 0; i < n; ++i) squares += static_cast<double>(row[i]) * row[i];
+          const double r = 1 / std::sqrt(squares / static_cast<double>(n) + epsilon);
+          for (int64_t i = 0; i < n; ++i) row[i] = static_cast<decltype(element)>(row[i] * r);
+        }
+      });
     });
-  });
+    return y;
+  };
   constexpr Op op{"rms_norm", "x / √(Σ x² / n + ε)", "dL/dx = r · (g − y · Σ g · y / n)"};
-  return record(
-      op, y, {x},
-      [epsilon](const Backward& b) {
-        const Tensor& x = b.inputs[0];
-        const Tensor r = 1 / sqrt(mean(x * x, {-1}, keep_axes) + epsilon);
-        return std::vector<Gradient>{
-            r * (b.gradient - b.output * mean(b.gradient * b.output, {-1}, keep_axes))};
-      },
-      [epsilon](const auto& x) { return rms_norm(x[0], epsilon); });
+  return fused(op, {x}, one_pass, rule, composed);
 }
 
 // --- the same rule with a slip in it ------------------------------------------------------------
@@ -94,8 +99,11 @@ int main() {
   fmt::print("{}\n", check_layer(highway, x).text());
   fmt::print("{}\n", check_layer(Standardise(3), x).text());
 
-  const Tensor composed = x / sqrt(mean(x * x, {-1}, keep_axes) + 1e-6);
-  const double difference = max(abs(rms_norm(x) - composed)).item();
+  auto composed = [&] {
+    const Composed of_other_ops;
+    return rms_norm(x);
+  };
+  const double difference = max(abs(rms_norm(x) - composed())).item();
   fmt::print("rms_norm is its composition: {}\n", difference < 1e-6);
   fmt::print("{}\n", check_layer([](const Tensor& x) { return rms_norm(x); }, x).text());
 

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include "core/fused.h"
 #include "layers/initialise.h"
 #include "layers/layers.h"
 
@@ -218,6 +219,23 @@ TEST_CASE("a wrong gradient is caught, and what is wrong with it") {
         std::string::npos);
   CHECK(detached.find("parameters: 'weight' gets no gradient: the output was not computed from "
                       "it, or was cut off by detach()") != std::string::npos);
+}
+
+TEST_CASE("a fused op that is not its composition is caught") {
+  const auto off_by = [](double slip) {
+    return fault(check_layer(
+        [slip](const Tensor& x) {
+          return fused(
+              "twice", {x}, [&] { return x.detach() * 2 + slip; },
+              [](const Backward& b) { return std::vector<Gradient>{b.gradient * 2}; },
+              [](const std::vector<Tensor>& x) { return x[0] * 2; });
+        },
+        tensor({{1, 2, 3}, {-1, 0.5, 2}})));
+  };
+  CHECK(off_by(0) == "");
+  CHECK(off_by(0.25) ==
+        "fused ops: a fused op and the composition that defines it differ: output 0 at (1, 1) is "
+        "1.25 in one pass and 1 composed");
 }
 
 TEST_CASE("a step without a derivative is caught") {

@@ -1,0 +1,108 @@
+#include <fmt/core.h>
+
+#include <filesystem>
+
+#include "core/safetensors.h"
+#include "layers/layers.h"
+#include "layers/onnx.h"
+#include "optim/optimizer.h"
+
+// Trains a few models for a moment and exports them, each as NAME.onnx, with inputs and our outputs
+// beside it in NAME.safetensors. check.py compares them with what onnxruntime computes.
+
+using namespace gradus;
+
+namespace {
+
+Generator generator(1);
+
+struct Tagger {
+  Embedding words{9, 6, generator, 0};
+  LSTM encoder{6, 4, generator, {.layers = 2, .bidirectional = true}};
+  LayerNorm norm{8};
+  Dense tags{8, 5, generator};
+
+  Tensor operator()(const Tensor& ids) const {
+    return log_softmax(tags(gelu(norm(encoder(words(ids)).output))));
+  }
+  void parameters(auto&& visit) {
+    visit("words", words), visit("encoder", encoder), visit("norm", norm), visit("tags", tags);
+  }
+};
+
+struct Attender {
+  Attention attention{Score::additive, 6, 4, generator, 5};
+  AttentionOutput operator()(const Tensor& query, const Tensor& keys) const {
+    const Mask some = Mask::attend(tensor({{1, 1, 0, 1}, {0, 0, 0, 0}}));  // a row of nothing
+    return attention(query, keys, keys, some);
+  }
+  void parameters(auto&& visit) { visit("attention", attention); }
+};
+
+/// One op or two of each kind.
+Tensor all_kinds(const Tensor& a, const Tensor& b) {
+  const Tensor c = concat({a, slice(b, 1, 0, 6, 2)}, 0), d = permute(unsqueeze(c, 1), {2, 0, 1});
+  const Tensor e = pad(expand(d, {3, 4, 2}), 1, 1, 2, -0.5);
+  const Tensor f = select(greater(e, 0), sqrt(abs(e)), minimum(sin(e), cos(e)));
+  const Tensor g = softplus(f) - pow(abs(f) + 1, 1.5) + erf(f) / exp(f) + relu(e) * log(abs(e) + 2);
+  const Tensor h =
+      softmax(g, 1) + logsumexp(g, {0}) + max(g, {1, 2}, keep_axes) + mean(g, {0, 2}, keep_axes);
+  return matmul(h, transpose(h)) + variance(h) * equal(e, e).size(0) + silu(sum(h, {2}, keep_axes));
+}
+
+Tensor words(const Shape& shape) {
+  std::vector<int64_t> ids(static_cast<size_t>(shape.numel()));
+  for (int64_t& id : ids) id = generator.below(9);
+  return tensor(ids, shape);
+}
+Tensor normal(const Shape& shape) { return random_normal(shape, 0, 1, generator); }
+
+template <class L, class... Inputs>
+void write(const std::string& name, L& model, auto draw, const Inputs&... inputs) {
+  export_onnx(name + ".onnx", model, inputs...);
+  TensorFile file;
+  for (int set = 0; set < 3; ++set) {  // the first is what was exported with
+    auto given = set == 0 ? std::tuple<Inputs...>(inputs...) : draw();
+    int input = 0, output = 0;
+    Cases keep_input{
+        [&](Tensor& x) { file.tensors[fmt::format("{}.input_{}", set, input++)] = x; }};
+    for_each_part(given, keep_input);
+    auto result = std::apply(model, given);
+    Cases keep_output{
+        [&](Tensor& x) { file.tensors[fmt::format("{}.output_{}", set, output++)] = x.detach(); }};
+    for_each_part(result, keep_output);
+  }
+  save_tensors(name + ".safetensors", file);
+  fmt::print("{}\n", name);
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  if (count > 1) std::filesystem::current_path(arguments[1]);
+
+  Tagger tagger;
+  Adam adam(parameters(tagger), {.learning_rate = 0.02});
+  for (int step = 0; step < 50; ++step) {  // tag each word with its number modulo 5
+    const Tensor ids = words({8, 6});
+    std::vector<int64_t> tags = ids.to_vector<int64_t>();
+    for (int64_t& tag : tags) tag %= 5;
+    const Tensor loss = -mean(pick(tagger(ids), tensor(tags, ids.shape())));
+    adam.zero_grad();
+    loss.backward();
+    adam.step();
+  }
+  write(
+      "tagger", tagger,
+      [] {
+        return std::tuple(words({2, 6}));
+      },
+      words({2, 6}));
+
+  Attender attender;
+  auto draw = [] { return std::tuple(normal({2, 3, 6}), normal({2, 4, 4})); };
+  write("attention", attender, draw, normal({2, 3, 6}), normal({2, 4, 4}));
+
+  auto draw_two = [] { return std::tuple(normal({2, 3}), normal({2, 7})); };
+  write("all_kinds", all_kinds, draw_two, normal({2, 3}), normal({2, 7}));
+}
