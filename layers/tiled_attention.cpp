@@ -161,6 +161,17 @@ struct Tiles {
   }
 };
 
+/// Room for the logarithm of each query's sum of exponentials.
+Tensor log_sums_of(const Tensor& q) {
+  return Tensor::uninitialised(q.shape().with(q.rank() - 1, 1), q.dtype());
+}
+
+const void* address(const Tensor& x) {
+  return dispatch_float("tiled_attention", x.dtype(), [&](auto element) {
+    return static_cast<const void*>(x.data<decltype(element)>());
+  });
+}
+
 }  // namespace
 
 AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
@@ -180,11 +191,21 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
                     "{} and {}",
                     queries, keys));
   const Tiles tiles(*this, mask, q, k);
-  const Tensor log_sum = Tensor::uninitialised(q.shape().with(r - 1, 1), q.dtype());
-  const auto one_pass = [&] {
-    const Tensor out = Tensor::uninitialised(q.shape().with(r - 1, v.size(-1)), q.dtype());
-    tiles.forward(q.detach(), k.detach(), v.detach(), out, log_sum);
+  // The rule uses what the first run of the op has kept, as long as it is about the same queries.
+  const Tensor kept = log_sums_of(q);
+  const auto one_pass = [tiles, kept, first = address(q)](const std::vector<Tensor>& x) {
+    const Tensor out =
+        Tensor::uninitialised(x[0].shape().with(x[0].rank() - 1, x[2].size(-1)), x[0].dtype());
+    tiles.forward(x[0].detach(), x[1].detach(), x[2].detach(), out,
+                  address(x[0]) == first ? kept : log_sums_of(x[0]));
     return out;
+  };
+  const auto rule = [tiles, kept, first = address(q)](const Backward& b) {
+    if (address(b.inputs[0]) == first) return tiles.backward(kept, b);
+    const Tensor again = log_sums_of(b.inputs[0]);
+    const Tensor out = Tensor::uninitialised(b.output.shape(), b.output.dtype());
+    tiles.forward(b.inputs[0].detach(), b.inputs[1].detach(), b.inputs[2].detach(), out, again);
+    return tiles.backward(again, b);
   };
   const auto composed = [mask, causal = causal](const std::vector<Tensor>& x) {
     Mask sees = mask;
@@ -195,10 +216,7 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
     return ScaledDotAttention{}(x[0], x[1], x[2], sees).output;
   };
   constexpr Op op{"tiled_attention", "softmax(a · bᵀ / √d) · c"};
-  return {fused(
-              op, {q, k, v}, one_pass,
-              [tiles, log_sum](const Backward& b) { return tiles.backward(log_sum, b); }, composed),
-          {}};
+  return {fused(op, {q, k, v}, one_pass, rule, composed), {}};
 }
 
 }  // namespace gradus

@@ -61,8 +61,8 @@ Tensor rms_norm(const Tensor& x, double epsilon = 1e-6) {
     return std::vector<Gradient>{
         r * (b.gradient - b.output * mean(b.gradient * b.output, {-1}, keep_axes))};
   };
-  auto one_pass = [&] {
-    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+  auto one_pass = [epsilon](const std::vector<Tensor>& inputs) {
+    const Tensor &x = inputs[0], y = Tensor::uninitialised(x.shape(), x.dtype());
     y.assign(x);
     dispatch_float("rms_norm", x.dtype(), [&](auto element) {
       auto* values = y.data<decltype(element)>();

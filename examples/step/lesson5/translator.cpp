@@ -28,9 +28,10 @@ Trained small_translator() {
   Vocabulary source = vocabulary(corpus.train, &Pair::source, Unit::words);
   Vocabulary target = vocabulary(corpus.train, &Pair::target, Unit::characters);
   Generator generator(1);
-  Translator model(source.size(), target.size(),
-                   {.embedding = 32, .hidden = 64, .bidirectional = true, .score = Score::dot},
-                   generator);
+  Translator model(
+      source.size(), target.size(),
+      {.embedding = 32, .hidden = 64, .bidirectional = true, .attention = AttentionKind::dot},
+      generator);
   Trained trained{std::move(source), std::move(target), std::move(model)};
 
   fmt::print(stderr, "training a small translator, which is kept in {}\n", model_path);
