@@ -11,6 +11,7 @@
 #include "core/ops.h"
 #include "core/parallel.h"
 #include "core/random.h"
+#include "core/scope.h"
 #include "core/simd.h"
 
 namespace gradus {
@@ -203,6 +204,7 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
+  const Scope scope("layer_norm");
   check_float("layer_norm", x);
   if (x.rank() < 1)
     throw Error(fmt::format("layer_norm: wants at least one axis, was given {}", x.description()));
@@ -308,6 +310,7 @@ Tensor cross_entropy_gradient(const Backward& b, const std::vector<int64_t>& tar
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
                      const CrossEntropyOptions& options) {
+  const Scope scope("cross_entropy");
   check_float("cross_entropy", logits);
   const double smoothing = options.label_smoothing;
   if (logits.rank() < 1 || logits.shape().without(logits.rank() - 1) != targets.shape())
@@ -345,6 +348,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
 }
 
 Tensor dropout(const Tensor& x, double rate, Generator* generator) {
+  const Scope scope("dropout");
   check_float("dropout", x);
   if (rate < 0 || rate >= 1)
     throw Error(fmt::format("dropout: wants a rate in [0, 1), was given {}", rate));

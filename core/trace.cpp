@@ -91,7 +91,7 @@ struct Trace::Live {
 
 class Trace::Recorder : public Observer {
  public:
-  explicit Recorder(Trace& trace) : trace_(trace) {
+  Recorder(Trace& trace, LayerNames names) : trace_(trace), names_(std::move(names)) {
     trace_ = Trace();
     trace_.live_ = std::make_unique<Live>();
   }
@@ -104,6 +104,8 @@ class Trace::Recorder : public Observer {
     node.derivative = op.derivative;
     for (const Tensor& input : inputs) node.inputs.push_back(number_of(input));
     node.value = TraceTensor(output.detach());
+    place(node);
+    stacks_.emplace_back(trace_.size(), call_stack());
     steps_[output.node()->order] = add(std::move(node), {rule, std::move(forward)});
   }
 
@@ -174,10 +176,35 @@ class Trace::Recorder : public Observer {
     }
     for (const auto& [number, leaf] : leaves_)
       trace_.nodes_[static_cast<size_t>(number)].name = leaf.name();
+    for (const auto& [number, stack] : stacks_)
+      trace_.nodes_[static_cast<size_t>(number)].source = source_lines(stack);
     trace_.connect();
+    for (TraceNode& node : trace_.nodes_)
+      if (node.path.empty() && !node.parameters.empty()) {  // at least where its weights live
+        const std::string& name = trace_.node(node.parameters[0]).name;
+        if (const size_t dot = name.rfind('.'); dot != std::string::npos)
+          node.path = name.substr(0, dot);
+      }
   }
 
  private:
+  /// Fills in the layer and the time step of the running scopes.
+  void place(TraceNode& node) const {
+    auto prepend = [&](const std::string& name) {
+      node.path = name + (name.empty() || node.path.empty() ? "" : ".") + node.path;
+    };
+    bool complete = false;
+    for (const Scope* scope = Scope::innermost(); scope; scope = scope->outer()) {
+      if (node.time < 0) node.time = scope->time();
+      if (complete) continue;
+      if (scope->part()) prepend(scope->part());
+      if (!scope->layer()) continue;
+      const auto known = names_.find({scope->layer(), *scope->type()});
+      complete = known != names_.end();  // a known name is a whole path
+      prepend(complete ? known->second : short_name(scope->type()->name()));
+    }
+  }
+
   using Place = std::tuple<const void*, std::vector<int64_t>, std::vector<int64_t>>;
 
   int add(TraceNode node, Live::Step step) {
@@ -215,14 +242,16 @@ class Trace::Recorder : public Observer {
   }
 
   Trace& trace_;
+  LayerNames names_;
+  std::vector<std::pair<int, std::vector<void*>>> stacks_;
   std::unordered_map<uint64_t, int> steps_;          // by the order in which they were made
   std::unordered_map<const Node*, int> parameters_;  // kept alive by leaves_
   std::map<Place, int> constants_;                   // kept alive by their nodes
   std::vector<std::pair<int, Tensor>> leaves_;
 };
 
-Trace::Recording::Recording(Trace& trace)
-    : recorder_(std::make_unique<Recorder>(trace)), before_(observer) {
+Trace::Recording::Recording(Trace& trace, LayerNames names)
+    : recorder_(std::make_unique<Recorder>(trace, std::move(names))), before_(observer) {
   observer = recorder_.get();
 }
 
@@ -231,7 +260,7 @@ Trace::Recording::~Recording() {
   recorder_->finish();
 }
 
-Trace::Recording Trace::record() { return Recording(*this); }
+Trace::Recording Trace::record(LayerNames names) { return {*this, std::move(names)}; }
 
 // --- reading ------------------------------------------------------------------------------------
 
@@ -290,13 +319,11 @@ const std::vector<int>& Trace::users(int number) const {
 
 std::string Trace::description(int number) const {
   const TraceNode& n = node(number);
-  std::string text;
-  if (n.kind == TraceNode::Kind::step)
-    text = fmt::format("{}, node {}", n.op, number);
-  else
-    text = fmt::format("{} '{}', node {}",
-                       n.kind == TraceNode::Kind::parameter ? "parameter" : "constant", n.name,
-                       number);
+  std::string text = n.kind == TraceNode::Kind::step        ? n.op
+                     : n.kind == TraceNode::Kind::parameter ? "parameter"
+                                                            : "constant";
+  if (!n.name.empty()) text += fmt::format(" '{}'", n.name);
+  text += fmt::format(", node {}", number);
   if (!n.path.empty()) text += ", in " + n.path;
   if (n.time >= 0) text += fmt::format(", time {}", n.time);
   return text;

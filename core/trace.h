@@ -6,6 +6,8 @@
 #include <vector>
 
 #include "core/autograd.h"
+#include "core/scope.h"
+#include "core/source_line.h"
 
 /// A recorded forward and backward pass as plain data, that can be saved to one file:
 ///
@@ -53,14 +55,6 @@ class TraceTensor {
   mutable std::optional<Summary> summary_;
 };
 
-/// A place in the program, with the file relative to the project's folder where it lies in it.
-struct SourceLine {
-  std::string file;
-  int line = 0;
-  std::string function;
-  bool operator==(const SourceLine&) const = default;
-};
-
 /// Whether a step's gradient rule agrees with differences of its forward computation, in float64.
 struct Verdict {
   enum class Result { agrees, disagrees, unknown };
@@ -86,9 +80,9 @@ struct TraceNode {
   std::string name;        ///< of a parameter, "decoder.0.weight_hh"
   std::string path;        ///< of the layer: "decoder.attention.score"; empty outside of any
   int64_t time = -1;       ///< the time step within the layer; −1 where there is none
-  std::vector<SourceLine> source;  ///< innermost first, without what lies in core/
+  std::vector<SourceLine> source;  ///< the calls that led here, innermost first; not those in core/
   std::vector<int> inputs;         ///< numbers of earlier nodes
-  std::vector<int> parameters;     ///< numbers of the parameters that it reads, also through views
+  std::vector<int> parameters;     ///< numbers of those that it reads, themselves or as views
   TraceTensor value;
   TraceTensor gradient;  ///< dL/d(value); undefined where none arrived
   std::optional<Verdict> verdict;
@@ -110,8 +104,9 @@ class Trace {
   ~Trace();
 
   /// While the result lives, what this thread computes from tensors that require a gradient is
-  /// recorded, and what flows back through it. The trace begins anew.
-  [[nodiscard]] Recording record();
+  /// recorded, and what flows back through it. The trace begins anew. Layers without a name go by
+  /// their type.
+  [[nodiscard]] Recording record(LayerNames names = {});
 
   const std::vector<TraceNode>& nodes() const { return nodes_; }
   int size() const { return static_cast<int>(nodes_.size()); }
@@ -169,7 +164,7 @@ class Trace {
 /// Records until it ends; see Trace::record().
 class Trace::Recording {
  public:
-  explicit Recording(Trace& trace);
+  Recording(Trace& trace, LayerNames names);
   ~Recording();
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;

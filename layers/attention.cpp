@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus {
@@ -85,6 +86,7 @@ Attention::Attention(Score score, int64_t query_size, int64_t key_size, Generato
 }
 
 Tensor Attention::prepare(const Tensor& keys, const Mask& mask) const {
+  const Scope scope(this);
   check("keys", keys, {-1, -1, key_size}, key);
   const Tensor attended = first_keys(keys, attended_keys(mask, keys.shape()[1]));
   return key ? (*key)(attended) : attended;
@@ -92,6 +94,7 @@ Tensor Attention::prepare(const Tensor& keys, const Mask& mask) const {
 
 AttentionOutput Attention::attend(const Tensor& q, const Tensor& prepared, const Tensor& values,
                                   const Mask& given_mask) const {
+  const Scope scope(this);
   check("a query", q, {-1, -1, query_size}, query ? query : key);
   const int64_t batch = q.shape()[0];
   check("values", values, {batch, -1, -1});
@@ -104,11 +107,14 @@ AttentionOutput Attention::attend(const Tensor& q, const Tensor& prepared, const
 
   const Tensor k = first_keys(prepared, count), attended_values = first_keys(values, count);
   Tensor scores;
-  if (score == Score::additive) {
-    scores = sum(additive_score(unsqueeze((*query)(q), 2), unsqueeze(k, 1), v), {-1});
-  } else {
-    scores = matmul(q, transpose(k));
-    if (score == Score::scaled_dot) scores = scores / std::sqrt(static_cast<double>(key_size));
+  {
+    const Scope part("score");
+    if (score == Score::additive) {
+      scores = sum(additive_score(unsqueeze((*query)(q), 2), unsqueeze(k, 1), v), {-1});
+    } else {
+      scores = matmul(q, transpose(k));
+      if (score == Score::scaled_dot) scores = scores / std::sqrt(static_cast<double>(key_size));
+    }
   }
   const Tensor weights = softmax(scores, -1, first_keys(mask, count));
   return {matmul(weights, attended_values),

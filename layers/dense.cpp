@@ -5,6 +5,7 @@
 #include <cmath>
 
 #include "core/error.h"
+#include "core/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus {
@@ -16,6 +17,7 @@ Dense::Dense(int64_t in, int64_t out, Generator& generator, DenseOptions options
 }
 
 Tensor Dense::operator()(const Tensor& x) const {
+  const Scope scope(this);
   const int64_t in = weight.size(1);
   if (x.rank() < 1 || x.shape().back() != in)
     throw Error(fmt::format("dense: wants x (…, {}) for a weight {}, was given {}", in,

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/error.h"
+#include "core/scope.h"
 
 namespace gradus {
 
@@ -17,6 +18,7 @@ Embedding::Embedding(int64_t count, int64_t size, Generator& generator, int64_t 
 }
 
 Tensor Embedding::operator()(const Tensor& ids) const {
+  const Scope scope(this);
   const Tensor rows = gather(weight, ids);
   if (padding_id < 0) return rows;
   const Tensor is_padding = equal(cast(ids, DType::float64), static_cast<double>(padding_id));

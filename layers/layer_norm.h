@@ -1,6 +1,7 @@
 #pragma once
 
 #include "core/normalise.h"
+#include "core/scope.h"
 
 namespace gradus {
 
@@ -11,7 +12,10 @@ struct LayerNorm {
   explicit LayerNorm(int64_t size, double epsilon = 1e-5)
       : weight(ones({size}).require_grad()), bias(zeros({size}).require_grad()), epsilon(epsilon) {}
 
-  Tensor operator()(const Tensor& x) const { return layer_norm(x, weight, bias, epsilon); }
+  Tensor operator()(const Tensor& x) const {
+    const Scope scope(this);
+    return layer_norm(x, weight, bias, epsilon);
+  }
 
   Tensor weight, bias;  ///< (size)
   double epsilon;

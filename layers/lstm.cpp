@@ -8,6 +8,7 @@
 #include "core/error.h"
 #include "core/fused.h"
 #include "core/parallel.h"
+#include "core/scope.h"
 #include "core/simd.h"
 #include "layers/initialise.h"
 
@@ -117,6 +118,7 @@ std::vector<Gradient> step_gradients(const Backward& b) {
 /// `reached` is undefined where all rows have this time step.
 LSTMState advance(const LSTMCell& cell, const Tensor& projected, const LSTMState& before,
                   const Tensor& reached) {
+  const Scope scope(&cell);
   std::vector<Tensor> inputs{linear(before.h, cell.weight_hh, projected), contiguous(before.c)};
   if (reached.defined()) {
     inputs.push_back(contiguous(before.h));
@@ -146,6 +148,7 @@ LSTMState LSTMCell::initial(int64_t batch) const {
 }
 
 Tensor LSTMCell::project(const Tensor& x) const {
+  const Scope scope(this);
   if (x.rank() < 2 || x.shape().back() != in())
     throw Error(fmt::format("lstm: wants x (…, {}) for a weight {}, was given {}", in(),
                             weight_ih.description(), x.description()));
@@ -211,6 +214,7 @@ Tensor run(const LSTMCell& cell, const Tensor& x, const Lengths& lengths, bool b
   std::vector<Tensor> outputs(static_cast<size_t>(time));
   for (int64_t k = 0; k < time; ++k) {
     const int64_t t = backward ? time - 1 - k : k;
+    const Scope scope(t);
     const Tensor reached = t < lengths.shortest ? Tensor() : slice(attended, 1, t, t + 1);
     state = advance(cell, select_index(projected, 0, t), state, reached);
     outputs[static_cast<size_t>(t)] = state.h;
@@ -222,6 +226,7 @@ Tensor run(const LSTMCell& cell, const Tensor& x, const Lengths& lengths, bool b
 
 LSTMOutput LSTM::operator()(const Tensor& x, std::span<const int64_t> lengths,
                             const std::vector<LSTMState>& initial, Generator* generator) const {
+  const Scope scope(this);
   if (x.rank() != 3 || x.shape()[2] != forward[0].in())
     throw Error(fmt::format("lstm: wants x (batch, time, {}) for a weight {}, was given {}",
                             forward[0].in(), forward[0].weight_ih.description(), x.description()));

@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/scope.h"
 #include "core/tensor.h"
 
 /// A layer is any type that names its parameters: tensors, other layers, vectors of layers
@@ -30,25 +31,34 @@ concept Layer = requires(T& x) {
   x.parameters(AnyVisitor{});
 };
 
-/// Calls f("forget.weight", tensor) for every tensor of the model, in the order in which its layers
-/// name them. Undefined tensors and empty optionals are skipped.
+/// Calls f("forget", layer) for every layer of the model, itself first, and f("forget.weight",
+/// tensor) for every tensor, in the order in which they are named. Undefined tensors and empty
+/// optionals are skipped.
 template <class Part, class F>
-void for_each_parameter(Part& part, F f, const std::string& name = "") {
+void visit_parts(Part& part, F f, const std::string& name = "") {
   if constexpr (std::same_as<Part, Tensor>) {
     if (part.defined()) f(name, part);
   } else if constexpr (Layer<Part>) {
+    f(name, part);
     part.parameters([&](const std::string& child, auto& inner) {
-      for_each_parameter<std::decay_t<decltype(inner)>, F&>(
-          inner, f, name.empty() ? child : name + "." + child);
+      visit_parts<std::decay_t<decltype(inner)>, F&>(inner, f,
+                                                     name.empty() ? child : name + "." + child);
     });
   } else if constexpr (std::ranges::range<Part>) {
     int64_t i = 0;
     for (auto& inner : part)
-      for_each_parameter<std::decay_t<decltype(inner)>, F&>(inner, f,
-                                                            fmt::format("{}.{}", name, i++));
+      visit_parts<std::decay_t<decltype(inner)>, F&>(inner, f, fmt::format("{}.{}", name, i++));
   } else {  // an optional layer, or a pointer to one
-    if (part) for_each_parameter<std::decay_t<decltype(*part)>, F&>(*part, f, name);
+    if (part) visit_parts<std::decay_t<decltype(*part)>, F&>(*part, f, name);
   }
+}
+
+/// Calls f("forget.weight", tensor) for every tensor of the model; see visit_parts().
+template <class L, class F>
+void for_each_parameter(L& model, F f) {
+  visit_parts(model, [&](const std::string& name, auto& part) {
+    if constexpr (std::same_as<std::decay_t<decltype(part)>, Tensor>) f(name, part);
+  });
 }
 
 /// The parameters that require a gradient, each once, even where layers share it; each now knows
@@ -65,6 +75,21 @@ std::vector<Tensor> parameters(L& model) {
     found.push_back(parameter);
   });
   return found;
+}
+
+/// Where the model's layers lie and what they are called, so that a Trace can name them. Parameters
+/// without a name get theirs.
+template <class L>
+LayerNames layer_names(L& model) {
+  LayerNames names;
+  visit_parts(model, [&](const std::string& name, auto& part) {
+    using Part = std::decay_t<decltype(part)>;
+    if constexpr (!std::same_as<Part, Tensor>)
+      names.emplace(std::pair(&part, std::type_index(typeid(Part))), name);
+    else if (part.requires_grad() && part.name().empty())
+      part.set_name(name);
+  });
+  return names;
 }
 
 /// How many numbers training adjusts: the elements of parameters().

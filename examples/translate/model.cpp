@@ -1,6 +1,7 @@
 #include "examples/translate/model.h"
 
 #include "core/ops.h"
+#include "core/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus::translate {
@@ -97,6 +98,7 @@ Tensor Translator::loss(const Batch& batch, Generator* generator) const {
   std::vector<Tensor> steps;
   DecoderState state = first_state(memory);
   for (int64_t t = 0; t < batch.target_in.size(1); ++t) {
+    const Scope scope(t);
     state = advance(select_index(projected, 1, t), state, generator);
     if (feeding) {
       state.fed = squeeze(attend(unsqueeze(state.states.back().h, 1), memory).output, 1);

@@ -46,6 +46,8 @@ TEST_CASE("a trace holds every step in order, with formulas, values and gradient
   CHECK(nodes[2].derivative == "dL/da = g · bᵀ, dL/db = aᵀ · g");
   CHECK(nodes[2].inputs == std::vector<int>{0, 1});
   CHECK(nodes[2].parameters == std::vector<int>{0, 1});
+  REQUIRE_FALSE(nodes[2].source.empty());
+  CHECK(nodes[2].source[0].file == "tests/core/trace_test.cpp");
   CHECK(nodes[5].formula == "tanh(x)");
   CHECK(nodes[5].derivative == "dL/dx = g · (1 − y · y)");
   CHECK(r.trace.users(2) == std::vector<int>{4});
