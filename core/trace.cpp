@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <tuple>
 #include <unordered_map>
@@ -16,36 +17,52 @@ namespace gradus {
 
 // --- tensors ------------------------------------------------------------------------------------
 
+namespace {
+/// Calls f(value) for every element in row-major order.
+template <class F>
+void for_each_element(const Tensor& x, F f) {
+  dispatch(x.dtype(), [&](auto element) {
+    const auto* values = x.data<decltype(element)>();
+    for_each_row<1>(x.shape(), {x.strides()}, [&](auto at, int64_t n, auto step) {
+      for (int64_t i = 0; i < n; ++i) f(static_cast<double>(values[at[0] + i * step[0]]));
+    });
+  });
+}
+}  // namespace
+
 Summary summarise(const Tensor& x) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
   Summary s;
   s.count = x.numel();
-  s.histogram.assign(Summary::bins, 0);
-  const std::vector<double> values = x.to_vector<double>();
+  s.min = infinity;
+  s.max = -infinity;
   double sum = 0, squares = 0;
-  int64_t finite = 0;
-  for (double value : values) {
-    if (std::isnan(value)) {
-      ++s.nans;
-    } else if (std::isinf(value)) {
-      ++s.infinities;
-    } else {
-      s.zeros += value == 0;
-      s.min = finite == 0 ? value : std::min(s.min, value);
-      s.max = finite == 0 ? value : std::max(s.max, value);
-      sum += value;
-      squares += value * value;
-      ++finite;
+  for_each_element(x, [&](double value) {
+    if (!std::isfinite(value)) {
+      ++(std::isnan(value) ? s.nans : s.infinities);
+      return;
     }
+    s.zeros += value == 0;
+    s.min = std::min(s.min, value);
+    s.max = std::max(s.max, value);
+    sum += value;
+    squares += value * value;
+  });
+  s.histogram.assign(Summary::bins, 0);
+  const int64_t finite = s.count - s.nans - s.infinities;
+  if (finite == 0) {
+    s.min = s.max = 0;
+    return s;
   }
-  if (finite == 0) return s;
   s.mean = sum / static_cast<double>(finite);
   s.norm = std::sqrt(squares);
   const double width = s.max / Summary::bins - s.min / Summary::bins;
-  for (double value : values)
-    if (std::isfinite(value)) {
-      const double bin = width > 0 ? (value - s.min) / width : 0;
-      ++s.histogram[std::min(static_cast<size_t>(bin), Summary::bins - 1)];
-    }
+  const double per_width = width > 0 && std::isfinite(1 / width) ? 1 / width : 0;
+  for_each_element(x, [&](double value) {
+    if (!std::isfinite(value)) return;
+    const double bin = (value - s.min) * per_width;
+    ++s.histogram[bin < Summary::bins ? static_cast<size_t>(bin) : Summary::bins - 1];
+  });
   return s;
 }
 
@@ -78,16 +95,6 @@ const Summary& TraceTensor::summary() const {
 }
 
 // --- recording ----------------------------------------------------------------------------------
-
-/// What only the recording program knows, by the nodes' numbers.
-struct Trace::Live {
-  struct Step {
-    Rule rule;
-    Forward forward;
-  };
-  std::vector<Step> steps;
-  std::vector<std::pair<int, Tensor>> seeds;  // where backward passes began
-};
 
 class Trace::Recorder : public Observer {
  public:
@@ -310,6 +317,30 @@ std::vector<TraceTensor> Trace::sent(int number) const {
       node.op.c_str(), rule, {inputs, node.value.values(), node.gradient.values(), wanted});
   for (size_t i = 0; i < gradients.size(); ++i) result[i] = TraceTensor(gradients[i]);
   return result;
+}
+
+const Trace::Live& Trace::live(const char* asker) const {
+  if (!live_)
+    throw Error(
+        fmt::format("{}: this trace is from a file; only the program that records can run "
+                    "steps again",
+                    asker));
+  return *live_;
+}
+
+const Rule& Trace::rule(int number) const {
+  node(number);
+  return live("rule").steps[static_cast<size_t>(number)].rule;
+}
+
+const Forward& Trace::forward(int number) const {
+  node(number);
+  return live("forward").steps[static_cast<size_t>(number)].forward;
+}
+
+void Trace::set_verdict(int number, Verdict verdict) {
+  node(number);
+  nodes_[static_cast<size_t>(number)].verdict = std::move(verdict);
 }
 
 const std::vector<int>& Trace::users(int number) const {

@@ -125,6 +125,17 @@ class Trace {
 
   /// Whether it was recorded in this program and not loaded: only then steps can run again.
   bool is_live() const { return live_ != nullptr; }
+  /// A step's gradient rule and its computation; empty where it has none.
+  /// Throws Error for a loaded trace.
+  const Rule& rule(int number) const;
+  const Forward& forward(int number) const;
+  void set_verdict(int number, Verdict verdict);
+
+  /// What if node `number` had had this value: a new trace of the same steps, in which those after
+  /// it have run again, and of their backward passes. Bit for bit what the program would have
+  /// computed, had it overwritten the value there. Defined in core/replay.cpp.
+  /// Throws Error for a loaded trace, another shape or dtype, and where a step cannot run again.
+  Trace replay(int number, const Tensor& value) const;
 
   /// Writes the trace to one file, all or nothing. It is a safetensors file (core/safetensors.h):
   ///
@@ -150,7 +161,17 @@ class Trace {
 
  private:
   class Recorder;
-  struct Live;
+  /// What only the recording program knows, by the nodes' numbers.
+  struct Live {
+    struct Step {
+      Rule rule;
+      Forward forward;
+    };
+    std::vector<Step> steps;
+    std::vector<std::pair<int, Tensor>> seeds;  ///< where backward passes began
+  };
+
+  const Live& live(const char* asker) const;
 
   static Trace read(const TensorFile& file);
   void connect();
