@@ -36,10 +36,10 @@ std::vector<Gradient> differentiate(const Forward& composed, const Backward& b) 
 Composed::Composed(bool active) : before_(composing) { composing = composing || active; }
 Composed::~Composed() { composing = before_; }
 
-Tensor fused(const Op& op, const std::vector<Tensor>& inputs,
-             const std::function<Tensor()>& one_pass, Rule rule, const Forward& composed) {
+Tensor fused(const Op& op, const std::vector<Tensor>& inputs, const Forward& one_pass, Rule rule,
+             const Forward& composed) {
   if (composing) return composed(inputs);
-  const Tensor output = one_pass();
+  const Tensor output = one_pass(inputs);
   if (!is_recording(inputs)) return output;
   return record(
       op, output, inputs,
@@ -48,7 +48,7 @@ Tensor fused(const Op& op, const std::vector<Tensor>& inputs,
         all.push_back(b.gradient);
         return is_recording(all) ? differentiate(composed, b) : rule(b);
       },
-      composed);
+      observer ? one_pass : Forward());
 }
 
 }  // namespace gradus

@@ -18,10 +18,10 @@ class Composed {
 };
 
 /// An op that is computed in one pass where that is faster, and is defined by its composition of
-/// other ops, `composed(inputs)`. `one_pass()` gives the same value, `rule` the same gradients: the
-/// rule need not be differentiable, because for derivatives of derivatives (and inside Composed)
-/// the composition is taken instead.
-Tensor fused(const Op& op, const std::vector<Tensor>& inputs,
-             const std::function<Tensor()>& one_pass, Rule rule, const Forward& composed);
+/// other ops, `composed(inputs)`. `one_pass(inputs)` gives the same value, `rule` the same
+/// gradients: the rule need not be differentiable, because for derivatives of derivatives (and
+/// inside Composed) the composition is taken instead.
+Tensor fused(const Op& op, const std::vector<Tensor>& inputs, const Forward& one_pass, Rule rule,
+             const Forward& composed);
 
 }  // namespace gradus

@@ -75,12 +75,12 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
   const Tensor masked = contiguous(fill_ignored(x, mask, -infinity));
   if (axis != x.rank() - 1)
     return along(masked, axis, [](const Tensor& rows) { return softmax(rows); });
-  auto one_pass = [&] {
-    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+  auto one_pass = [](const std::vector<Tensor>& inputs) {
+    const Tensor &x = inputs[0], y = Tensor::uninitialised(x.shape(), x.dtype());
     dispatch_float("softmax", x.dtype(), [&](auto element) {
       using T = decltype(element);
       const int64_t n = row_size(x);
-      for_rows(row_count(x), n, [&, from = masked.data<T>(), to = y.data<T>()](int64_t i) {
+      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.data<T>()](int64_t i) {
         const Exponentials<T> row(from + i * n, to + i * n, n);
         simd::kernels<T>().affine(to + i * n, 1 / row.total, 0, to + i * n, n);
       });
@@ -116,12 +116,12 @@ Tensor log_softmax(const Tensor& x, int axis) {
   if (axis != x.rank() - 1)
     return along(x, axis, [](const Tensor& rows) { return log_softmax(rows); });
   const Tensor rows = contiguous(x);
-  auto one_pass = [&] {
-    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+  auto one_pass = [](const std::vector<Tensor>& inputs) {
+    const Tensor &x = inputs[0], y = Tensor::uninitialised(x.shape(), x.dtype());
     dispatch_float("log_softmax", x.dtype(), [&](auto element) {
       using T = decltype(element);
       const int64_t n = row_size(x);
-      for_rows(row_count(x), n, [&, from = rows.data<T>(), to = y.data<T>()](int64_t i) {
+      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.data<T>()](int64_t i) {
         const Exponentials<T> row(from + i * n, to + i * n, n);
         const auto affine = simd::kernels<T>().affine;
         affine(from + i * n, 1, -row.largest, to + i * n, n);
@@ -215,12 +215,13 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
   const Tensor rows = contiguous(x);
   const Tensor w = contiguous(weight.defined() ? weight : ones({x.shape().back()}, x.dtype()));
   const Tensor offset = contiguous(bias.defined() ? bias : zeros({x.shape().back()}, x.dtype()));
-  auto one_pass = [&] {
+  auto one_pass = [epsilon](const std::vector<Tensor>& inputs) {
+    const Tensor &x = inputs[0], &w = inputs[1], &offset = inputs[2];
     const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
     dispatch_float("layer_norm", x.dtype(), [&](auto element) {
       using T = decltype(element);
       const int64_t n = row_size(x);
-      for_rows(row_count(x), n, [&, from = rows.data<T>(), to = y.data<T>()](int64_t i) {
+      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.data<T>()](int64_t i) {
         T* out = to + i * n;
         const T inverse = centre(from + i * n, n, epsilon, out);
         simd::kernels<T>().multiply_add(out, w.data<T>(), inverse, offset.data<T>(), out, n);
@@ -255,10 +256,9 @@ Tensor composed_cross_entropy(const Tensor& logits, const std::vector<int64_t>& 
   return select(cast(tensor(counted, shape), logits.dtype()), losses, 0);
 }
 
-/// The losses of all rows. Leaves each row's largest logit and Σ exp(logit − largest) in
-/// `statistics` (rows, 2), from which the gradient is computed without another copy of the logits.
+/// The losses of all rows.
 Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targets,
-                          double smoothing, const Tensor& statistics) {
+                          double smoothing) {
   const int64_t n = row_size(logits), rows = static_cast<int64_t>(targets.size());
   const Tensor losses =
       Tensor::uninitialised(logits.shape().without(logits.rank() - 1), logits.dtype());
@@ -266,13 +266,12 @@ Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targ
     using T = decltype(element);
     for_rows(rows, n, [&](int64_t i) {
       const T* x = logits.data<T>() + i * n;
-      T &loss = losses.data<T>()[i], *kept = statistics.data<T>() + 2 * i;
+      T& loss = losses.data<T>()[i];
       const int64_t target = targets[static_cast<size_t>(i)];
       loss = 0;
       if (target == ignored) return;
       std::vector<T> e(static_cast<size_t>(n));
       const Exponentials<T> row(x, e.data(), n);
-      kept[0] = row.largest, kept[1] = row.total;
       loss = std::log(row.total) - (x[target] - row.largest);
       if (smoothing > 0) {
         const T mean = simd::kernels<T>().sum(x, n) / static_cast<T>(n);
@@ -285,7 +284,7 @@ Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targ
 }
 
 Tensor cross_entropy_gradient(const Backward& b, const std::vector<int64_t>& targets,
-                              double smoothing, const Tensor& statistics) {
+                              double smoothing) {
   const Tensor &logits = b.inputs[0], g = contiguous(b.gradient);
   const Tensor dx = Tensor::uninitialised(logits.shape(), logits.dtype());
   const int64_t n = row_size(logits);
@@ -296,10 +295,16 @@ Tensor cross_entropy_gradient(const Backward& b, const std::vector<int64_t>& tar
       T* out = dx.data<T>() + i * n;
       const int64_t target = targets[static_cast<size_t>(i)];
       if (target == ignored) return std::fill_n(out, n, T(0)), void();
-      const T *row = statistics.data<T>() + 2 * i, weight = g.data<T>()[i];
-      kernels.exp_shifted(logits.data<T>() + i * n, row[0], out, n);
-      kernels.affine(out, weight / row[1], -weight * static_cast<T>(smoothing) / static_cast<T>(n),
-                     out, n);
+      const T *x = logits.data<T>() + i * n, weight = g.data<T>()[i];
+      // The loss tells log Σ eˣ, by which softmax shifts.
+      T shift = b.output.data<T>()[i] + static_cast<T>(1 - smoothing) * x[target];
+      if (smoothing > 0) shift += static_cast<T>(smoothing) * kernels.sum(x, n) / static_cast<T>(n);
+      if (!std::isfinite(shift)) {
+        const Exponentials<T> row(x, out, n);
+        shift = row.largest + std::log(row.total);
+      }
+      kernels.exp_shifted(x, shift, out, n);
+      kernels.affine(out, weight, -weight * static_cast<T>(smoothing) / static_cast<T>(n), out, n);
       out[target] -= weight * static_cast<T>(1 - smoothing);
     });
   });
@@ -333,13 +338,11 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
   const auto counted = std::count_if(ids.begin(), ids.end(), [](auto id) { return id != ignored; });
   const Tensor rows = contiguous(logits);
   const auto shared_ids = std::make_shared<const std::vector<int64_t>>(std::move(ids));
-  const Tensor statistics =
-      Tensor::uninitialised({static_cast<int64_t>(shared_ids->size()), 2}, logits.dtype());
   const Tensor losses = fused(
       {"cross_entropy", "−Σ target · log softmax(x)", "dL/dx = (softmax(x) − target) · g"}, {rows},
-      [&] { return cross_entropy_rows(rows, *shared_ids, smoothing, statistics); },
+      [=](const auto& x) { return cross_entropy_rows(x[0], *shared_ids, smoothing); },
       [=](const Backward& b) {
-        return std::vector<Gradient>{cross_entropy_gradient(b, *shared_ids, smoothing, statistics)};
+        return std::vector<Gradient>{cross_entropy_gradient(b, *shared_ids, smoothing)};
       },
       [=](const auto& x) { return composed_cross_entropy(x[0], *shared_ids, smoothing); });
   if (options.reduction == Reduction::none) return losses;

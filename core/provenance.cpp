@@ -29,7 +29,8 @@ std::vector<double> contributions(const Trace& trace, int number, size_t input, 
   std::vector<bool> wanted(node.inputs.size(), false);
   wanted[input] = true;
   auto in_float64 = [](const Tensor& x) { return x.is_float() ? cast(x, DType::float64) : x; };
-  for (int i : node.inputs) inputs.push_back(in_float64(trace.node(i).value.values()));
+  for (int i : node.inputs) inputs.push_back(in_float64(trace.node(i).value.values()).detach());
+  inputs[input].require_grad();
   Tensor g = Tensor::uninitialised(node.value.shape(), DType::float64);
   g.assign(in_float64(node.gradient.values()));
   g.require_grad();
