@@ -40,7 +40,8 @@ Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule
   node->rule = std::move(rule);
   node->order = next_order++;
   output.set_node(node);
-  if (observer) observer->on_step(op, output, node->inputs, node->rule, std::move(forward));
+  if (Observer* const o = observing())
+    o->on_step(op, output, node->inputs, node->rule, std::move(forward));
   return output;
 }
 
@@ -217,7 +218,7 @@ class Pass {
                   name_of(replaced.dtype()), replaced.shape().text()));
             gradient = replaced;
           }
-        if (observer) observer->on_gradient(output, gradient);
+        if (Observer* const o = observing()) o->on_gradient(output, gradient);
         keep(output, gradient);
         if (!node.inputs.empty()) propagate(node, output, gradient, wanted);
       }
@@ -305,7 +306,7 @@ void Tensor::backward(const Tensor& gradient, bool keep_graph) const {
   for (const Tensor& step : pass.steps())
     if (step.node()->order == 0) step.node()->wanted = true;
   pass.spread_wanted();
-  if (observer) observer->on_seed(*this, seed);
+  if (Observer* const o = observing()) o->on_seed(*this, seed);
   pass.accumulate(*this, seed);
   bool reached = false;
   pass.run([&](const Tensor& tensor, const Tensor& gradient) {
@@ -335,7 +336,7 @@ std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<T
   for (size_t i = 0; i < outputs.size(); ++i) {
     const Tensor seed = checked_seed("grad", outputs[i], seeds.empty() ? Tensor() : seeds[i]);
     if (!pass.reached(outputs[i])) continue;
-    if (observer) observer->on_seed(outputs[i], seed);
+    if (Observer* const o = observing()) o->on_seed(outputs[i], seed);
     pass.accumulate(outputs[i], seed);
   }
   std::vector<Tensor> result(wrt.size());

@@ -79,6 +79,14 @@ class Observer {
   virtual void on_gradient(const Tensor& output, const Tensor& gradient) = 0;
 };
 inline constinit thread_local Observer* observer = nullptr;
+/// The observer, if there is one.
+inline Observer* observing() {
+#ifdef GRADUS_WITHOUT_TRACE  // to measure what the test of the pointer costs everybody else
+  return nullptr;
+#else
+  return observer;
+#endif
+}
 
 /// Notes that `output` was computed from `inputs` by `op`. Nothing is kept where no input requires
 /// a gradient or inside NoGrad. An empty rule means that the op has no derivative: a gradient that
@@ -91,7 +99,7 @@ template <class F>
 Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule,
               const F& forward) {
   return record(op, std::move(output), std::move(inputs), std::move(rule),
-                observer ? Forward(forward) : Forward());
+                observing() ? Forward(forward) : Forward());
 }
 
 /// Whether record() would keep this step: ops that pay for their bookkeeping ask first.

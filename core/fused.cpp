@@ -48,7 +48,7 @@ Tensor fused(const Op& op, const std::vector<Tensor>& inputs, const Forward& one
         all.push_back(b.gradient);
         return is_recording(all) ? differentiate(composed, b) : rule(b);
       },
-      observer ? one_pass : Forward());
+      observing() ? one_pass : Forward());
 }
 
 }  // namespace gradus

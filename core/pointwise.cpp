@@ -253,7 +253,7 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
 
   /// With the texts where somebody reads them.
   Op op() const {
-    if (!observer) return name;
+    if (!observing()) return name;
     const std::lock_guard lock(mutex_);
     if (!op_) {
       std::string text;

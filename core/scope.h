@@ -19,12 +19,10 @@ class Scope {
  public:
   template <class L>
   explicit Scope(const L* layer) : Scope(layer, typeid(L)) {}
-  Scope(const void* layer, const std::type_info& type) : layer_(layer), type_(&type) {
-    innermost_ = this;
-  }
+  Scope(const void* layer, const std::type_info& type) : layer_(layer), type_(&type) { enter(); }
   /// `part` must live as long: a literal.
-  explicit Scope(const char* part) : part_(part) { innermost_ = this; }
-  explicit Scope(int64_t time) : time_(time) { innermost_ = this; }
+  explicit Scope(const char* part) : part_(part) { enter(); }
+  explicit Scope(int64_t time) : time_(time) { enter(); }
   ~Scope() { innermost_ = outer_; }
   Scope(const Scope&) = delete;
   Scope& operator=(const Scope&) = delete;
@@ -39,6 +37,12 @@ class Scope {
   int64_t time() const { return time_; }  ///< −1 if it is none
 
  private:
+  void enter() {
+#ifndef GRADUS_WITHOUT_TRACE
+    innermost_ = this;
+#endif
+  }
+
   const void* layer_ = nullptr;
   const std::type_info* type_ = nullptr;
   const char* part_ = nullptr;

@@ -102,8 +102,9 @@ class Reader {
   Reader(const json& value, std::string place) : value_(value), place_(std::move(place)) {}
 
   [[noreturn]] void fail(const char* wanted) const {
+    // Printing a structure would recurse, as deep as the file likes.
     throw Error(fmt::format("{} is not {}: {:.60}", place_, wanted,
-                            value_.dump(-1, ' ', false, json::error_handler_t::replace)));
+                            value_.is_structured() ? value_.type_name() : text_of(value_)));
   }
 
   bool is_null() const { return value_.is_null(); }

@@ -244,13 +244,36 @@ class Suite:
             note("build/first_program")
             libraries = [self.a.build / f"libgradus_{part}.a" for part in ("layers", "optim", "core")]
             self.timed_run("build/first_program", "s", "g++", "-std=c++20", "-O2", "-I", ROOT,
-                           ROOT / "examples/first/main.cpp", *libraries, "-lfmt", "-lopenblas", "-pthread",
+                           ROOT / "examples/first/main.cpp", *libraries, "-lfmt", "-lopenblas", "-ldw", "-pthread",
                            "-o", self.scratch / "first")
         if self.wanted("build/translator_size"):
             run("strip", self.a.build / "translate", "-o", self.scratch / "stripped")
             self.add("build/translator_size", None, (self.scratch / "stripped").stat().st_size / 1e6, "MB")
 
-    # --- (5) growth -----------------------------------------------------------------------------
+    # --- (5) traces -----------------------------------------------------------------------------
+    def traces(self):
+        names = "trace/recording", "trace/not_recording"
+        if not self.wanted(*names):
+            return
+        folder = self.scratch / "without_trace"
+        if self.wanted(names[1]):
+            note("trace/not_recording: a build without the recorder")
+            cmake = "/usr/bin/cmake" if os.path.exists("/usr/bin/cmake") else "cmake"
+            run(cmake, "-S", ROOT, "-B", folder, "-G", "Ninja", "-DCMAKE_BUILD_TYPE=Release", "-DGRADUS_BENCH=ON",
+                "-DBUILD_TESTING=OFF", "-DCMAKE_CXX_FLAGS=-DGRADUS_WITHOUT_TRACE")
+            run(cmake, "--build", folder, "-j", 2, "--target", "bench_translate")
+        step = ["step", "--data", self.data / "train.tsv", "--threads", 1, "--steps", self.a.steps]
+        plain, recorded, without = [], [], []
+        for k in range(self.a.rounds):
+            note(f"trace, round {k + 1} of {self.a.rounds}")
+            plain.append(run_json(self.translate, *step)["ms"])
+            recorded.append(run_json(self.translate, *step, "--record")["ms"])
+            if folder.exists():
+                without.append(run_json(folder / "bench_translate", *step)["ms"])
+        self.add(names[0], 1, median(recorded), "ms", median(plain))
+        self.add(names[1], 1, median(plain), "ms", median(without))
+
+    # --- (6) growth -----------------------------------------------------------------------------
     AXES = {"batch": (16, 32, 64, 128), "hidden": (128, 256, 512, 1024), "length": (5, 10, 20, 40),
             "vocabulary": (1000, 2000, 4000, 8000, 16000)}
 
@@ -273,6 +296,7 @@ class Suite:
         self.translating()
         self.start()
         self.building()
+        self.traces()
         self.growth()
 
 

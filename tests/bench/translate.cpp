@@ -8,6 +8,7 @@
 
 #include "core/ops.h"
 #include "core/parallel.h"
+#include "core/trace.h"
 #include "examples/translate/train.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
@@ -38,7 +39,7 @@ struct Options {
   int64_t batch = 64, steps = 80, warmup = 20, longest = 60, length = 10;
   int64_t vocabulary = 2000;
   int threads = 1;
-  bool floor = false;
+  bool floor = false, record = false;
   ModelOptions model;
 };
 
@@ -69,10 +70,13 @@ class Training {
         weights_(parameters(model_)),
         adam_(weights_, {.learning_rate = 1e-3}) {}
 
-  double step(const Batch& batch) {
+  double step(const Batch& batch, bool record = false) {
     adam_.zero_grad();
+    std::optional<Trace::Recording> recording;
+    if (record) recording.emplace(trace_, layer_names(model_));
     const Tensor loss = model_.loss(batch);
     (loss / static_cast<double>(batch.target_tokens)).backward();
+    recording.reset();
     clip_gradients(weights_, 5);
     adam_.step();
     return loss.item();
@@ -85,6 +89,7 @@ class Training {
   Translator model_;
   std::vector<Tensor> weights_;
   Adam adam_;
+  Trace trace_;
 };
 
 StepShape shape_of(const Batch& batch, const Translator& model) {
@@ -103,7 +108,7 @@ json time_steps(Training& training, const std::vector<const Batch*>& batches,
                 const Options& options) {
   std::vector<double> steps, products, gflop;
   for (size_t i = 0; i < batches.size(); ++i) {
-    const double seconds = seconds_of([&] { training.step(*batches[i]); });
+    const double seconds = seconds_of([&] { training.step(*batches[i], options.record); });
     if (static_cast<int64_t>(i) >= options.warmup) steps.push_back(seconds);
   }
   const double peak = peak_memory_mib();
@@ -186,6 +191,7 @@ int run(int argc, char** argv) {
   app.add_option("--warmup", options.warmup, "first steps that are not timed");
   app.add_flag("--no-input-feeding", no_input_feeding, "variant a");
   app.add_flag("--floor", options.floor, "time the matrix products alone, too");
+  app.add_flag("--record", options.record, "let a trace record the steps");
 
   CLI::App* count = app.add_subcommand("count", "The number of batches")->fallthrough();
   CLI::App* step = app.add_subcommand("step", "Training steps on data")->fallthrough();

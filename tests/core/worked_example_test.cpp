@@ -22,9 +22,12 @@ Tensor cumulative_sum(const Tensor& x, bool reverse = false) {
         }
     });
   });
-  return record("cumulative_sum", y, {x}, [reverse](const Backward& b) {
-    return std::vector<Gradient>{cumulative_sum(b.gradient, !reverse)};
-  });
+  return record(
+      {"cumulative_sum", "Σ x up to each place", "dL/dx = Σ g from each place on"}, y, {x},
+      [reverse](const Backward& b) {
+        return std::vector<Gradient>{cumulative_sum(b.gradient, !reverse)};
+      },
+      [reverse](const auto& inputs) { return cumulative_sum(inputs[0], reverse); });
 }
 
 }  // namespace gradus

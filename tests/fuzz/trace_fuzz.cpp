@@ -1,0 +1,63 @@
+// Built by hand:
+// clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/trace_fuzz.cpp
+//   core/trace*.cpp core/safetensors.cpp core/compare.cpp build/release/libgradus_core.a -lfmt
+//   -lopenblas -ldw -o trace_fuzz
+// ./trace_fuzz -max_total_time=600 NEW_FOLDER FOLDER_OF_TRACES
+
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <span>
+#include <string>
+
+#include "core/compare.h"
+#include "core/error.h"
+#include "core/provenance.h"
+
+using namespace gradus;
+
+namespace {
+
+/// Looks at everything that a reader may look at.
+void read_all(const Trace& trace) {
+  for (int n = 0; n < trace.size(); ++n) {
+    const TraceNode& node = trace.node(n);
+    trace.description(n);
+    trace.users(n);
+    std::vector<TraceTensor> tensors = trace.sent(n);
+    tensors.insert(tensors.end(), {node.value, node.gradient});
+    for (const TraceTensor& x : tensors)
+      if (x.defined()) x.summary();
+    try {
+      provenance(trace, n, 0);
+    } catch (const Error&) {
+    }
+  }
+  compare(trace, trace);
+}
+
+/// A file with two tensors whose nodes are this text.
+std::string file_with_nodes(const std::string& nodes) {
+  using nlohmann::json;
+  const json header{
+      {"__metadata__", {{"format", "gradus trace"}, {"version", "1"}, {"nodes", nodes}}},
+      {"0.value", {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {0, 8}}}},
+      {"1.sent.0", {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {8, 16}}}}};
+  const std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
+  const uint64_t length = text.size();
+  return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text +
+         std::string(16, '@');
+}
+
+}  // namespace
+
+/// Any bytes are either a trace that can be read throughout, or refused with an Error; so is any
+/// text as the nodes of a file.
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  std::string bytes(data, data + size);
+  if (bytes.starts_with('[')) bytes = file_with_nodes(bytes);
+  try {
+    read_all(Trace::parse(std::as_bytes(std::span(bytes)), "fuzz"));
+  } catch (const Error&) {
+  }
+  return 0;
+}
