@@ -12,15 +12,6 @@ namespace gradus {
 
 namespace {
 
-/// Whether the step only looks at the storage of its input.
-bool is_view(const Trace& trace, int number, int input) {
-  const TraceNode& node = trace.node(number);
-  constexpr const char* views[] = {"reshape", "permute", "slice", "expand"};
-  return node.inputs.size() == 1 && node.inputs[0] == input &&
-         std::any_of(std::begin(views), std::end(views),
-                     [&](const char* op) { return node.op == op; });
-}
-
 /// g ∘ ∂y/∂x[element] of a step: how much each element of its value contributes. The rule is linear
 /// in g, so the derivative of its result with respect to g is that ∂y/∂x.
 std::vector<double> contributions(const Trace& trace, int number, size_t input, int64_t element) {
@@ -65,7 +56,7 @@ void collect(const Trace& trace, int number, int64_t element, std::vector<Contri
     for (size_t input = 0; input < node.inputs.size(); ++input) {
       if (node.inputs[input] != number) continue;
       const std::vector<double> parts = contributions(trace, user, input, element);
-      if (is_view(trace, user, number)) {
+      if (is_view(node)) {
         for (size_t i = 0; i < parts.size(); ++i)
           if (parts[i] != 0) collect(trace, user, static_cast<int64_t>(i), result);
         continue;

@@ -7,6 +7,7 @@
 #include <cstring>
 #include <limits>
 #include <map>
+#include <string_view>
 #include <tuple>
 #include <unordered_map>
 
@@ -276,6 +277,11 @@ Trace::Trace(Trace&&) noexcept = default;
 Trace& Trace::operator=(Trace&&) noexcept = default;
 Trace::~Trace() = default;
 
+bool is_view(const TraceNode& node) {
+  constexpr std::string_view views[] = {"reshape", "permute", "slice", "expand"};
+  return node.inputs.size() == 1 && std::ranges::find(views, node.op) != std::end(views);
+}
+
 /// Fills in what follows from the inputs.
 void Trace::connect() {
   users_.assign(nodes_.size(), {});
@@ -285,8 +291,12 @@ void Trace::connect() {
       std::vector<int>& users = users_[static_cast<size_t>(input)];
       if (users.empty() || users.back() != static_cast<int>(i))
         users.push_back(static_cast<int>(i));
-      if (nodes_[static_cast<size_t>(input)].kind == TraceNode::Kind::parameter)
-        nodes_[i].parameters.push_back(input);
+      const TraceNode& before = nodes_[static_cast<size_t>(input)];
+      std::vector<int>& parameters = nodes_[i].parameters;
+      if (before.kind == TraceNode::Kind::parameter)
+        parameters.push_back(input);
+      else if (is_view(before))
+        parameters.insert(parameters.end(), before.parameters.begin(), before.parameters.end());
     }
   }
 }

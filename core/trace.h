@@ -88,6 +88,9 @@ struct TraceNode {
   std::optional<Verdict> verdict;
 };
 
+/// Whether the step only looks at its one input's numbers in another way.
+bool is_view(const TraceNode& node);
+
 struct TraceOptions {
   int64_t largest = 65536;  ///< tensors of more elements are kept as summaries
 };

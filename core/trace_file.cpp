@@ -225,8 +225,6 @@ TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
   }
   for (const Reader& input : reader["inputs"].list())
     node.inputs.push_back(static_cast<int>(input.integer(0, number - 1, 0)));
-  for (const Reader& parameter : reader["parameters"].list())
-    node.parameters.push_back(static_cast<int>(parameter.integer(0, number - 1, 0)));
   node.value = tensor_from(reader["value"], file, fmt::format("{}.value", number));
   if (!node.value.defined()) reader["value"].fail("a tensor");
   node.gradient = tensor_from(reader["gradient"], file, fmt::format("{}.gradient", number));

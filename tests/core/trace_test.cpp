@@ -4,9 +4,11 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/safetensors.h"
 
 using namespace gradus;
 
@@ -105,4 +107,94 @@ TEST_CASE("there is no node beyond the last") {
   CHECK_THROWS_WITH_AS(r.trace.node(8), "trace: there is no node 8, they go from 0 to 7", Error);
   CHECK_THROWS_AS(r.trace.node(-1), Error);
   CHECK_THROWS_WITH_AS(Trace().node(0), "trace: there is no node 0, the trace is empty", Error);
+}
+
+TEST_CASE("a step reads a parameter also through views of it") {
+  const Tensor w = tensor({{1, 2}, {3, 4}}).require_grad();
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    sum(matmul(transpose(w), slice(w, 1, 0, 1))).backward();
+  }
+  for (const TraceNode& node : trace.nodes())
+    if (node.op == "matmul") CHECK(node.parameters == std::vector<int>{0, 0});
+}
+
+TEST_CASE("two backward passes through a trace add up, as gradients do") {
+  const Tensor x = tensor({1, 2}).require_grad();
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    const Tensor y = x * x;
+    sum(y).backward({}, true);
+    sum(y).backward();
+  }
+  CHECK(trace.node(0).gradient.values().to_vector<float>() == x.grad().to_vector<float>());
+  CHECK(trace.sent(1)[0].values().to_vector<float>() == std::vector<float>{2, 4});
+}
+
+TEST_CASE("a summary counts what is not finite, and describes the rest") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  const Summary s = summarise(tensor({0, std::nan(""), -3, 4, infinity, -infinity, 0}));
+  CHECK(s.count == 7);
+  CHECK(s.nans == 1);
+  CHECK(s.infinities == 2);
+  CHECK(s.zeros == 2);
+  CHECK(s.min == -3);
+  CHECK(s.max == 4);
+  CHECK(s.mean == 0.25);
+  CHECK(s.norm == 5);
+  std::vector<int64_t> bins(Summary::bins, 0);
+  bins[0] = 1, bins[6] = 2, bins[15] = 1;
+  CHECK(s.histogram == bins);
+  CHECK(summarise(full({3}, infinity)).max == 0);
+  CHECK(summarise(full({3}, 7)).histogram[0] == 3);
+  CHECK(summarise(zeros({0})).count == 0);
+}
+
+namespace {
+
+/// A trace's file with one piece of its metadata replaced.
+std::string broken(const std::string& key, const std::string& from, const std::string& to) {
+  const std::string path = temporary("gradus_trace_broken_test");
+  Recorded().trace.save(path);
+  TensorFile file = load_tensors(path);
+  std::string& text = file.metadata[key];
+  const size_t at = text.find(from);
+  REQUIRE(at != text.npos);
+  text.replace(at, from.size(), to);
+  save_tensors(path, file);
+  std::string error = "none";
+  try {
+    Trace::load(path);
+  } catch (const Error& e) {
+    error = e.what();
+  }
+  std::filesystem::remove(path);
+  CHECK(error.find(path) == 0);
+  return error.substr(std::min(error.size(), path.size() + 2));
+}
+
+}  // namespace
+
+TEST_CASE("a file that is no trace, or a damaged one, is refused with what is wrong") {
+  CHECK(broken("version", "1", "2") == "a trace of version '2', this program reads version 1");
+  CHECK(broken("format", "trace", "model").find("not a trace") == 0);
+  CHECK(broken("nodes", "[", "").find("damaged: its nodes are not JSON") == 0);
+  CHECK(broken("nodes", "\"inputs\":[0,1]", "\"inputs\":[0,2]") ==
+        "nodes[2]'s inputs[1] is 2, which is outside [0, 1]");
+  CHECK(broken("nodes", "\"matmul\"", "[[]]") == "nodes[2]'s op is not a text: array");
+  CHECK(broken("nodes", "\"parameter\"", "\"poem\"") ==
+        "nodes[0]'s kind is not one of the known words: \"poem\"");
+  CHECK(broken("nodes", "\"shape\":[2,2]", "\"shape\":[2,3]").find("count") != std::string::npos);
+  CHECK(broken("nodes", "\"shape\":[2,2]", "\"shape\":[4]").find("tensor 0.") != std::string::npos);
+
+  const std::string path = temporary("gradus_trace_truncated_test");
+  Recorded().trace.save(path);
+  std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
+  CHECK_THROWS_WITH_AS(Trace::load(path), doctest::Contains("truncated"), Error);
+  std::filesystem::resize_file(path, 0);
+  CHECK_THROWS_WITH_AS(Trace::load(path), doctest::Contains("truncated"), Error);
+  std::filesystem::remove(path);
+  CHECK_THROWS_WITH_AS(Trace::load(path), doctest::Contains("cannot open it"), Error);
 }
