@@ -129,7 +129,7 @@ LSTMState advance(const LSTMCell& cell, const Tensor& projected, const LSTMState
        "with u = dL/dc′ + dL/dh′ · σ(o) · (1 − tanh(c′)²): dL/dc = u · σ(f), dL/di = u · tanh(g) · "
        "σ′(i), dL/df = u · c · σ′(f), dL/dg = u · σ(i) · tanh′(g), dL/do = dL/dh′ · tanh(c′) · "
        "σ′(o)"},
-      inputs, [&] { return one_pass_step(inputs); }, step_gradients, composed_step);
+      inputs, one_pass_step, step_gradients, composed_step);
   return {select_index(next, 0, 0), select_index(next, 0, 1)};
 }
 

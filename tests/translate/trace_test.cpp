@@ -62,7 +62,7 @@ TEST_CASE("every gradient rule of the translator's training step agrees, in the 
     CHECK_FALSE(node.source.empty());
     ++judged;
   }
-  CHECK(judged > 300);
+  CHECK(judged > 100);
 }
 
 TEST_CASE("every parameter's gradient in the translator is the sum of its provenance") {
