@@ -107,8 +107,8 @@ class Trace {
   ~Trace();
 
   /// While the result lives, what this thread computes from tensors that require a gradient is
-  /// recorded, and what flows back through it. The trace begins anew. Layers without a name go by
-  /// their type.
+  /// recorded, and what flows back through it. The trace begins anew, and must stay where it is
+  /// meanwhile. Layers without a name go by their type.
   [[nodiscard]] Recording record(LayerNames names = {});
 
   const std::vector<TraceNode>& nodes() const { return nodes_; }

@@ -31,8 +31,10 @@ Trace recorded(bool with_names) {
   Model model{Embedding(5, 2, generator), LSTM(2, 3, generator),
               Attention(Score::general, 3, 3, generator), Dense(3, 2, generator)};
   Trace trace;
-  const auto recording = trace.record(with_names ? layer_names(model) : LayerNames{});
-  sum(model(tensor({{0, 1, 2}}, DType::int64))).backward();
+  {
+    const auto recording = trace.record(with_names ? layer_names(model) : LayerNames{});
+    sum(model(tensor({{0, 1, 2}}, DType::int64))).backward();
+  }
   return trace;
 }
 

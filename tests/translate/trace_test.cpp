@@ -34,8 +34,10 @@ std::vector<Pair> some_pairs() {
 Trace recorded_step(Trained& trained, const std::vector<Pair>& pairs) {
   const Batch batch = make_batch(encode(pairs, trained.source, trained.target));
   Trace trace;
-  const auto recording = trace.record(layer_names(trained.model));
-  (trained.model.loss(batch) / static_cast<double>(batch.target_tokens)).backward();
+  {
+    const auto recording = trace.record(layer_names(trained.model));
+    (trained.model.loss(batch) / static_cast<double>(batch.target_tokens)).backward();
+  }
   return trace;
 }
 
