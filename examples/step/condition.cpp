@@ -210,7 +210,8 @@ class Parser {
     if (word == "nan")
       return [](const Trace& t, const Place& p) {
         const Summary& s = tensor_at(t, p).summary();
-        return s.nans + s.infinities > 0;
+        const bool is_constant = t.node(p.node).kind == TraceNode::Kind::constant;
+        return s.nans + s.infinities > 0 && !is_constant;
       };
     if (word == "wrong")
       return [](const Trace& t, const Place& p) {

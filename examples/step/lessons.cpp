@@ -24,6 +24,9 @@ Trace without_options(const LessonOptions&) {
 constexpr Lesson lessons[] = {
     {"a scalar expression", without_options<scalar_expression>},
     {"a Dense layer, softmax and cross entropy", without_options<dense_layer>},
+    {"an LSTM cell over four time steps", without_options<lstm_cell>},
+    {"scaled dot-product attention", without_options<scaled_dot_product_attention>},
+    {"the translator on a sentence", translator},
 };
 
 }  // namespace

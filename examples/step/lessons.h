@@ -14,7 +14,7 @@ struct Opened {
 
 /// What lesson 5 is given.
 struct LessonOptions {
-  std::string sentence = "My brother drinks tea.";
+  std::string sentence = "We often listen to music while running.";
   std::string model;  ///< a file of the translator; if empty a small one is trained first
 };
 
@@ -36,7 +36,7 @@ Trace dense_layer();
 Trace lstm_cell();
 /// Lesson 4: scaled dot-product attention.
 Trace scaled_dot_product_attention();
-/// Lesson 5: the translator on a sentence.
+/// Lesson 5: the translator on a sentence, which it translates first.
 Trace translator(const LessonOptions& options);
 
 }  // namespace gradus::step

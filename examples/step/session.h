@@ -42,6 +42,7 @@ class Session {
   struct Named {
     int node = 0;
     bool is_value = false;  ///< the node's value, not a gradient
+    bool is_sent = false;   ///< what the node sent back to an input
     TraceTensor tensor;
     std::string title, slice;
   };
@@ -50,7 +51,8 @@ class Session {
   int node_or_here(const std::string& text) const;
   const Place& here() const;
 
-  void begin(Trace trace);
+  /// Reads another trace, from the same place if it has it.
+  void turn_to(Trace trace);
   std::string show_place() const;
   /// Goes on to the next place that `stops`; says what happened if there is none.
   template <class F>
@@ -71,13 +73,20 @@ class Session {
   std::string tree(const std::string& arguments);
   std::string graph(const std::string& arguments);
   std::string attention(const std::string& arguments);
+  std::string check(const std::string& arguments);
+  std::string provenance(const std::string& arguments);
+  std::string set(const std::string& arguments);
+  std::string undo(const std::string& arguments);
+  std::string compare(const std::string& arguments);
   std::string save(const std::string& arguments);
+  std::string html(const std::string& arguments);
   std::string open(const std::string& arguments);
   std::string help(const std::string& arguments);
   std::string quit(const std::string& arguments);
 
   Trace trace_;
   Screen screen_;
+  std::vector<Trace> before_;  ///< the traces that `set` left
   std::vector<Place> places_;
   int64_t at_ = -1;  ///< in places_; −1 before the first
   std::map<int, Condition> breakpoints_;

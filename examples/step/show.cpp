@@ -33,6 +33,21 @@ std::string counted(int64_t count, std::string_view thing) {
   return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
 }
 
+std::string wrapped(std::string_view text, int width, int indent) {
+  std::string result, line;
+  for (size_t begin = 0; begin < text.size();) {
+    const size_t end = std::min(text.find(' ', begin), text.size());
+    const std::string word(text.substr(begin, end - begin));
+    if (!line.empty() && indent + display_width(line) + 1 + display_width(word) > width) {
+      result += indented(line, indent);
+      line.clear();
+    }
+    line += (line.empty() ? "" : " ") + word;
+    begin = end + 1;
+  }
+  return result + indented(line, indent);
+}
+
 std::string indented(std::string_view lines, int indent) {
   std::string result;
   for (size_t begin = 0; begin < lines.size();) {
@@ -58,6 +73,7 @@ std::string nested(const std::vector<double>& values, const Shape& shape, int ax
 std::string brief(const TraceTensor& x) {
   if (!x.defined()) return "none";
   const std::string shape = x.shape().rank() > 0 ? x.shape().text() + " " : "";
+  if (x.is_whole() && x.shape().numel() == 1) return shape + number_text(x.values().item());
   if (x.is_whole() && x.shape().numel() <= 8) {
     size_t at = 0;
     return shape + nested(x.values().to_vector<double>(), x.shape(), 0, at);

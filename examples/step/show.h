@@ -51,6 +51,9 @@ std::string indices_text(const Shape& shape, int64_t element);
 /// "3 steps", "1 step".
 std::string counted(int64_t count, std::string_view thing);
 
+/// Words in lines of at most `width` columns, each after `indent` spaces.
+std::string wrapped(std::string_view text, int width, int indent);
+
 /// `lines` with `indent` spaces before each.
 std::string indented(std::string_view lines, int indent);
 

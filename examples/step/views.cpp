@@ -4,7 +4,9 @@
 
 #include <algorithm>
 #include <map>
+#include <sstream>
 
+#include "core/compare.h"
 #include "core/error.h"
 #include "core/ops.h"
 #include "examples/translate/display_width.h"
@@ -19,6 +21,13 @@ using translate::fit;
 using translate::printable;
 
 namespace {
+
+std::vector<std::string> lines_of(const std::string& text) {
+  std::vector<std::string> lines;
+  std::istringstream stream(text);
+  for (std::string line; std::getline(stream, line);) lines.push_back(line);
+  return lines;
+}
 
 /// "multiply", or what else the node is.
 std::string kind_text(const TraceNode& node) {
@@ -99,16 +108,28 @@ struct Row {
   Labels labels = {};
 };
 
+/// Where there is no room for brief().
+std::string shorter(const TraceTensor& x) {
+  const Summary& s = x.summary();
+  return fmt::format("norm {}{}", number_text(s.norm),
+                     s.nans + s.infinities == 0 ? ""
+                     : s.nans > 0               ? ", NaN"
+                                                : ", ∞");
+}
+
 /// Names in columns; a small matrix stands below its name, anything else beside it.
 std::string rows_text(const std::vector<Row>& rows, const Screen& screen) {
+  constexpr int widest = 32;  // a longer name gets a line of its own
   int what = 0, who = 0;
   for (const Row& row : rows) {
-    what = std::max(what, display_width(row.what));
+    if (const int width = display_width(row.what); width <= widest) what = std::max(what, width);
     who = std::max(who, display_width(row.who));
   }
   std::string text;
   for (const Row& row : rows) {
-    std::string line = "  " + align_left(row.what, what) + "  ";
+    const bool is_long = display_width(row.what) > what;
+    if (is_long) text += "  " + fit(row.what, screen.width - 2) + "\n";
+    std::string line = "  " + align_left(is_long ? "" : row.what, what) + "  ";
     if (who > 0) line += align_left(row.who, who) + "  ";
     const Shape& shape = row.tensor.shape();
     const int rank = shape.rank();
@@ -116,7 +137,9 @@ std::string rows_text(const std::vector<Row>& rows, const Screen& screen) {
                            shape.numel() > 1 && shape[rank - 2] <= 8 && shape[rank - 1] <= 8 &&
                            shape[rank - 2] * shape[rank - 1] == shape.numel();
     if (!is_matrix) {
-      text += fit(line + brief(row.tensor), screen.width) + "\n";
+      const std::string all = brief(row.tensor);
+      const bool fits = display_width(line + all) <= screen.width;
+      text += fit(line + (fits ? all : shorter(row.tensor)), screen.width) + "\n";
       continue;
     }
     text += line + shape.text() + "\n" +
@@ -134,7 +157,9 @@ std::string header(const Trace& trace, const Place& place, const Screen& screen)
                   trace.size() - 1, kind_text(node));
   if (const std::string where = where_text(node); !where.empty()) left += " · " + where;
   if (node.source.empty()) return screen.bold(left) + "\n";
-  const std::string right = source_text(node.source[0]);
+  const SourceLine& line = node.source[0];
+  const std::string right =
+      source_text({line.file.substr(line.file.rfind('/') + 1), line.line, ""});
   const int gap = screen.width - display_width(left) - display_width(right);
   if (gap < 2)
     return screen.bold(left) + "\n" + screen.faint(align_right(right, screen.width)) + "\n";
@@ -150,21 +175,23 @@ std::string verdict_text(const Trace& trace, int number, const Screen& screen) {
   const Verdict& v = *node.verdict;
   if (v.result == Verdict::Result::unknown)
     return fmt::format("  ? not checked: {}\n", printable(v.reason));
-  const std::string elements = v.checked == v.count
-                                   ? counted(v.count, "element")
-                                   : fmt::format("{} of {} elements", v.checked, v.count);
+  const std::string checked =
+      fmt::format("{}{}",
+                  v.checked == v.count ? counted(v.count, "element")
+                                       : fmt::format("{} of {} elements", v.checked, v.count),
+                  v.reason.empty() ? "" : "; " + printable(v.reason));
   if (v.result == Verdict::Result::agrees)
     return "  " + screen.good("✓") +
-           fmt::format(" the gradient rule agrees with differences, {}\n", elements);
-  std::string text = "  " + screen.bad("✗") + " the gradient rule disagrees with differences";
-  if (v.input >= 0 && v.input < static_cast<int>(node.inputs.size())) {
-    const auto input = static_cast<size_t>(v.input);
-    const Shape& shape = trace.node(node.inputs[input]).value.shape();
-    text +=
-        fmt::format(", most at dL/d{}{}: the rule says {}, the difference {}", operand(node, input),
-                    indices_text(shape, v.element), number_text(v.rule), number_text(v.difference));
-  }
-  return text + fmt::format(" ({})\n", elements);
+           fmt::format(" the gradient rule agrees with differences ({})\n", checked);
+  std::string text = "  " + screen.bad("✗") +
+                     fmt::format(" the gradient rule disagrees with differences ({})\n", checked);
+  if (v.input < 0 || v.input >= static_cast<int>(node.inputs.size())) return text;
+  const auto input = static_cast<size_t>(v.input);
+  const Shape& shape = trace.node(node.inputs[input]).value.shape();
+  return text + fmt::format("    dL/d{}{}: the rule says {}, the difference {}\n",
+                            operand(node, input),
+                            v.element < 0 ? " along one direction" : indices_text(shape, v.element),
+                            number_text(v.rule), number_text(v.difference));
 }
 
 std::string place_view(const Trace& trace, const Place& place, const Screen& screen) {
@@ -172,7 +199,7 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
   std::string text = header(trace, place, screen);
   std::vector<Row> rows;
   if (!place.is_backward) {
-    if (!node.formula.empty()) text += fmt::format("  y = {}\n", printable(node.formula));
+    if (!node.formula.empty()) text += wrapped("y = " + printable(node.formula), screen.width, 2);
     for (size_t i = 0; i < node.inputs.size(); ++i)
       rows.push_back({operand(node, i), reference(trace, node.inputs[i]),
                       trace.node(node.inputs[i]).value, labels_of(trace, node.inputs[i])});
@@ -180,22 +207,27 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
         {node.inputs.empty() ? "value" : "y", "", node.value, labels_of(trace, place.node)});
     return text + rows_text(rows, screen) + verdict_text(trace, place.node, screen);
   }
-  if (!node.formula.empty()) text += fmt::format("  y = {}\n", printable(node.formula));
+  if (!node.formula.empty()) text += wrapped("y = " + printable(node.formula), screen.width, 2);
   const std::vector<int>& users = trace.users(place.node);
   std::vector<int> senders;
   for (int user : users)
     if (trace.node(user).gradient.defined()) senders.push_back(user);
   rows.push_back({node.inputs.empty() ? "gradient" : "g = dL/dy",
-                  senders.empty() ? "" : "from " + references(trace, senders), node.gradient,
-                  labels_of(trace, place.node)});
+                  senders.empty()       ? ""
+                  : senders.size() <= 2 ? "from " + references(trace, senders)
+                                        : "from " + counted(std::ssize(senders), "step"),
+                  node.gradient, labels_of(trace, place.node)});
   const std::vector<TraceTensor> sent = trace.sent(place.node);
+  bool is_by_input = false;
   for (size_t i = 0; i < sent.size(); ++i) {
     if (!sent[i].defined()) continue;
     const std::string rule = derivative_of(node, i);
+    is_by_input = is_by_input || !rule.empty();
     rows.push_back({fmt::format("dL/d{}{}", operand(node, i), rule.empty() ? "" : " = " + rule),
                     "to " + reference(trace, node.inputs[i]), sent[i],
                     labels_of(trace, node.inputs[i])});
   }
+  if (!is_by_input) text += wrapped(printable(node.derivative), screen.width, 2);
   return text + rows_text(rows, screen) + verdict_text(trace, place.node, screen);
 }
 
@@ -241,12 +273,15 @@ std::string list_view(const Trace& trace, int from, int to, int marked, const Sc
   std::array<int, 5> widths{};
   auto norm = [](const char* name, const TraceTensor& x) {
     if (!x.defined()) return std::string();
-    if (x.shape().rank() == 0) return fmt::format("{} {}", name, number_text(x.summary().mean));
-    return fmt::format("|{}| {}", name, number_text(x.summary().norm));
+    const Summary& s = x.summary();
+    if (s.nans + s.infinities > 0) return fmt::format("{} has {}", name, s.nans > 0 ? "NaN" : "∞");
+    return x.shape().rank() == 0 ? fmt::format("{} {:.3g}", name, s.mean + 0.0)
+                                 : fmt::format("|{}| {:.3g}", name, s.norm);
   };
   for (int n = from; n <= to; ++n) {
     const TraceNode& node = trace.node(n);
-    lines.push_back({kind_text(node),
+    const bool has_name = node.kind == TraceNode::Kind::parameter && !node.name.empty();
+    lines.push_back({has_name ? printable(node.name) : kind_text(node),
                      node.value.shape().rank() > 0 ? node.value.shape().text() : "",
                      norm("y", node.value), norm("g", node.gradient), where_text(node)});
     for (size_t i = 0; i < 5; ++i) widths[i] = std::max(widths[i], display_width(lines.back()[i]));
@@ -270,11 +305,10 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
     std::vector<int> steps, parameters;
     int count = 0, first = 0, last = 0;
   };
-  std::map<std::string, Layer> layers;
+  std::map<std::string, Layer> layers{{"", {}}};
   auto add = [&](const std::string& path, int number, bool is_step) {
     for (std::string at = path; true;) {
-      const auto [found, is_new] = layers.try_emplace(at);
-      Layer& layer = found->second;
+      Layer& layer = layers[at];
       if (is_step) {
         if (layer.count++ == 0) layer.first = number;
         layer.last = number;
@@ -282,7 +316,8 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
       if (at.empty()) break;
       const size_t dot = at.rfind('.');
       const std::string parent = dot == at.npos ? "" : at.substr(0, dot);
-      if (is_new) layers[parent].children.push_back(at);
+      auto& children = layers[parent].children;
+      if (std::ranges::find(children, at) == children.end()) children.push_back(at);
       at = parent;
     }
   };
@@ -328,8 +363,15 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
         line += fmt::format(", |g| {}", number_text(node.gradient.summary().norm));
       text += fit(line, screen.width) + "\n";
     }
+    constexpr size_t most = 40;
     if (!wanted.empty())
-      for (int n : layer.steps) {
+      for (size_t i = 0; i < layer.steps.size(); ++i) {
+        const int n = layer.steps[i];
+        if (i == most && layer.steps.size() > most + 1) {
+          text += fmt::format("{}  and {} more; 'list {}' shows them\n", indent,
+                              layer.steps.size() - i, n);
+          break;
+        }
         const TraceNode& node = trace.node(n);
         line = align_left(fmt::format("{}  {} {}", indent, n, kind_text(node)), 28) + "  " +
                node.value.shape().text();
@@ -412,7 +454,94 @@ std::string attention_view(const Trace& trace, const std::string& layer) {
   };
   map.source = names(trace.keys, static_cast<size_t>(keys));
   map.target = names(trace.queries, map.weights.size());
-  return translate::attention_text(map);
+  std::string text;
+  for (const std::string& line : lines_of(translate::attention_text(map)))
+    text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  return text;
+}
+
+// --- changes ------------------------------------------------------------------------------------
+
+namespace {
+
+/// A number where there is one, else the norm.
+std::string size_text(const TraceTensor& x) {
+  if (!x.defined()) return "none";
+  if (x.shape().numel() == 1) return number_text(x.summary().mean);
+  return fmt::format("norm {}", number_text(x.summary().norm));
+}
+
+}  // namespace
+
+std::string change_view(const Trace& before, const Trace& after) {
+  int values = 0, gradients = 0;
+  for (const Difference& d : compare(before, after)) {
+    values += d.what == Difference::What::value;
+    gradients += d.what == Difference::What::gradient;
+  }
+  std::vector<Row> rows;
+  auto row = [&](const std::string& what, const TraceTensor& a, const TraceTensor& b) {
+    rows.push_back({what, size_text(a) + " → " + size_text(b), {}});
+  };
+  const int last = after.size() - 1;
+  row("result, " + reference(after, last), before.node(last).value, after.node(last).value);
+  for (int n = 0; n < after.size() && rows.size() < 16; ++n)
+    if (after.node(n).kind == TraceNode::Kind::parameter && before.node(n).gradient.defined())
+      row("gradient of " + reference(after, n), before.node(n).gradient, after.node(n).gradient);
+  int width = 0;
+  for (const Row& r : rows) width = std::max(width, display_width(r.what));
+  std::string text;
+  for (const Row& r : rows) text += fmt::format("  {}  {}\n", align_left(r.what, width), r.who);
+  return text + fmt::format("  changed: {} and {}; 'undo' goes back\n", counted(values, "value"),
+                            counted(gradients, "gradient"));
+}
+
+std::string comparison_view(const Trace& a, const Trace& b, const std::string& other,
+                            const Screen& screen) {
+  using What = Difference::What;
+  const std::vector<Difference> differences = compare(a, b);
+  if (differences.empty()) return "  no difference: the two traces are equal to the bit\n";
+  auto at = [](const TraceTensor& x, int64_t element) {
+    if (!x.defined()) return std::string("none");
+    if (element < 0 || !x.is_whole()) return brief(x);
+    return number_text(x.values().to_vector<double>()[static_cast<size_t>(element)]);
+  };
+  std::string text;
+  constexpr size_t most = 16;
+  for (size_t i = 0; i < differences.size(); ++i) {
+    if (i == most && differences.size() > most + 1) {
+      text += fmt::format("  and {} more\n", differences.size() - i);
+      break;
+    }
+    const Difference& d = differences[i];
+    const Trace& known = d.a >= 0 ? a : b;
+    const int number = d.a >= 0 ? d.a : d.b;
+    std::string line = "  " + reference(known, number);
+    if (const std::string where = where_text(known.node(number)); !where.empty())
+      line += " (" + where + ")";
+    if (d.what == What::only_in_a) line += fmt::format(": only here, not {}", other);
+    if (d.what == What::only_in_b) line += fmt::format(": only {}", other);
+    if (d.what == What::formula)
+      line += fmt::format(": y = {}, {} {}", printable(a.node(d.a).formula), other,
+                          printable(b.node(d.b).formula));
+    if (d.what == What::shape)
+      line += fmt::format(": {}, {} {}", a.node(d.a).value.shape().text(), other,
+                          b.node(d.b).value.shape().text());
+    if (d.what == What::verdict) line += fmt::format(": another verdict {}", other);
+    if (d.what == What::value || d.what == What::gradient) {
+      const bool is_value = d.what == What::value;
+      const TraceTensor& x = is_value ? a.node(d.a).value : a.node(d.a).gradient;
+      const TraceTensor& y = is_value ? b.node(d.b).value : b.node(d.b).gradient;
+      line += fmt::format(": {}{} {}, {} {}", is_value ? "value" : "gradient",
+                          d.element < 0 ? "" : indices_text(x.shape(), d.element), at(x, d.element),
+                          other, at(y, d.element));
+    }
+    line = fit(line, screen.width);
+    text += (i == 0 ? screen.bold(line) : line) + "\n";
+  }
+  return fmt::format("  {}, the first of them first:\n",
+                     counted(std::ssize(differences), "difference")) +
+         text;
 }
 
 }  // namespace gradus::step

@@ -33,6 +33,11 @@ std::string graph_view(const Trace& trace, int node, int depth, const Screen& sc
 /// What the queries attended to: a row for each, over all time steps. `layer` may be empty.
 /// Throws Error when there is no attention in the trace, or in the layer.
 std::string attention_view(const Trace& trace, const std::string& layer);
+/// What a replay has changed: the result and the parameters' gradients.
+std::string change_view(const Trace& before, const Trace& after);
+/// Where two traces differ, the first difference first; `other` says where or when `b` is.
+std::string comparison_view(const Trace& a, const Trace& b, const std::string& other,
+                            const Screen& screen);
 /// "the rule agrees with differences (6 elements)"
 std::string verdict_text(const Trace& trace, int node, const Screen& screen);
 

@@ -185,10 +185,129 @@ TEST_CASE("a saved trace is stepped through like the recorded one") {
   translate::toy::write(folder / "not", "a trace");
   for (const std::string& bad :
        {"open " + (folder / "not"), "open " + (folder / "none"), "open " + folder.path,
-        std::string("open 0"), std::string("open 99"), "save " + (folder / "no/where"),
+        std::string("open 0"), std::string("open 99"), "save " + (folder / "not/where"),
         std::string("save")})
     CHECK_MESSAGE(answer(session, {bad}).starts_with("error: "), bad);
   CHECK(answer(session, walk) == before);
+}
+
+namespace {
+
+/// Twice x, with a gradient rule that forgets the 2.
+Trace with_a_wrong_rule() {
+  const Tensor x = parameter("x", tensor({1, 2, 3}));
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    auto twice = [](const std::vector<Tensor>& inputs) {
+      const NoGrad pause;
+      return inputs[0] + inputs[0];
+    };
+    const Tensor y = record(
+        {"twice", "2 · x", "dL/dx = g"}, twice({x}), {x},
+        [](const Backward& b) { return std::vector<Gradient>{b.gradient}; }, twice);
+    sum(tanh(y)).backward();
+  }
+  return trace;
+}
+
+}  // namespace
+
+TEST_CASE("a wrong gradient rule is found and named") {
+  Session session(with_a_wrong_rule());
+  const std::string text = answer(session, {"check all"});
+  check_contains(text, "twice, node 1");
+  check_contains(text, "✗ the gradient rule disagrees");
+  check_contains(text, "the rule says");
+  check_contains(answer(session, {"check 2"}), "✓ the gradient rule agrees");
+  check_contains(answer(session, {"until wrong"}), "node 1 of 4 · twice");
+  check_contains(answer(session, {"check x"}), "error: ");
+  CHECK(answer({"check all"}) ==
+        "  of 5 steps, 5 have a gradient rule that agrees with differences, 0 one that does not\n");
+}
+
+TEST_CASE("a trace file has the verdicts that it was saved with, and cannot make new ones") {
+  const Folder folder;
+  Session session(with_a_wrong_rule());
+  answer(session, {"check 2", "save " + (folder / "a"), "open " + (folder / "a")});
+  check_contains(answer(session, {"check 2"}), "✓");
+  check_contains(answer(session, {"check 1"}), "only the program that records can check");
+}
+
+TEST_CASE("what-if gives what the program would have computed, and undo takes it back") {
+  Session session(scalar_expression());
+  const std::string before = answer(session, {"next", "list 0 8"});
+  check_contains(answer(session, {"set weight = 0.5"}), "weight: -0.5 → 0.5");
+  check_contains(answer(session, {"print 8"}), "0.02302");  // (tanh(0.5 · 2 + 0.25) − 1)²
+  check_contains(answer(session, {"set 5.y = 1"}), "tanh 5: 0.8483 → 1");
+  check_contains(answer(session, {"print bias.g"}), "bias  0");
+  check_contains(answer(session, {"undo"}), "1 change still set");
+  check_contains(answer(session, {"undo"}), "as it was recorded");
+  CHECK(answer(session, {"list 0 8"}) == before);
+  check_contains(answer(session, {"undo"}), "nothing has been set");
+  for (const char* bad : {"set", "set weight", "set weight = much",
+                          "set weight =", "set weight.g = 1", "set 99 = 1", "set weight[0] = 1"})
+    CHECK_MESSAGE(answer(session, {bad}).starts_with("error: "), bad);
+  CHECK(answer(session, {"list 0 8"}) == before);
+}
+
+TEST_CASE("what-if changes a slice of a tensor") {
+  Session session(dense_layer());
+  check_contains(answer(session, {"set dense.weight[:, 0] = 0", "print dense.weight"}), "0.0000");
+  check_contains(answer(session, {"print dense.weight[1, 0]"}), "  0\n");
+  check_contains(answer(session, {"print dense.weight[1, 1]"}), "-0.07869");
+}
+
+TEST_CASE("a trace file alone says why nothing can be changed in it") {
+  const Folder folder;
+  Session session(scalar_expression());
+  const std::string text =
+      answer(session, {"save " + (folder / "a"), "open " + (folder / "a"), "set weight = 1"});
+  check_contains(text, "it holds numbers, but not the computations of its ops");
+}
+
+TEST_CASE("traces are compared, the first difference first") {
+  const Folder folder;
+  Session session(scalar_expression());
+  check_contains(answer(session, {"compare"}), "with which trace?");
+  check_contains(answer(session, {"save " + (folder / "a"), "compare " + (folder / "a")}),
+                 "no difference");
+  const std::string text = answer(session, {"set 4.y = 0", "compare " + (folder / "a")});
+  check_contains(text, "the first of them first:\n  add 4: value 0, there -0.75\n");
+  check_contains(answer(session, {"compare"}), "before -0.75");
+  check_contains(answer(session, {"compare " + (folder / "none")}), "error: ");
+  answer(session, {"open 2"});
+  check_contains(answer(session, {"compare " + (folder / "a")}), "only there");
+}
+
+TEST_CASE("provenance names the steps that an element of a gradient came from") {
+  check_contains(
+      answer({"provenance weight"}),
+      "gradient of weight: -3.902, the sum of 1 part\n       -3.902  through multiply 2");
+  check_contains(answer({"provenance 7"}), "-3.27, the sum of 2 parts");
+  Session session(dense_layer());
+  check_contains(answer(session, {"provenance dense.weight[0, 1]"}), "through linear 3, row [1]");
+  for (const char* bad : {"provenance", "provenance dense.weight", "provenance dense.weight[9, 9]",
+                          "provenance 0[0, 0]", "provenance 4.dx[0, 0]"})
+    CHECK_MESSAGE(answer(session, {bad}).starts_with("error: "), bad);
+}
+
+TEST_CASE("html writes the page") {
+  const Folder folder;
+  check_contains(answer({"html " + (folder / "a.html")}), "the page is in ");
+  check_contains(translate::toy::contents(folder / "a.html"), "</html>");
+  check_contains(answer({"html " + (folder / "new/folder/a.html")}), "the page is in ");
+  check_contains(answer({"html"}), "error: ");
+  check_contains(answer({"html /dev/null/where"}), "error: ");
+}
+
+TEST_CASE("the weights of attention stand under their tokens, wide ones too") {
+  Session session(scaled_dot_product_attention());
+  check_contains(
+      answer(session, {"print 6"}),
+      "               I   drink     tea\n    我    0.7361  0.0996  0.1643\n    喝茶  0.0900");
+  check_contains(answer(session, {"attention"}), "喝茶     ▓▓ ░░\n");
+  check_contains(answer({"attention"}), "there is no attention in this trace");
 }
 
 TEST_CASE("an empty trace is answered, not stumbled over") {

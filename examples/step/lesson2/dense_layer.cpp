@@ -18,13 +18,12 @@ struct Classifier {
 Trace dense_layer() {
   Generator generator(1);
   Classifier model{Dense(2, 3, generator)};
-  parameters(model);  // now they know their names
   const Tensor x = tensor({{1, -2}, {0.5, 3}});
   const Tensor target = one_hot(tensor({0, 2}, DType::int64), 3);
 
   Trace trace;
   {
-    const auto recording = trace.record();
+    const auto recording = trace.record(layer_names(model));
     const Tensor p = model(x);
     const Tensor loss = -sum(target * log(p));
     loss.backward();

@@ -1,0 +1,78 @@
+#include <doctest/doctest.h>
+#include <sys/wait.h>
+
+#include <chrono>
+#include <cstdlib>
+
+#include "tests/translate/toy.h"
+
+using namespace gradus::translate;
+
+namespace {
+
+struct Result {
+  int status;
+  std::string out, err;
+};
+
+/// Runs a shell command in `folder`, where $step is the program.
+Result run(const toy::Folder& folder, const std::string& command) {
+  toy::write(folder / "command.sh",
+             "cd '" + folder.path + "'\nstep='" GRADUS_STEP "'\n" + command + "\n");
+  const int status = std::system(("sh '" + (folder / "command.sh") + "' > '" + (folder / "out") +
+                                  "' 2> '" + (folder / "err") + "'")
+                                     .c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, toy::contents(folder / "out"),
+          toy::contents(folder / "err")};
+}
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != text.npos;
+}
+
+}  // namespace
+
+TEST_CASE("step opens the first lesson in less than two seconds and reads commands from a pipe") {
+  const toy::Folder folder;
+  const auto start = std::chrono::steady_clock::now();
+  const Result result = run(folder, "printf 'next\\nquit\\nnext\\n' | $step");
+  CHECK(std::chrono::steady_clock::now() - start < std::chrono::seconds(2));
+  CHECK(result.status == 0);
+  CHECK(result.err == "");
+  CHECK(contains(result.out, "Lesson 1 of 5"));
+  CHECK(contains(result.out, "(step) next\nforward · node 2 of 8 · multiply"));
+  CHECK(result.out.ends_with("(step) quit\n"));
+  CHECK_FALSE(contains(result.out, "\x1b"));
+}
+
+TEST_CASE("a script goes on after a command that failed, and its status tells") {
+  const toy::Folder folder;
+  toy::write(folder / "script", "# a comment\n\nnext\nfrobnicate\nprint y\n");
+  const Result result = run(folder, "$step 1 --commands script");
+  CHECK(result.status == 1);
+  CHECK(contains(result.out, "(step) frobnicate\nerror: there is no command 'frobnicate'"));
+  CHECK(contains(result.out, "(step) print y\n  multiply 2  -1\n"));
+  CHECK_FALSE(contains(result.out, "comment"));
+}
+
+TEST_CASE("what step cannot open is refused by name") {
+  const toy::Folder folder;
+  toy::write(folder / "text", "not a trace");
+  toy::write(folder / "empty", "");
+  run(folder, "echo 'save whole.trace' | $step");
+  const std::string whole = toy::contents(folder / "whole.trace");
+  REQUIRE(whole.size() > 100);
+  toy::write(folder / "cut", whole.substr(0, whole.size() - 10));
+  for (const std::string name : {"text", "empty", "cut", "none", "."}) {
+    const Result result = run(folder, "$step " + name + " < /dev/null");
+    CHECK(result.status == 1);
+    CHECK(result.out == "");
+    CHECK_MESSAGE(result.err.starts_with("step: " + name + ": "), result.err);
+  }
+  CHECK(contains(run(folder, "$step 6").err, "there is no lesson 6; these are:"));
+  CHECK(contains(run(folder, "$step 1 --commands none").err, "none: cannot be read"));
+  CHECK(contains(run(folder, "$step 5 --sentence ' '").err, "the sentence is empty"));
+  CHECK(contains(run(folder, "$step 5 --sentence \"$(printf '\\377')\"").err, "UTF-8"));
+  CHECK(contains(run(folder, "$step 5 --model none").err, "none: "));
+  CHECK(contains(run(folder, "$step --help").out, "an LSTM cell over four time steps"));
+}
