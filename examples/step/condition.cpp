@@ -78,6 +78,20 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
+int whole_number(const std::string& text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0)
+    throw Error(fmt::format("'{}' is not a whole number", text));
+  return value;
+}
+
+int count_of(const std::string& text) {
+  const int value = whole_number(text);
+  if (value == 0) throw Error("a count is at least 1");
+  return value;
+}
+
 std::vector<std::string> ops_of(const Trace& trace) {
   return collect(trace, [](const TraceNode& node) { return std::vector{node.op}; });
 }

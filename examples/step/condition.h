@@ -49,6 +49,11 @@ std::string did_you_mean(std::string_view word, const std::vector<std::string>& 
 /// The words of a line, parted by white space.
 std::vector<std::string> words_of(std::string_view text);
 
+/// 0, 1, 2 … Throws Error for anything else.
+int whole_number(const std::string& text);
+/// 1, 2 …
+int count_of(const std::string& text);
+
 /// What the trace speaks of, without repetition, in order of appearance.
 std::vector<std::string> ops_of(const Trace& trace);
 std::vector<std::string> layers_of(const Trace& trace);  ///< with the layers around them

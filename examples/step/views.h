@@ -6,6 +6,11 @@
 /// What the parts of a trace look like on a terminal. Each gives whole lines.
 namespace gradus::step {
 
+/// "multiply", "constant", "parameter weight".
+std::string kind_text(const TraceNode& node);
+/// "in decoder.attention, time 3", as far as that is known.
+std::string where_text(const TraceNode& node);
+std::string join(const std::vector<std::string>& parts, const char* separator);
 /// How formulas call an input: x if it is the only one, else a, b, c …
 std::string operand(const TraceNode& node, size_t input);
 /// The part of the node's derivative that is about this input: "g · bᵀ".

@@ -1,0 +1,164 @@
+#include <fmt/format.h>
+
+#include <charconv>
+#include <filesystem>
+
+#include "core/error.h"
+#include "core/provenance.h"
+#include "core/verdict.h"
+#include "examples/step/lessons.h"
+#include "examples/step/page.h"
+#include "examples/step/session.h"
+#include "examples/step/views.h"
+#include "examples/translate/display_width.h"
+
+namespace gradus::step {
+
+using translate::printable;
+
+std::string Session::check(const std::string& arguments) {
+  if (arguments != "all") {
+    const int node = node_or_here(arguments);
+    gradus::check(trace_, node);
+    return verdict_text(trace_, node, screen_);
+  }
+  const std::vector<int> wrong = gradus::check(trace_);
+  std::string text;
+  for (int node : wrong)
+    text += fmt::format("  {}\n{}", trace_.description(node), verdict_text(trace_, node, screen_));
+  int64_t agree = 0, steps = 0;
+  std::map<std::string, int64_t> unknown;
+  for (const TraceNode& node : trace_.nodes()) {
+    if (node.kind != TraceNode::Kind::step) continue;
+    ++steps;
+    if (!node.verdict)
+      ++unknown["no verdict"];
+    else if (node.verdict->result == Verdict::Result::agrees)
+      ++agree;
+    else if (node.verdict->result == Verdict::Result::unknown)
+      ++unknown[node.verdict->reason];
+  }
+  text += fmt::format(
+      "  of {}, {} have a gradient rule that agrees with differences, {} one that "
+      "does not\n",
+      counted(steps, "step"), agree, wrong.size());
+  for (const auto& [reason, count] : unknown)
+    text += fmt::format("  {} not checked: {}\n", counted(count, "step"), printable(reason));
+  return text;
+}
+
+std::string Session::provenance(const std::string& arguments) {
+  if (arguments.empty()) throw Error("of what? for instance: provenance weight[0, 1]");
+  const Named n = named(arguments);
+  const TraceNode& node = trace_.node(n.node);
+  if (n.is_sent) throw Error("name the value whose gradient it is, or a parameter");
+  const int64_t element = element_at(node.value.shape(), n.slice);
+  const std::vector<Contribution> parts = gradus::provenance(trace_, n.node, element);
+  double sum = 0;
+  for (const Contribution& part : parts) sum += part.amount;
+  std::string text =
+      fmt::format("  gradient of {}{}: {}, the sum of {}\n", reference(trace_, n.node),
+                  indices_text(node.value.shape(), element), number_text(sum),
+                  counted(std::ssize(parts), "part"));
+  constexpr size_t most = 12;
+  double rest = 0;
+  for (size_t i = 0; i < parts.size(); ++i) {
+    if (i >= most && parts.size() > most + 1) {
+      rest += parts[i].amount;
+      continue;
+    }
+    const TraceNode& user = trace_.node(parts[i].node);
+    std::string row;
+    for (int64_t index : parts[i].at) row += fmt::format("{}{}", row.empty() ? "" : ", ", index);
+    text += fmt::format("  {:>11}  through {}{}{}{}\n", number_text(parts[i].amount),
+                        reference(trace_, parts[i].node), row.empty() ? "" : ", row [" + row + "]",
+                        user.path.empty() ? "" : ", in " + printable(user.path),
+                        user.time < 0 ? "" : fmt::format(", time {}", user.time));
+  }
+  if (parts.size() > most + 1)
+    text += fmt::format("  {:>11}  in {} smaller parts\n", number_text(rest), parts.size() - most);
+  return text;
+}
+
+std::string Session::set(const std::string& arguments) {
+  const size_t equals = arguments.find('=');
+  if (equals == arguments.npos)
+    throw Error("set what to which number? for instance: set weight[0, 1] = 0.5");
+  const Named n = named(arguments.substr(0, equals));
+  if (!trace_.is_live())
+    throw Error(
+        "this trace comes from a file: it holds numbers, but not the computations of its ops, so "
+        "nothing can run again. 'set' works in the program that recorded it, as in the lessons");
+  if (!n.is_value) throw Error(fmt::format("{} is a gradient; set a value", n.title));
+  const std::string text =
+      arguments.substr(std::min(arguments.find_first_not_of(" \t=", equals), arguments.size()));
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw Error(fmt::format("'{}' is not a number", printable(text)));
+
+  const Tensor& old = n.tensor.values();
+  const Tensor changed = Tensor::uninitialised(old.shape(), old.dtype());
+  changed.assign(old);
+  const Tensor part = sliced(changed, n.slice);
+  part.assign(full(part.shape(), number, part.dtype()));
+  Trace replayed = trace_.replay(n.node, changed);
+  std::swap(replayed, trace_);
+  before_.push_back(std::move(replayed));
+  turn_to(std::move(trace_));
+  return fmt::format("  {}{}: {} → {}\n", n.title, n.slice,
+                     brief(TraceTensor(sliced(old, n.slice))), brief(TraceTensor(part))) +
+         change_view(before_.back(), trace_);
+}
+
+std::string Session::undo(const std::string&) {
+  if (before_.empty()) throw Error("nothing has been set");
+  turn_to(std::move(before_.back()));
+  before_.pop_back();
+  return before_.empty() ? "as it was recorded\n"
+                         : fmt::format("{} still set\n", counted(std::ssize(before_), "change"));
+}
+
+std::string Session::compare(const std::string& arguments) {
+  if (!arguments.empty()) return comparison_view(trace_, Trace::load(arguments), "there", screen_);
+  if (before_.empty())
+    throw Error(
+        "with which trace? for instance: compare runs/step.trace; after 'set' without a name");
+  return comparison_view(trace_, before_.back(), "before", screen_);
+}
+
+namespace {
+
+/// Makes the folder of a file that is to be written; where it cannot, writing says why.
+void make_folder_of(const std::string& path) {
+  std::error_code ignored;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), ignored);
+}
+
+}  // namespace
+
+std::string Session::save(const std::string& arguments) {
+  if (arguments.empty()) throw Error("save where? for instance: save runs/step.trace");
+  make_folder_of(arguments);
+  trace_.save(arguments);
+  return fmt::format("the trace is in {}\n", printable(arguments));
+}
+
+std::string Session::html(const std::string& arguments) {
+  if (arguments.empty()) throw Error("write where? for instance: html runs/step.html");
+  make_folder_of(arguments);
+  write_page(trace_, arguments);
+  return fmt::format("the page is in {}\n", printable(arguments));
+}
+
+std::string Session::open(const std::string& arguments) {
+  if (arguments.empty()) return lesson_list();
+  Opened opened = open_trace(arguments);
+  at_ = -1;
+  turn_to(std::move(opened.trace));
+  before_.clear();
+  breakpoints_.clear();
+  return opened.title;
+}
+
+}  // namespace gradus::step

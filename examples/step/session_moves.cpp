@@ -1,0 +1,163 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "core/error.h"
+#include "examples/step/session.h"
+#include "examples/translate/display_width.h"
+
+namespace gradus::step {
+
+using translate::printable;
+
+std::optional<size_t> Session::breakpoint_at(const Place& place) const {
+  for (const auto& [number, condition] : breakpoints_)
+    if (condition.holds(trace_, place)) return number;
+  return std::nullopt;
+}
+
+template <class F>
+std::string Session::advance(F stops, const std::string& otherwise) {
+  for (size_t i = static_cast<size_t>(at_ + 1); i < places_.size(); ++i) {
+    if (!stops(places_[i])) continue;
+    const bool turns = places_[i].is_backward && (at_ < 0 || !here().is_backward);
+    at_ = static_cast<int64_t>(i);
+    return (turns ? screen_.faint("the backward pass, from the last node to the first") + "\n"
+                  : "") +
+           show_place();
+  }
+  return otherwise;
+}
+
+namespace {
+constexpr const char* end_text =
+    "This is the end of the backward pass. 'back' and 'go' lead elsewhere.\n";
+}
+
+std::string Session::next(const std::string& arguments) {
+  std::string text;
+  for (int count = arguments.empty() ? 1 : count_of(arguments); count > 0; --count) {
+    text = advance(
+        [&](const Place& place) {
+          return place.is_backward || trace_.node(place.node).kind == TraceNode::Kind::step;
+        },
+        end_text);
+    if (text == end_text) break;
+  }
+  return text;
+}
+
+std::string Session::back(const std::string& arguments) {
+  const int count = arguments.empty() ? 1 : count_of(arguments);
+  int64_t target = at_;
+  for (int i = 0; i < count; ++i) {
+    int64_t before = target - 1;
+    while (before >= 0) {
+      const Place& place = places_[static_cast<size_t>(before)];
+      if (place.is_backward || trace_.node(place.node).kind == TraceNode::Kind::step) break;
+      --before;
+    }
+    if (before < 0) {
+      if (i == 0) return "This is the beginning. 'next' leads on.\n";
+      break;
+    }
+    target = before;
+  }
+  at_ = target;
+  return show_place();
+}
+
+std::string Session::go_on(const std::string&) {
+  if (at_ + 1 == static_cast<int64_t>(places_.size())) return end_text;
+  std::optional<size_t> hit;
+  const std::string text =
+      advance([&](const Place& place) { return (hit = breakpoint_at(place)).has_value(); }, "");
+  if (hit)
+    return fmt::format("breakpoint {}: {}\n{}", *hit, breakpoints_.at(static_cast<int>(*hit)).text,
+                       text);
+  const bool is_backward = at_ >= 0 && here().is_backward;
+  const int64_t turn = trace_.size() - 1;  // the last place of the forward pass
+  at_ = is_backward || at_ >= turn ? static_cast<int64_t>(places_.size()) - 1 : turn;
+  return fmt::format("{}; the end of the {} pass:\n{}",
+                     breakpoints_.empty() ? "no breakpoint is set" : "no breakpoint on the way",
+                     here().is_backward ? "backward" : "forward", show_place());
+}
+
+std::string Session::until(const std::string& arguments) {
+  const Condition condition = parse_condition(trace_, arguments);
+  const std::string text =
+      advance([&](const Place& place) { return condition.holds(trace_, place); }, "");
+  if (text.empty()) throw Error(fmt::format("nothing ahead is '{}'", condition.text));
+  return text;
+}
+
+std::string Session::go(const std::string& arguments) {
+  const std::vector<std::string> words = words_of(arguments);
+  if (words.empty()) throw Error("go where? for instance: go 4, go 4 backward, go start");
+  if (words[0] == "start") {
+    at_ = -1;
+    return "This is the beginning. 'next' leads on.\n";
+  }
+  const int node = node_or_here(words[0]);
+  bool is_backward = at_ >= 0 && here().is_backward;
+  if (words.size() > 1) {
+    const std::string& pass = words[1];
+    if (std::string_view("backward").starts_with(pass))
+      is_backward = true;
+    else if (std::string_view("forward").starts_with(pass))
+      is_backward = false;
+    else
+      throw Error(fmt::format("'{}' is neither forward nor backward", printable(pass)));
+  }
+  const auto found = std::ranges::find(places_, Place{node, is_backward});
+  if (found == places_.end())
+    throw Error(fmt::format("no gradient reached {}", trace_.description(node)));
+  at_ = found - places_.begin();
+  return show_place();
+}
+
+std::string Session::breakpoint(const std::string& arguments) {
+  if (arguments.empty()) {
+    std::string text;
+    for (const auto& [number, condition] : breakpoints_)
+      text += fmt::format("  {}  {}\n", number, condition.text);
+    return text.empty() ? "no breakpoint is set; 'help breakpoint' tells how\n" : text;
+  }
+  const Condition condition = parse_condition(trace_, arguments);
+  std::string forward, backward;
+  int64_t fires = 0;
+  for (const Place& place : places_)
+    if (condition.holds(trace_, place)) {
+      ++fires;
+      std::string& list = place.is_backward ? backward : forward;
+      const auto shown = std::ranges::count(list, ',');
+      if (shown < 8)
+        list += fmt::format(", {}", place.node);
+      else if (!list.ends_with("…"))
+        list += ", …";
+    }
+  breakpoints_[++last_breakpoint_] = condition;
+  std::string text = fmt::format("breakpoint {}: {}\n", last_breakpoint_, condition.text);
+  if (fires == 0) return text + "  it never fires: there is no such place in this trace\n";
+  text += fmt::format("  fires at {}:", counted(fires, "place"));
+  if (!forward.empty()) text += " forward at node" + forward.substr(1);
+  if (!backward.empty())
+    text += std::string(forward.empty() ? "" : ";") + " backward at node" + backward.substr(1);
+  return text + "\n";
+}
+
+std::string Session::remove(const std::string& arguments) {
+  if (arguments == "all") {
+    breakpoints_.clear();
+    return "no breakpoint is left\n";
+  }
+  int number = 0;
+  std::from_chars(arguments.data(), arguments.data() + arguments.size(), number);
+  if (breakpoints_.erase(number) == 0)
+    throw Error(
+        fmt::format("there is no breakpoint '{}'; 'breakpoint' lists them", printable(arguments)));
+  return fmt::format("breakpoint {} is gone\n", number);
+}
+
+}  // namespace gradus::step
