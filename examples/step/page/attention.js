@@ -80,7 +80,7 @@ function drawAttention() {
       const colour = shade(cells[q][k], low, high);
       button.style.background = css(colour);
       button.style.color = inkOn(colour);
-      if (large) button.textContent = numberText(cells[q][k], 2);
+      if (large) button.textContent = attention.shows === 'weights' ? cells[q][k].toFixed(2) : numberText(cells[q][k], 2);
       row.insertCell().append(button);
     }
   });

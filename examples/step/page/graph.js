@@ -103,7 +103,7 @@ function drawGraph() {
   // A weight that is used at every time step would cover everything with its edges.
   const uses = new Map();
   for (const {from} of edges) uses.set(from, (uses.get(from) || 0) + 1);
-  for (const edge of edges) edge.fan = edge.from[0] === 'n' && nodes[numberOf(edge.from)].kind !== 'step' && uses.get(edge.from) > 4;
+  for (const edge of edges) edge.fan = edge.from[0] === 'n' && nodes[numberOf(edge.from)].kind !== 'step' && uses.get(edge.from) > 3;
   canvas.append(...frames, svg, ...items);
   view.replaceChildren(canvas);
   markGraph();
@@ -130,7 +130,7 @@ function boxElement(part) {
     return make('button', {class: `box ${node.kind}`, 'data-part': part, title: `#${node.number} ${titleOf(node)}`,
                            onclick: () => select(node.number)},
                 make('b', {}, titleOf(node).split('.').pop()),  // the group around it says the rest
-                make('small', {}, shapeText(tensor(node.value)) + (node.kind !== 'step' && node.users.length > 4 ? ` → ${node.users.length}` : '')),
+                make('small', {}, shapeText(tensor(node.value)) + (node.kind !== 'step' && node.users.length > 3 ? ` → ${node.users.length}` : '')),
                 sign ? make('span', {class: 'sign', 'aria-label': say(sign === '✗' ? 'disagrees' : 'has_bad')}, sign) : null);
   }
   const group = groups[numberOf(part)], inside = members[numberOf(part)];

@@ -1,7 +1,7 @@
 // --- the step that one stands at ----------------------------------------------------------------
 /// A formula with its single letters in italics.
 function formulaText(text) {
-  return text.split(/(?<![\p{L}\d_])(\p{L})(?![\p{L}\d_(])/u).map((piece, i) => i % 2 ? make('i', {}, piece) : piece);
+  return text.split(/(?<![\p{Lu}\p{Ll}\d_])([a-z])(?![\p{Lu}\p{Ll}\d_(])/u).map((piece, i) => i % 2 ? make('i', {}, piece) : piece);
 }
 
 function linkTo(n) {

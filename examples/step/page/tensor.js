@@ -85,7 +85,7 @@ function cellsOf(x, values, rows, columns, mark) {
     for (let j = 0; j < columns; ++j) {
       const colour = shade(values[i * columns + j], low, high);
       const cell = row.insertCell();
-      cell.textContent = numberText(values[i * columns + j]);
+      cell.textContent = numberText(values[i * columns + j], columns > 5 ? 3 : 4);
       cell.style.background = css(colour);
       cell.style.color = inkOn(colour);
       if (mark && mark[0] === i && mark[1] === j) cell.className = 'marked';
