@@ -14,12 +14,15 @@ using namespace gradus::step;
 int main(int argc, char** argv) {
   CLI::App app("Steps through the forward and the backward pass of a recorded computation.");
   app.footer("Lessons:\n" + lesson_list() + "\nIn the program, 'help' lists the commands.");
-  std::string name = "1", commands, html;
+  std::string name = "1", commands, html, beside;
   LessonOptions options;
   app.add_option("trace", name, "a lesson's number, or a trace file")->capture_default_str();
   app.add_option("--commands", commands,
                  "carry out this script, or the commands of this transcript");
   app.add_option("--html", html, "write a page here that steps through it in a browser");
+  app.add_option("--beside", beside,
+                 "with --html: the trace file to compare with, first difference first")
+      ->needs("--html");
   app.add_option("--sentence", options.sentence, "lesson 5: what to translate")
       ->capture_default_str();
   app.add_option("--model", options.model,
@@ -29,7 +32,8 @@ int main(int argc, char** argv) {
   try {
     Opened opened = open_trace(name, options);
     if (!html.empty()) {
-      write_page(opened.trace, html);
+      const Trace other = beside.empty() ? Trace() : Trace::load(beside);
+      write_page(opened.trace, html, beside.empty() ? nullptr : &other);
       return 0;
     }
     std::cout << opened.title;

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/atomic_file.h"
+#include "core/compare.h"
 #include "examples/step/layout.h"
 #include "examples/step/page_template.h"
 
@@ -150,9 +151,27 @@ json groups(const Trace& trace) {
   return list;
 }
 
+/// The other trace's nodes, which node of it stands for each of this one's, and what differs.
+json comparison(const Trace& trace, const Trace& other, Tensors& tensors) {
+  constexpr std::array whats{"only_in_a", "only_in_b", "formula", "shape",
+                             "value",     "gradient",  "verdict"};
+  json nodes = json::array(), differences = json::array();
+  for (int n = 0; n < other.size(); ++n)
+    nodes.push_back({{"description", other.description(n)},
+                     {"value", tensors.add(other.node(n).value)},
+                     {"gradient", tensors.add(other.node(n).gradient)}});
+  for (const Difference& d : compare(trace, other))
+    differences.push_back({{"what", whats[static_cast<size_t>(d.what)]},
+                           {"a", d.a},
+                           {"b", d.b},
+                           {"largest", d.largest},
+                           {"element", d.element}});
+  return {{"nodes", nodes}, {"pairs", align(trace, other)}, {"differences", differences}};
+}
+
 }  // namespace
 
-void write_page(const Trace& trace, const std::string& path) {
+void write_page(const Trace& trace, const std::string& path, const Trace* other) {
   Tensors tensors;
   json data{{"title", std::filesystem::path(path).stem().string()},
             {"queries", trace.queries},
@@ -162,7 +181,8 @@ void write_page(const Trace& trace, const std::string& path) {
               {"group", {group_box.width, group_box.height}},
               {"time", {time_box.width, time_box.height}}}},
             {"nodes", nodes(trace, tensors)},
-            {"groups", groups(trace)}};
+            {"groups", groups(trace)},
+            {"other", other ? comparison(trace, *other, tensors) : json()}};
   data["tensors"] = tensors.list();
   std::string text;
   // Nothing that is text in JSON can end the element that it stands in.

@@ -1,26 +1,39 @@
-#include <fmt/core.h>
+#include <limits>
 
 #include "examples/step/page.h"
 #include "tests/translate/toy.h"
 
 using namespace gradus;
+using namespace gradus::translate;
 
-/// Writes the page of a translator's training step, for the test in the browser.
-int main(int argc, char** argv) {
-  if (argc != 2) return 2;
-  const auto pairs = translate::toy::pairs();
-  const translate::Trained trained =
-      translate::toy::untrained(pairs, {.embedding = 8, .hidden = 12});
-  const translate::Batch batch = translate::make_batch(
-      translate::encode({pairs[3], pairs[11]}, trained.source, trained.target));
-  Trace trace;
+namespace {
+
+Trace training_step(const Translator& model, const Batch& batch) {
+  // A name that would break HTML, and a NaN.
   Tensor odd = tensor({1, std::numeric_limits<double>::quiet_NaN()}).require_grad();
   odd.set_name("</script><script>throw 1</script><img src=x onerror=alert(1)>&amp;\"'");
+  Trace trace;
   {
     const auto recording = trace.record();
-    (trained.model.loss(batch) + sum(odd)).backward();
+    (model.loss(batch) + sum(odd)).backward();
   }
   trace.queries = {"<b>我们</b>", "\"&'", "个"};
   trace.keys = {"we", "</table>", "two"};
-  step::write_page(trace, argv[1]);
+  return trace;
+}
+
+}  // namespace
+
+/// Writes the page of a translator's training step, beside one with another bias, for the test in
+/// the browser.
+int main(int argc, char** argv) {
+  if (argc != 2) return 2;
+  const auto pairs = toy::pairs();
+  Trained trained = toy::untrained(pairs, {.embedding = 8, .hidden = 12});
+  const Batch batch = make_batch(encode({pairs[3], pairs[11]}, trained.source, trained.target));
+  const Trace trace = training_step(trained.model, batch);
+  Tensor& bias = trained.model.output.bias;
+  bias.assign(bias.detach() + 0.25);
+  const Trace other = training_step(trained.model, batch);
+  step::write_page(trace, argv[1], &other);
 }

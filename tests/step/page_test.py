@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Steps through a page in a headless browser: page_test.py MAKE_PAGE, the program that writes it."""
+"""Steps through pages in a headless browser: page_test.py MAKE_PAGE STEP, the programs that write them."""
 import os, shutil, subprocess, sys, tempfile, time, unittest
 from pathlib import Path
 
@@ -8,15 +8,17 @@ sys.dont_write_bytecode = True
 import browser
 from browser import Browser
 
-MAKE_PAGE = ""
+MAKE_PAGE = STEP = ""
 
 
-class Page(unittest.TestCase):
+class Page:
+    """What holds for every page with attention."""
+
     @classmethod
     def setUpClass(cls):
         cls.folder = tempfile.TemporaryDirectory()
         cls.file = Path(cls.folder.name) / "step <1> & 2.html"
-        subprocess.run([MAKE_PAGE, cls.file], check=True)
+        subprocess.run(cls.command(), check=True, cwd=cls.folder.name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         cls.browser = Browser()
 
     @classmethod
@@ -146,8 +148,6 @@ class Page(unittest.TestCase):
     def test_a_cell_of_the_attention_map_leads_to_the_nodes_behind_it(self):
         b = self.browser
         b.click("#tab_attention")
-        self.assertIn("</table>", b.text(".map thead"))
-        self.assertIn("<b>我们</b>", b.text(".map tbody"))
         b.click("[data-cell='1 2']")
         node = b.run("return positions[position].node")
         self.assertEqual(b.run("return nodes[arguments[0]].op", node), "softmax")
@@ -222,6 +222,33 @@ class Page(unittest.TestCase):
         self.assertEqual(b.count("#list [aria-current]"), 1)
         self.assertIn("Forward pass, step 7", b.run("return byId('live').textContent"))
 
+
+class Translator(Page, unittest.TestCase):
+    """A training step on two sentences, with a NaN and names that would break HTML."""
+
+    @classmethod
+    def command(cls):
+        return [MAKE_PAGE, cls.file]
+
+    def test_attention_has_the_names_of_queries_and_keys(self):
+        self.browser.click("#tab_attention")
+        self.assertIn("</table>", self.browser.text(".map thead"))
+        self.assertIn("<b>我们</b>", self.browser.text(".map tbody"))
+
+    def test_another_trace_is_compared_side_by_side_first_difference_first(self):
+        b = self.browser
+        b.click("#tab_differences")
+        self.assertIn("at most 0.25 apart", b.text(".differences tr:first-child"))
+        b.click(".differences tr:first-child button")
+        self.assertEqual(b.count("#panel .pair .tensor"), 2)
+        self.assertIn("in the other trace", b.text("#panel .pair"))
+        here, there = b.run("""
+            const n = positions[position].node;
+            return [numbersOf(tensor(nodes[n].value))[0], numbersOf(tensor(counterpart(n).value))[0]];""")
+        self.assertAlmostEqual(there - here, 0.25)
+        b.run("go(0)")
+        self.assertIn("the same in the other trace", b.text("#panel"))
+
     def test_names_never_become_markup(self):
         b = self.browser
         name = b.run("return nodes.find(node => node.name.includes('script')).name")
@@ -240,6 +267,12 @@ class Page(unittest.TestCase):
         self.assertIn("NaN 1 / 2", b.text("#panel"))
 
 
+class LessonFive(Page, unittest.TestCase):
+    @classmethod
+    def command(cls):
+        return [STEP, "5", "--html", cls.file]
+
+
 class OtherPages(unittest.TestCase):
     def test_without_graphviz_the_list_stands_alone(self):
         with tempfile.TemporaryDirectory() as folder, Browser() as b:
@@ -255,7 +288,7 @@ class OtherPages(unittest.TestCase):
 
 
 if __name__ == "__main__":
-    MAKE_PAGE = sys.argv.pop(1)
+    MAKE_PAGE, STEP = sys.argv.pop(1), sys.argv.pop(1)
     if missing := browser.missing() + ([] if shutil.which("dot") else ["dot"]):
         print("skipped: not installed:", ", ".join(missing))
         sys.exit(0)
