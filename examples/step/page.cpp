@@ -20,7 +20,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t largest_whole = 8192;
+constexpr int64_t largest_whole = 6144;
 
 std::string base64(const std::vector<float>& numbers) {
   constexpr const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";

@@ -9,7 +9,7 @@ namespace gradus::step {
 /// Writes one HTML file that shows the trace and lets one step through it in a browser, offline.
 /// Its graph is laid out by Graphviz; where that is not installed the page has only the list.
 /// With another trace, it also shows how that one differs, first difference first.
-/// Tensors of more than 8192 elements are drawn coarsely: the largest of each block.
+/// Tensors of more than 6144 elements are drawn coarsely: the largest of each block.
 /// Throws Error when the file cannot be written.
 void write_page(const Trace& trace, const std::string& path, const Trace* other = nullptr);
 
