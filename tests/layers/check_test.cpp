@@ -226,7 +226,8 @@ TEST_CASE("a fused op that is not its composition is caught") {
     return fault(check_layer(
         [slip](const Tensor& x) {
           return fused(
-              "twice", {x}, [&] { return x.detach() * 2 + slip; },
+              "twice", {x},
+              [slip](const std::vector<Tensor>& x) { return x[0].detach() * 2 + slip; },
               [](const Backward& b) { return std::vector<Gradient>{b.gradient * 2}; },
               [](const std::vector<Tensor>& x) { return x[0] * 2; });
         },

@@ -31,7 +31,7 @@ struct Tagger {
 };
 
 struct Attender {
-  Attention attention{Score::additive, 6, 4, generator, 5};
+  Attention attention{Score::additive, 6, 4, generator, {.additive_size = 5}};
   AttentionOutput operator()(const Tensor& query, const Tensor& keys) const {
     const Mask some = Mask::attend(tensor({{1, 1, 0, 1}, {0, 0, 0, 0}}));  // a row of nothing
     return attention(query, keys, keys, some);

@@ -32,7 +32,7 @@ int main(int argc, char** argv) {
   Trained trained = toy::untrained(pairs, {.embedding = 8, .hidden = 12});
   const Batch batch = make_batch(encode({pairs[3], pairs[11]}, trained.source, trained.target));
   const Trace trace = training_step(trained.model, batch);
-  Tensor& bias = trained.model.output.bias;
+  Tensor& bias = std::get<LSTMModel>(trained.model.model).output.bias;
   bias.assign(bias.detach() + 0.25);
   const Trace other = training_step(trained.model, batch);
   step::write_page(trace, argv[1], &other);
