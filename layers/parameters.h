@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <concepts>
 #include <map>
 #include <ranges>
 #include <string>
@@ -33,13 +34,17 @@ concept Layer = requires(T& x) {
 
 /// Calls f("forget", layer) for every layer of the model, itself first, and f("forget.weight",
 /// tensor) for every tensor, in the order in which they are named. Undefined tensors and empty
-/// optionals are skipped.
+/// optionals are skipped, and so is what is inside of a layer that f answers with `false`.
 template <class Part, class F>
 void visit_parts(Part& part, F f, const std::string& name = "") {
   if constexpr (std::same_as<Part, Tensor>) {
     if (part.defined()) f(name, part);
   } else if constexpr (Layer<Part>) {
-    f(name, part);
+    if constexpr (std::same_as<decltype(f(name, part)), bool>) {
+      if (!f(name, part)) return;
+    } else {
+      f(name, part);
+    }
     part.parameters([&](const std::string& child, auto& inner) {
       visit_parts<std::decay_t<decltype(inner)>, F&>(inner, f,
                                                      name.empty() ? child : name + "." + child);

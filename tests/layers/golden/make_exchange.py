@@ -1,0 +1,59 @@
+"""Writes torch.safetensors and keras.safetensors: the weights of one small tagger in PyTorch and in
+Keras, as state_dict and as paths, with an input and its output beside them ("input", "output").
+
+    KERAS_BACKEND=torch python3 make_exchange.py    (torch, keras, safetensors)
+"""
+import os
+
+os.environ["KERAS_BACKEND"] = "torch"
+import keras
+import torch
+from safetensors.torch import save_file
+
+FOLDER = os.path.dirname(os.path.abspath(__file__))
+IDS = torch.tensor([[1, 5, 2, 6], [3, 3, 0, 4]])
+
+
+class Tagger(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.words = torch.nn.Embedding(7, 4)
+        self.encoder = torch.nn.LSTM(4, 3, num_layers=2, bidirectional=True, batch_first=True)
+        self.attention = torch.nn.MultiheadAttention(6, 2, batch_first=True)
+        self.norm = torch.nn.LayerNorm(6)
+        self.tags = torch.nn.Linear(6, 5)
+
+    def forward(self, ids):
+        states, _ = self.encoder(self.words(ids))
+        return self.tags(self.norm(states + self.attention(states, states, states)[0]))
+
+
+def keras_tagger():
+    layers = keras.layers
+    ids = keras.Input((4,), dtype="int64")
+    x = layers.Embedding(7, 4, name="words")(ids)
+    for name in ("encoder", "encoder_1"):
+        lstm = layers.LSTM(3, return_sequences=True, name="lstm")
+        x = layers.Bidirectional(lstm, name=name)(x)
+    x = x + layers.MultiHeadAttention(2, 3, name="attention")(x, x)
+    x = layers.LayerNormalization(epsilon=1e-5, name="norm")(x)
+    return keras.Model(ids, layers.Dense(5, name="tags")(x))
+
+
+torch.manual_seed(5)
+model = Tagger()
+for parameter in model.parameters():  # biases and gains of their own, too
+    torch.nn.init.uniform_(parameter, -0.7, 0.7)
+with torch.no_grad():
+    tensors = {"input": IDS, "output": model(IDS), **model.state_dict()}
+save_file(tensors, os.path.join(FOLDER, "torch.safetensors"))
+
+keras.utils.set_random_seed(5)
+model = keras_tagger()
+for weight in model.weights:
+    weight.assign(torch.empty(tuple(weight.shape)).uniform_(-0.7, 0.7))
+with torch.no_grad():
+    tensors = {"input": IDS, "output": model(IDS)}
+    tensors |= {weight.path: weight.value.detach().clone() for weight in model.weights}
+save_file({name: x.detach().contiguous() for name, x in tensors.items()},
+          os.path.join(FOLDER, "keras.safetensors"))
