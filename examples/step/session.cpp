@@ -117,7 +117,7 @@ const std::vector<Session::Command>& Session::commands() {
      "compare runs/step.trace", &Session::compare, Argument::file},
     {"save", "FILE", "keep the trace in a file", "", "save runs/step.trace",
      &Session::save, Argument::file},
-    {"html", "FILE", "the trace as a page for the browser", "One file, which opens offline.",
+    {"html", "FILE", "the trace as a page for the browser", "One file, which opens offline. After 'set' it also shows what has changed.",
      "html runs/step.html", &Session::html, Argument::file},
     {"open", "[LESSON | FILE]", "a lesson or a trace file, or list lessons", "",
      "open 2", &Session::open, Argument::lesson},

@@ -147,7 +147,7 @@ std::string Session::save(const std::string& arguments) {
 std::string Session::html(const std::string& arguments) {
   if (arguments.empty()) throw Error("write where? for instance: html runs/step.html");
   make_folder_of(arguments);
-  write_page(trace_, arguments);
+  write_page(trace_, arguments, before_.empty() ? nullptr : &before_.back());
   return fmt::format("the page is in {}\n", printable(arguments));
 }
 

@@ -297,6 +297,9 @@ TEST_CASE("html writes the page") {
   check_contains(answer({"html " + (folder / "a.html")}), "the page is in ");
   check_contains(translate::toy::contents(folder / "a.html"), "</html>");
   check_contains(answer({"html " + (folder / "new/folder/a.html")}), "the page is in ");
+  check_contains(answer({"set weight = 1", "html " + (folder / "b.html")}), "the page is in ");
+  CHECK(std::filesystem::file_size(folder / "b.html") >
+        std::filesystem::file_size(folder / "a.html"));
   check_contains(answer({"html"}), "error: ");
   check_contains(answer({"html /dev/null/where"}), "error: ");
 }
