@@ -73,6 +73,8 @@ AttentionOutput SlidingWindow::operator()(const Tensor& q, const Tensor& k, cons
         fmt::format("sliding window: wants at least 1 key before or after, was given {} "
                     "and {}",
                     before, after));
+  if (!attend)
+    return TiledAttention{.reach = {.before = before, .after = after}}(q, k, v, mask, dropout);
   const int64_t length = std::max(before, after), seen = before > 0 && after > 0 ? 3 : 2;
   // Within the keys in sight, query i of a link stands at place i, or behind the link before.
   const int64_t first = before > 0 ? length : 0;
@@ -88,9 +90,14 @@ AttentionOutput Chain::operator()(const Tensor& q, const Tensor& k, const Tensor
                                   const Mask& mask, Generator* dropout) const {
   if (length < 1)
     throw Error(fmt::format("chain: wants links of at least 1 position, was given {}", length));
+  const AttendFunction attend = options.attend ? options.attend : TiledAttention{};
+  if (!options.attend && options.gradient) {
+    const Reach reach{.before = length, .after = 0, .link = length, .causal = options.causal};
+    return TiledAttention{.reach = reach}(q, k, v, mask, dropout);
+  }
   const Mask pattern = options.causal ? Mask::causal(length, 2 * length) : Mask();
-  return attend_in_links("chain", {length, 1, 0, options.gradient}, options.attend, pattern, q, k,
-                         v, mask, dropout);
+  return attend_in_links("chain", {length, 1, 0, options.gradient}, attend, pattern, q, k, v, mask,
+                         dropout);
 }
 
 }  // namespace gradus

@@ -3,25 +3,26 @@
 #include "layers/tiled_attention.h"
 
 /// Attention whose cost grows linearly with length: the sequence is cut into links, and the queries
-/// of a link attend to nothing but the links beside it, all links at once. Both forms are an
-/// AttendFunction for as many keys as queries or fewer; no (queries, keys) matrix of weights
-/// exists. The mask, where there is one, is one of keys, (…, 1, keys).
+/// of a link attend to nothing but the links beside it. Both forms are an AttendFunction, and no
+/// (queries, keys) matrix of weights exists. With an `attend` of your own, any score for instance,
+/// all links are one batch for it; there are then no more keys than queries, and the mask is one of
+/// keys, (…, 1, keys).
 namespace gradus {
 
 /// Query i sees the keys i − before … i + after: what Mask::window shows (Beltagy, Peters, Cohan
 /// 2020, Longformer, section 3.1). Throws Error unless one of both is at least 1.
 struct SlidingWindow {
   int64_t before, after;
-  AttendFunction attend = TiledAttention{};  ///< within the window
+  AttendFunction attend = {};  ///< within the window; ScaledDotAttention in tiles if none
 
   AttentionOutput operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
                              const Mask& mask = {}, Generator* dropout = nullptr) const;
 };
 
 struct ChainOptions {
-  bool causal = false;                       ///< query i sees no key after i
-  bool gradient = true;                      ///< whether the link before gets one from this link
-  AttendFunction attend = TiledAttention{};  ///< within two links
+  bool causal = false;         ///< query i sees no key after i
+  bool gradient = true;        ///< whether the link before gets one from this link
+  AttendFunction attend = {};  ///< within two links; ScaledDotAttention in tiles if none
 };
 
 /// Links of `length` positions: each attends to itself and to the link before it. Without gradient

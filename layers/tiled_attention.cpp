@@ -38,12 +38,25 @@ Tensor matrix(const Tensor& x, int64_t n) {
 
 Tensor rows(const Tensor& x, int64_t begin, int64_t end) { return slice(x, 0, begin, end); }
 
+/// 1 where a query of [i, i_end) sees a key of [j, j_end); undefined where all see all.
+Tensor within_reach(const Reach& reach, int64_t i, int64_t i_end, int64_t j, int64_t j_end,
+                    DType dtype) {
+  if (i == i_end || (reach.first(i_end - 1) <= j && reach.end(i, j_end) == j_end)) return {};
+  Tensor seen = zeros({i_end - i, j_end - j});
+  float* row = seen.data<float>();
+  for (int64_t query = i; query < i_end; ++query, row += j_end - j) {
+    const int64_t first = std::max(j, reach.first(query)), end = reach.end(query, j_end);
+    if (first < end) std::fill(row + first - j, row + end - j, 1.0F);
+  }
+  return cast(seen, dtype);
+}
+
 /// Which keys queries see.
 struct Sight {
   Tensor attended;  // (…, 1 or queries, 1 or keys), or undefined
-  bool causal;
+  Reach reach;
 
-  Sight(const Mask& mask, bool causal, const Shape& scores, DType dtype) : causal(causal) {
+  Sight(const Mask& mask, const Reach& reach, const Shape& scores, DType dtype) : reach(reach) {
     if (!mask.defined()) return;
     if (broadcast("tiled attention", mask.shape(), scores) != scores)
       throw Error(fmt::format("tiled attention: a mask of {} does not broadcast to {}",
@@ -56,31 +69,25 @@ struct Sight {
     attended = expand(given, shape);
   }
 
-  int64_t end(int64_t query_end, int64_t keys) const {
-    return causal ? std::min(query_end, keys) : keys;
-  }
-
   /// Scores of the queries from i and the keys from j on, −∞ where one is not seen.
-  Tensor operator()(const Tensor& scores, const Tensor& mask, int64_t i, int64_t j) const {
+  Tensor operator()(Tensor scores, const Tensor& mask, int64_t i, int64_t j) const {
     constexpr double infinity = std::numeric_limits<double>::infinity();
-    Tensor seen = scores;
+    const int64_t rows = scores.shape()[0], columns = scores.shape()[1];
     if (mask.defined()) {
-      auto part = [&](const Tensor& x, int axis, int64_t begin) {
-        return x.shape()[axis] == 1 ? x : slice(x, axis, begin, begin + scores.shape()[axis]);
+      auto part = [&](const Tensor& x, int axis, int64_t begin, int64_t size) {
+        return x.shape()[axis] == 1 ? x : slice(x, axis, begin, begin + size);
       };
-      seen = select(part(part(mask, 0, i), 1, j), seen, -infinity);
+      scores = select(part(part(mask, 0, i, rows), 1, j, columns), scores, -infinity);
     }
-    if (causal && j + scores.size(1) > i + 1) {
-      const Tensor query = unsqueeze(arange(scores.size(0), scores.dtype()), 1) + (i - j);
-      seen = select(greater_equal(query, arange(scores.size(1), scores.dtype())), seen, -infinity);
-    }
-    return seen;
+    const Tensor seen = within_reach(reach, i, i + rows, j, j + columns, scores.dtype());
+    return seen.defined() ? select(seen, scores, -infinity) : scores;
   }
 };
 
-/// Calls body(begin, end) for tiles of [0, n).
-void for_each_tile(int64_t n, int64_t size, const auto& body) {
-  for (int64_t begin = 0; begin < n; begin += size) body(begin, std::min(n, begin + size));
+/// Calls body(begin, end) for the tiles of [0, n) that hold some of [first, end).
+void for_each_tile(int64_t first, int64_t end, int64_t n, int64_t size, const auto& body) {
+  for (int64_t begin = first / size * size; begin < end; begin += size)
+    body(begin, std::min(n, begin + size));
 }
 
 /// Calls body(n) for each of the matrices, on all threads.
@@ -99,7 +106,7 @@ struct Tiles {
 
   Tiles(const TiledAttention& tile, const Mask& mask, const Tensor& q, const Tensor& k)
       : tile(tile),
-        sight(mask, tile.causal, q.shape().with(q.rank() - 1, k.size(-2)), q.dtype()),
+        sight(mask, tile.reach, q.shape().with(q.rank() - 1, k.size(-2)), q.dtype()),
         count(1),
         queries(q.size(-2)),
         keys(k.size(-2)),
@@ -116,11 +123,12 @@ struct Tiles {
                const Tensor& log_sum) const {
     for_each_matrix(count, [&](int64_t n) {
       const Tensor qn = matrix(q, n), kn = matrix(k, n), vn = matrix(v, n), mask = mask_of(n);
-      for_each_tile(queries, tile.queries, [&](int64_t i, int64_t i_end) {
+      for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
         const Tensor qi = rows(qn, i, i_end) * scale;
         Tensor m = full({i_end - i, 1}, nothing_yet, q.dtype()), l = zeros_like(m);
         Tensor o = zeros({i_end - i, v.size(-1)}, q.dtype());
-        for_each_tile(sight.end(i_end, keys), tile.keys, [&](int64_t j, int64_t j_end) {
+        const int64_t first = tile.reach.first(i), end = tile.reach.end(i_end - 1, keys);
+        for_each_tile(first, end, keys, tile.keys, [&](int64_t j, int64_t j_end) {
           const Tensor s = sight(matmul(qi, transpose(rows(kn, j, j_end))), mask, i, j);
           const Tensor larger = maximum(m, max(s, {1}, keep_axes));
           const Tensor p = exp_of_difference(s, larger), c = exp_of_difference(m, larger);
@@ -142,11 +150,11 @@ struct Tiles {
       const Tensor qn = matrix(q, n) * scale, kn = matrix(k, n), vn = matrix(v, n),
                    gn = matrix(b.gradient, n), mask = mask_of(n), sums = matrix(log_sum, n);
       const Tensor d = sum(gn * matrix(b.output, n), {1}, keep_axes);
-      for_each_tile(keys, tile.keys, [&](int64_t j, int64_t j_end) {
+      for_each_tile(0, keys, keys, tile.keys, [&](int64_t j, int64_t j_end) {
         const Tensor kj = rows(kn, j, j_end), vj = rows(vn, j, j_end);
         const Tensor dkj = rows(matrix(dk, n), j, j_end), dvj = rows(matrix(dv, n), j, j_end);
-        for_each_tile(queries, tile.queries, [&](int64_t i, int64_t i_end) {
-          if (j >= sight.end(i_end, keys)) return;
+        for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
+          if (j >= tile.reach.end(i_end - 1, keys) || j_end <= tile.reach.first(i)) return;
           const Tensor qi = rows(qn, i, i_end), g = rows(gn, i, i_end);
           const Tensor s = sight(matmul(qi, transpose(kj)), mask, i, j);
           const Tensor p = exp_of_difference(s, rows(sums, i, i_end));
@@ -174,6 +182,11 @@ const void* address(const Tensor& x) {
 
 }  // namespace
 
+Mask Reach::mask(int64_t queries, int64_t keys) const {
+  const Tensor seen = within_reach(*this, 0, queries, 0, keys, DType::float32);
+  return seen.defined() ? Mask::attend(seen) : Mask();
+}
+
 AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
                                            const Mask& mask, Generator*) const {
   const int r = q.rank();
@@ -190,6 +203,11 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
         fmt::format("tiled attention: wants tiles of at least 1 query and 1 key, was given "
                     "{} and {}",
                     queries, keys));
+  if (reach.before < 0 || reach.after < 0 || reach.link < 1)
+    throw Error(
+        fmt::format("tiled attention: wants a reach of at least 0 before and after, in links "
+                    "of at least 1, was given {}, {} and {}",
+                    reach.before, reach.after, reach.link));
   const Tiles tiles(*this, mask, q, k);
   // The rule uses what the first run of the op has kept, as long as it is about the same queries.
   const Tensor kept = log_sums_of(q);
@@ -207,13 +225,9 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
     tiles.forward(b.inputs[0].detach(), b.inputs[1].detach(), b.inputs[2].detach(), out, again);
     return tiles.backward(again, b);
   };
-  const auto composed = [mask, causal = causal](const std::vector<Tensor>& x) {
-    Mask sees = mask;
-    if (causal) {
-      const Tensor query = unsqueeze(arange(x[0].size(-2)), 1), key = arange(x[1].size(-2));
-      sees = mask & Mask::attend(greater_equal(query, key));
-    }
-    return ScaledDotAttention{}(x[0], x[1], x[2], sees).output;
+  const auto composed = [mask, reach = reach](const std::vector<Tensor>& x) {
+    const Mask seen = mask & reach.mask(x[0].size(-2), x[1].size(-2));
+    return ScaledDotAttention{}(x[0], x[1], x[2], seen).output;
   };
   constexpr Op op{"tiled_attention", "softmax(a · bᵀ / √d) · c"};
   return {fused(op, {q, k, v}, one_pass, rule, composed), {}};

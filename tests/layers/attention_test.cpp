@@ -462,15 +462,17 @@ TEST_CASE("attentions say what they want and what they were given") {
   CHECK(error_of([&] {
           SlidingWindow{2, -1}(x, x, x);
         }) == "sliding window: wants at least 1 key before or after, was given 2 and -1");
+  const ChainOptions whole{.attend = ScaledDotAttention{}};
   CHECK(error_of([&] { Chain{0}(x, x, x); }) ==
         "chain: wants links of at least 1 position, was given 0");
   CHECK(error_of([&] {
-          Chain{2}(x, ones({2, 6, 4}), ones({2, 6, 4}));
+          Chain{2, whole}(x, ones({2, 6, 4}), ones({2, 6, 4}));
         }) ==
         "chain: wants one key and one value a query, was given queries (2, 5, 4), keys (2, 6, 4), "
         "values (2, 6, 4)");
-  CHECK(error_of([&] { Chain{2}(x, x, x, Mask::causal(5, 5)); }) ==
-        "chain: wants a mask of keys (…, 1, 5), was given (5, 5)");
+  CHECK(error_of([&] {
+          Chain{2, whole}(x, x, x, Mask::causal(5, 5));
+        }) == "chain: wants a mask of keys (…, 1, 5), was given (5, 5)");
   CHECK(error_of([&] {
           Attention(Score::dot, 4, 4, generator, {.focus = Focus::local_p, .window = 0});
         }) == "attention: a local focus wants a window of at least 1, was given 0");

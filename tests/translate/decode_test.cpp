@@ -55,6 +55,7 @@ struct Grown {
 
 /// Coverage penalty of Wu et al. 2016, equation 14.
 double coverage(const std::vector<double>& covered, double beta) {
+  if (beta == 0) return 0;  // 0 · log 0 is no number
   double total = 0;
   if (beta == 0) return total;  // 0 · log 0 where a window leaves out a key
   for (const double sum : covered) total += std::log(std::min(sum, 1.0));
