@@ -134,15 +134,20 @@ void copy_range(const Source<T>& source, const Shape& shape, int64_t begin, int6
   }
 }
 
-constexpr size_t most_operands = 10;  // eight inputs, the output and its gradient
+/// A formula has up to eight inputs, and each derivative two more, y and g: this suffices up to the
+/// twelfth derivative of such a one. See PointwiseKernel.
+constexpr size_t most_operands = 32;
 using Operands = std::span<const Tensor* const>;
 
 template <class T>
 void execute(const Program& program, Operands inputs, const Shape& shape,
              std::span<T* const> outputs) {
   const int64_t total = shape.numel();
-  Source<T> sources[most_operands];
   const size_t source_count = program.inputs.size();
+  Source<T> few[10];
+  std::vector<Source<T>> many;
+  if (source_count > std::size(few)) many.resize(source_count);
+  Source<T>* sources = many.empty() ? few : many.data();
   for (size_t i = 0; i < source_count; ++i) {
     const Tensor& x = *inputs[static_cast<size_t>(program.inputs[i])];
     sources[i].data = x.data<T>();
@@ -249,7 +254,12 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
         formula(std::move(formula)),
         root(root),
         inputs(inputs),
-        forward(*this->formula, {root}) {}
+        forward(*this->formula, {root}) {
+    if (static_cast<size_t>(inputs) + 2 > most_operands)
+      throw Error(fmt::format(
+          "{}: takes {} operands, more than {}: this derivative is of too high an order", name,
+          inputs, most_operands - 2));
+  }
 
   const char* name;
   std::shared_ptr<const Formula> formula;
