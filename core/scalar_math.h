@@ -3,8 +3,9 @@
 #include <concepts>
 
 /// exp, sigmoid and tanh on SIMD batches V, for the table in core/scalar.h: in float32 by shorter
-/// formulas than the SIMD library's, within 6 units in the last place; in float64 by the library's.
-/// The coefficients are minimax fits (relative error, Remez exchange) made for these ranges.
+/// formulas than the SIMD library's, within 8 units in the last place (6 where the processor fuses
+/// multiplications with additions); in float64 by the library's. The coefficients are minimax fits
+/// (relative error, Remez exchange) made for these ranges.
 namespace gradus::scalar_math {
 
 template <class V>
