@@ -7,27 +7,13 @@
 
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/panels.h"
 #include "core/parallel.h"
 #include "core/simd.h"
 
 namespace gradus {
 
 namespace {
-
-/// A matrix as BLAS takes it: row-major, or its transpose.
-template <class T>
-struct Matrix {
-  T* data;
-  int64_t rows, columns, leading;
-  bool transposed;
-
-  Matrix part(int64_t begin, int64_t end, bool of_rows) const {
-    Matrix result = *this;
-    result.data += begin * (of_rows != transposed ? leading : 1);
-    (of_rows ? result.rows : result.columns) = end - begin;
-    return result;
-  }
-};
 
 void gemm(const Matrix<const float>& a, const Matrix<const float>& b, float beta,
           const Matrix<float>& c) {
@@ -193,8 +179,7 @@ Gradient product(const Tensor& a, const Tensor& b, const Tensor& input) {
   if (r > 2 && input.strides()[r - 2] == 1 && input.strides()[r - 1] > 1)
     return transpose(matmul(transpose(b), transpose(a)));
   if (broadcast("matmul", batches(a), batches(b)) != batches(input)) return matmul(a, b);
-  return {[=] { return matmul(a, b); },
-          [=](const Tensor& buffer) { multiply_batches(a, b, 1, buffer); }};
+  return {[=] { return matmul(a, b); }, [=](const Tensor& buffer) { add_matmul(a, b, buffer); }};
 }
 
 }  // namespace
@@ -233,6 +218,51 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
       [](const auto& x) { return matmul(x[0], x[1]); });
 }
 
+void add_matmul(const Tensor& a, const Tensor& b, const Tensor& sum) {
+  multiply_batches(a, b, 1, sum);
+}
+
+namespace {
+
+/// Whether panels are faster than BLAS for products of so many rows with a weight: where they and
+/// the weight fit into the cache, because they need no copy of what is added, or are kept.
+bool suits_panels(int64_t rows, const Tensor& weight) {
+  return rows >= 4 && weight.shape()[0] >= 64 && weight.shape()[1] >= 64 &&
+         (rows <= 128 || weight.numel() <= 1 << 19) && weight.is_contiguous();
+}
+
+/// out = start + x · W, or x · Wᵀ; an undefined start is zero.
+void multiply_panels(const Tensor& x, const Tensor& weight, bool transposed, const Tensor& start,
+                     const Tensor& out) {
+  auto with_whole_rows = [](const Tensor& t) { return t.strides()[1] == 1 ? t : contiguous(t); };
+  const Tensor a = with_whole_rows(x.detach());
+  const Tensor first =
+      start.defined() ? with_whole_rows(expand(start.detach(), out.shape())) : Tensor();
+  dispatch_float("linear", out.dtype(), [&](auto element) {
+    using T = decltype(element);
+    auto matrix = [](const Tensor& t) {
+      return Matrix<T>{t.data<T>(), t.shape()[0], t.shape()[1], t.strides()[0]};
+    };
+    panels_of<T>(weight, transposed)
+        ->multiply(matrix(a), first.defined() ? matrix(first) : Matrix<T>{}, matrix(out));
+  });
+}
+
+/// g · W, which panels can add to what is there if they are kept.
+Gradient product_with_weight(const Tensor& g, const Tensor& weight, const Tensor& x) {
+  if (!keeps_panels_of(weight) || !suits_panels(g.shape()[0], weight) ||
+      is_recording(std::vector{g, weight}))
+    return product(g, weight, x);
+  return {[=] {
+            const Tensor out = Tensor::uninitialised(x.shape(), x.dtype());
+            multiply_panels(g, weight, false, {}, out);
+            return out;
+          },
+          [=](const Tensor& buffer) { multiply_panels(g, weight, false, buffer, buffer); }};
+}
+
+}  // namespace
+
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
   check_float("linear", x);
   if (x.rank() < 1 || weight.rank() != 2 || x.shape().back() != weight.shape()[1])
@@ -254,8 +284,12 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
     return reshape(linear(rows, weight), shape) + b;
   }
   Tensor out = Tensor::uninitialised(shape, x.dtype());
-  if (b.defined()) out.assign(expand(b.detach(), shape));
-  multiply_batches(x, transpose(weight.detach()), b.defined() ? 1 : 0, out);
+  if (suits_panels(shape[0], weight)) {
+    multiply_panels(x, weight, true, b, out);
+  } else {
+    if (b.defined()) out.assign(expand(b.detach(), shape));
+    multiply_batches(x, transpose(weight.detach()), b.defined() ? 1 : 0, out);
+  }
   std::vector<Tensor> inputs{x, weight};
   if (b.defined()) inputs.push_back(b);
   constexpr Op with_b{"linear", "a · bᵀ + c", "dL/da = g · b, dL/db = gᵀ · a, dL/dc = g"};
@@ -264,7 +298,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
       b.defined() ? with_b : without_b, out, inputs,
       [](const Backward& s) {
         std::vector<Gradient> gradients(s.inputs.size());
-        if (s.needs(0)) gradients[0] = product(s.gradient, s.inputs[1], s.inputs[0]);
+        if (s.needs(0)) gradients[0] = product_with_weight(s.gradient, s.inputs[1], s.inputs[0]);
         if (s.needs(1)) gradients[1] = product(transpose(s.gradient), s.inputs[0], s.inputs[1]);
         if (s.inputs.size() > 2) gradients[2] = s.gradient;
         return gradients;

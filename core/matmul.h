@@ -11,6 +11,9 @@ namespace gradus {
 /// differ.
 Tensor matmul(const Tensor& a, const Tensor& b);
 
+/// sum += a · b, not recorded: `sum` is contiguous and has the shape of the product.
+void add_matmul(const Tensor& a, const Tensor& b, const Tensor& sum);
+
 /// x · Wᵀ + b: x (…, in), W (out, in) → (…, out); b is optional and broadcasts to the result. One
 /// op, so that BLAS adds the product to b, and W's gradient to what earlier steps have left there.
 /// dL/dx = g · W, dL/dW = gᵀ · x, dL/db = g.

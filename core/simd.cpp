@@ -222,6 +222,86 @@ void lstm_cell_gradient(const T* gates, const T* c, const T* next_c, const T* dh
       Outputs<T, 5>{{dgates, dgates + n, dgates + 2 * n, dgates + 3 * n, dc_before}}, n);
 }
 
+// --- products -----------------------------------------------------------------------------------
+
+// A tile's sums stay in registers, two vectors a row: 28 of AVX-512's 32, 12 of the others' 16.
+template <class T>
+constexpr int64_t tile_rows = sizeof(Batch<T>) == 64 ? 14 : 6;
+template <class T>
+constexpr int64_t tile_columns = 2 * width<T>;
+
+template <class T, int rows>
+[[gnu::noinline]] void multiply_rows(const Tile<T>& t) {
+  using B = Batch<T>;
+  B sums[rows][2];
+  for (int i = 0; i < rows; ++i)
+    for (int j = 0; j < 2; ++j)
+      sums[i][j] = t.start ? B::load_unaligned(t.start + i * t.start_step + j * width<T>) : B(T(0));
+  const T *a = t.a, *b = t.b;
+  for (int64_t k = t.inner; k > 0; --k, a += rows, b += tile_columns<T>) {
+    const B left = B::load_aligned(b), right = B::load_aligned(b + width<T>);
+#pragma GCC unroll 14
+    for (int i = 0; i < rows; ++i) {
+      sums[i][0] = xsimd::fma(B(a[i]), left, sums[i][0]);
+      sums[i][1] = xsimd::fma(B(a[i]), right, sums[i][1]);
+    }
+  }
+  for (int i = 0; i < rows; ++i)
+    for (int j = 0; j < 2; ++j) sums[i][j].store_unaligned(t.c + i * t.c_step + j * width<T>);
+}
+
+template <class T, size_t... i>
+void multiply_rows(const Tile<T>& tile, std::index_sequence<i...>) {
+  static constexpr void (*with_rows[])(const Tile<T>&) = {multiply_rows<T, int(i) + 1>...};
+  with_rows[tile.rows - 1](tile);
+}
+
+template <class T>
+void multiply_tile(const Tile<T>& tile) {
+  constexpr auto sizes = std::make_index_sequence<static_cast<size_t>(tile_rows<T>)>{};
+  constexpr int64_t n = tile_columns<T>;
+  if (tile.columns == n) return multiply_rows(tile, sizes);
+  alignas(64) T part[tile_rows<T> * n];  // whole rows, of which c has the beginnings
+  for (int64_t i = 0; i < tile.rows; ++i)
+    for (int64_t j = 0; j < n; ++j)
+      part[i * n + j] = tile.start && j < tile.columns ? tile.start[i * tile.start_step + j] : T(0);
+  Tile<T> whole = tile;
+  whole.start = whole.c = part;
+  whole.start_step = whole.c_step = n;
+  multiply_rows(whole, sizes);
+  for (int64_t i = 0; i < tile.rows; ++i)
+    for (int64_t j = 0; j < tile.columns; ++j) tile.c[i * tile.c_step + j] = part[i * n + j];
+}
+
+/// The transpose of a square of 16 bytes a side, by interleaving its halves.
+template <class T>
+void transpose_square(const T* x, int64_t leading, T* out, int64_t step) {
+  constexpr int64_t side = 16 / sizeof(T);
+  using Row = xsimd::make_sized_batch_t<T, side>;
+  Row rows[side], next[side];
+  for (int64_t i = 0; i < side; ++i) rows[i] = Row::load_unaligned(x + i * leading);
+  for (int64_t done = 1; done < side; done *= 2) {
+    for (int64_t i = 0; i < side / 2; ++i) {
+      next[2 * i] = xsimd::zip_lo(rows[i], rows[i + side / 2]);
+      next[2 * i + 1] = xsimd::zip_hi(rows[i], rows[i + side / 2]);
+    }
+    for (int64_t i = 0; i < side; ++i) rows[i] = next[i];
+  }
+  for (int64_t j = 0; j < side; ++j) rows[j].store_unaligned(out + j * step);
+}
+
+template <class T>
+void transpose(const T* x, int64_t leading, int64_t rows, int64_t columns, T* out, int64_t step) {
+  constexpr int64_t side = 16 / sizeof(T);
+  const int64_t whole_rows = rows - rows % side, whole_columns = columns - columns % side;
+  for (int64_t j = 0; j < whole_columns; j += side)
+    for (int64_t i = 0; i < whole_rows; i += side)
+      transpose_square(x + i * leading + j, leading, out + j * step + i, step);
+  for (int64_t j = 0; j < columns; ++j)
+    for (int64_t i = j < whole_columns ? whole_rows : 0; i < rows; ++i)
+      out[j * step + i] = x[i * leading + j];
+}
+
 template <class T, size_t... i>
 constexpr Kernels<T> make(std::index_sequence<i...>) {
   return {{elementwise<std::tuple_element_t<i, scalar::Rows>, T>...},
@@ -235,7 +315,11 @@ constexpr Kernels<T> make(std::index_sequence<i...>) {
           multiply_add<T>,
           adam<T>,
           lstm_cell<T>,
-          lstm_cell_gradient<T>};
+          lstm_cell_gradient<T>,
+          tile_rows<T>,
+          tile_columns<T>,
+          multiply_tile<T>,
+          transpose<T>};
 }
 
 }  // namespace

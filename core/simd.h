@@ -34,6 +34,16 @@ struct AdamStep {
   T pull, beta1, beta2, shrink, stride, inverse_root, epsilon;
 };
 
+/// A tile of a product, c = start + a · b: a is (inner, rows) and b (inner, tile_columns), whole
+/// however few `columns` c has; row i of c begins at c + i · c_step, that of start likewise. Without
+/// a start it is zero.
+template <class T>
+struct Tile {
+  const T *a, *b, *start;
+  T* c;
+  int64_t start_step, c_step, inner, rows, columns;
+};
+
 template <class T>
 struct Kernels {
   Elementwise<T> functions[scalar::row_count];
@@ -52,6 +62,11 @@ struct Kernels {
   /// dL/d(gates) and dL/dc from dh = dL/d(next_h) and dc = dL/d(next_c).
   void (*lstm_cell_gradient)(const T* gates, const T* c, const T* next_c, const T* dh, const T* dc,
                              T* dgates, T* dc_before, int64_t n);
+  int64_t tile_rows, tile_columns;  ///< the largest tile
+  void (*multiply_tile)(const Tile<T>& tile);
+  /// out[j · step + i] = x[i · leading + j] for i < rows, j < columns
+  void (*transpose)(const T* x, int64_t leading, int64_t rows, int64_t columns, T* out,
+                    int64_t step);
 };
 
 /// The kernels for the best instruction set that this processor has.

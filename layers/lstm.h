@@ -10,6 +10,12 @@ struct LSTMState {
   Tensor h, c;
 };
 
+/// h after each time step, (time, batch, hidden), and what the LSTM remembers after the last.
+struct LSTMSteps {
+  Tensor h;
+  LSTMState last;
+};
+
 /// Long short-term memory (Hochreiter & Schmidhuber 1997) with a forget gate (Gers, Schmidhuber,
 /// Cummins 2000):
 ///
@@ -17,8 +23,9 @@ struct LSTMState {
 ///     c′ = σ(f) · c + σ(i) · tanh(g)
 ///     h′ = σ(o) · tanh(c′)
 ///
-/// The last two lines are one op, and plain ops inside Composed (core/fused.h).
-/// All parameters start as U(±1/√hidden). Errors are thrown for sizes that do not fit.
+/// All but x · W_ihᵀ + b is one op for all time steps, one a time step inside a Trace, and plain
+/// ops inside Composed (core/fused.h). All parameters start as U(±1/√hidden). Errors are thrown for
+/// sizes that do not fit.
 struct LSTMCell {
   LSTMCell(int64_t in, int64_t hidden, Generator& generator);
 
@@ -28,6 +35,8 @@ struct LSTMCell {
   Tensor project(const Tensor& x) const;
   /// One time step from project(x), (batch, 4 · hidden).
   LSTMState step(const Tensor& projected, const LSTMState& before) const;
+  /// All time steps, one after the other, from project(x), (time, batch, 4 · hidden).
+  LSTMSteps steps(const Tensor& projected, const LSTMState& before) const;
   /// Zeros.
   LSTMState initial(int64_t batch) const;
   int64_t in() const { return weight_ih.size(1); }

@@ -8,6 +8,7 @@
 
 #include "core/error.h"
 #include "core/ops.h"
+#include "core/panels.h"
 
 namespace gradus::translate {
 
@@ -93,6 +94,7 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
     throw Error(fmt::format("decode: wants a beam and a length of at least 1, was given {} and {}",
                             options.beam, options.longest));
   const NoGrad pause;
+  const ConstantParameters constant;
   const auto beam = static_cast<size_t>(options.beam);
   auto penalty = [&](int64_t length) {
     return std::pow((5 + static_cast<double>(length)) / 6, options.length_penalty);

@@ -124,22 +124,32 @@ AttentionOutput LSTMModel::attend(const Tensor& top, const Memory& memory, int64
 Tensor LSTMModel::logits(const Batch& batch, Generator* generator) const {
   const Memory memory = encode(batch.source, generator);
   const Tensor embedded = dropout(target_embedding(batch.target_in), options.dropout, generator);
+  const Tensor attended = feeding ? decode_fed(embedded, memory, generator)
+                                  : attend(decode(embedded, memory, generator), memory, 0).output;
+  return output(dropout(attended, options.dropout, generator));
+}
+
+Tensor LSTMModel::decode(const Tensor& embedded, const Memory& memory, Generator* generator) const {
+  Tensor h = transpose(embedded, 0, 1);
+  for (size_t layer = 0; layer < decoder.size(); ++layer) {
+    if (layer > 0) h = dropout(h, options.dropout, generator);
+    h = decoder[layer].steps(decoder[layer].project(h), memory.states[layer]).h;
+  }
+  return transpose(h, 0, 1);
+}
+
+Tensor LSTMModel::decode_fed(const Tensor& embedded, const Memory& memory,
+                             Generator* generator) const {
   const Tensor projected = decoder[0].project(embedded);
   std::vector<Tensor> steps;
   DecoderState state = first_state(memory);
-  for (int64_t t = 0; t < batch.target_in.size(1); ++t) {
+  for (int64_t t = 0; t < embedded.size(1); ++t) {
     const Scope scope(t);
     state = advance(select_index(projected, 1, t), state, generator);
-    if (feeding) {
-      state.fed = squeeze(attend(unsqueeze(state.states.back().h, 1), memory, t).output, 1);
-      steps.push_back(state.fed);
-    } else {
-      steps.push_back(state.states.back().h);
-    }
+    state.fed = squeeze(attend(unsqueeze(state.states.back().h, 1), memory, t).output, 1);
+    steps.push_back(state.fed);
   }
-  Tensor attended = stack(steps, 1);
-  if (!feeding) attended = attend(attended, memory, 0).output;
-  return output(dropout(attended, options.dropout, generator));
+  return stack(steps, 1);
 }
 
 DecoderStep LSTMModel::step(const Tensor& ids, const DecoderState& before,

@@ -49,6 +49,9 @@ struct LSTMModel {
  private:
   /// h̃ from the decoder's top state: (batch, steps, hidden) → the same, and the weights.
   AttentionOutput attend(const Tensor& top, const Memory& memory, int64_t position) const;
+  /// The decoder's top states for all words, (batch, steps, hidden), and with input feeding h̃.
+  Tensor decode(const Tensor& embedded, const Memory& memory, Generator* dropout) const;
+  Tensor decode_fed(const Tensor& embedded, const Memory& memory, Generator* dropout) const;
   /// One step of all cells, given the part of the first one's gates that the word decides.
   DecoderState advance(const Tensor& projected, const DecoderState& before,
                        Generator* dropout) const;

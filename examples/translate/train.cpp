@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/error.h"
+#include "core/panels.h"
 #include "core/safetensors.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
@@ -214,8 +215,12 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
       adam.zero_grad();
       adam.learning_rate =
           rate((at.epoch - 1) * std::ssize(batches) + static_cast<int64_t>(at.batch));
-      const Tensor loss = trained.model.loss(batch, &dropout);
-      (loss / static_cast<double>(batch.target_tokens)).backward();
+      Tensor loss;
+      {
+        const ConstantParameters constant;
+        loss = trained.model.loss(batch, &dropout);
+        (loss / static_cast<double>(batch.target_tokens)).backward();
+      }
       clip_gradients(weights, options.clip);
       adam.step();
       at.loss_sum += loss.item();

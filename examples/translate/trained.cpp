@@ -8,6 +8,7 @@
 
 #include "core/autograd.h"
 #include "core/error.h"
+#include "core/panels.h"
 #include "core/safetensors.h"
 
 namespace gradus::translate {
@@ -147,6 +148,7 @@ std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
 Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
                     const DecodeOptions& options) {
   const NoGrad pause;
+  const ConstantParameters constant;
   const std::vector<Example> examples = encode(pairs, trained.source, trained.target);
   std::vector<size_t> lengths;
   for (const Example& example : examples)

@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/ops.h"
+#include "core/panels.h"
 #include "core/parallel.h"
 #include "core/trace.h"
 #include "examples/translate/train.h"
@@ -74,8 +75,12 @@ class Training {
     adam_.zero_grad();
     std::optional<Trace::Recording> recording;
     if (record) recording.emplace(trace_, layer_names(model_));
-    const Tensor loss = model_.loss(batch);
-    (loss / static_cast<double>(batch.target_tokens)).backward();
+    Tensor loss;
+    {
+      const ConstantParameters constant;
+      loss = model_.loss(batch);
+      (loss / static_cast<double>(batch.target_tokens)).backward();
+    }
     recording.reset();
     clip_gradients(weights_, 5);
     adam_.step();
