@@ -292,13 +292,15 @@ void transpose_square(const T* x, int64_t leading, T* out, int64_t step) {
 
 template <class T>
 void transpose(const T* x, int64_t leading, int64_t rows, int64_t columns, T* out, int64_t step) {
-  constexpr int64_t side = 16 / sizeof(T);
+  constexpr int64_t side = 16 / sizeof(T), line = 64 / sizeof(T);
   const int64_t whole_rows = rows - rows % side, whole_columns = columns - columns % side;
-  for (int64_t j = 0; j < whole_columns; j += side)
+  // Line by line: far apart in powers of two, more rows than a few do not fit into the cache.
+  for (int64_t first = 0; first < whole_columns; first += line)
     for (int64_t i = 0; i < whole_rows; i += side)
-      transpose_square(x + i * leading + j, leading, out + j * step + i, step);
-  for (int64_t j = 0; j < columns; ++j)
-    for (int64_t i = j < whole_columns ? whole_rows : 0; i < rows; ++i)
+      for (int64_t j = first; j < whole_columns && j < first + line; j += side)
+        transpose_square(x + i * leading + j, leading, out + j * step + i, step);
+  for (int64_t i = 0; i < rows; ++i)
+    for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j)
       out[j * step + i] = x[i * leading + j];
 }
 
