@@ -1,6 +1,7 @@
 #pragma once
 
 #include <stdexcept>
+#include <string>
 
 namespace gradus {
 
@@ -9,5 +10,15 @@ class Error : public std::runtime_error {
  public:
   using std::runtime_error::runtime_error;
 };
+
+/// Calls `f`, whose Errors then begin with `place`: a file's path, for instance.
+template <class F>
+auto errors_at(const std::string& place, F f) {
+  try {
+    return f();
+  } catch (const Error& error) {
+    throw Error(place + ": " + error.what());
+  }
+}
 
 }  // namespace gradus

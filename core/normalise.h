@@ -3,8 +3,8 @@
 #include "core/mask.h"
 #include "core/reduce.h"
 
-/// Ops that normalise along an axis, and the losses made of them. Each is computed in one pass over
-/// its rows, and by plain ops inside Composed (core/fused.h).
+/// Ops that normalise along an axis, and the loss made of them: each is computed in one pass over
+/// its rows, and by plain ops inside Composed (core/fused.h). And dropout.
 namespace gradus {
 
 class Generator;

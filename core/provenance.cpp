@@ -64,15 +64,12 @@ void collect(const Trace& trace, int number, int64_t element, std::vector<Contri
       const Shape shape = known_shape(trace, user);
       const size_t width = shape.rank() > 0 ? static_cast<size_t>(shape.back()) : 1;
       for (size_t begin = 0; begin < parts.size(); begin += width) {
-        Contribution row{user, {}, 0};
-        for (size_t i = begin; i < begin + width; ++i) row.amount += parts[i];
-        if (row.amount == 0) continue;
-        int64_t left = static_cast<int64_t>(begin / width);
-        for (int axis = shape.rank() - 2; axis >= 0; --axis) {
-          row.at.insert(row.at.begin(), left % shape[axis]);
-          left /= shape[axis];
-        }
-        result.push_back(std::move(row));
+        double amount = 0;
+        for (size_t i = begin; i < begin + width; ++i) amount += parts[i];
+        if (amount == 0) continue;
+        const Shape first = index_of(shape, static_cast<int64_t>(begin));
+        result.push_back({user, {first.begin(), first.end()}, amount});
+        if (shape.rank() > 0) result.back().at.pop_back();
       }
     }
   }

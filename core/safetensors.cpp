@@ -40,16 +40,6 @@ std::string quoted(const std::string& name) {
   return json(name).dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-/// Runs `f`; its errors begin with `place`.
-template <class F>
-auto at(const std::string& place, F f) {
-  try {
-    return f();
-  } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", place, error.what()));
-  }
-}
-
 // --- how numbers are stored ---------------------------------------------------------------------
 
 /// IEEE 754 binary16: 1 bit sign, 5 bits exponent, 10 bits fraction.
@@ -249,8 +239,8 @@ TensorFile parse(std::span<const std::byte> bytes) {
     if (item.key() == metadata_key) {
       file.metadata = parse_metadata(item.value());
     } else {
-      entries.push_back(at("tensor " + quoted(item.key()),
-                           [&] { return parse_entry(item.key(), item.value()); }));
+      entries.push_back(errors_at("tensor " + quoted(item.key()),
+                                  [&] { return parse_entry(item.key(), item.value()); }));
     }
   }
   check_layout(entries, data.size());
@@ -319,11 +309,11 @@ std::string_view data_of(const Tensor& tensor) {
 }  // namespace
 
 TensorFile parse_tensors(std::span<const std::byte> bytes, const std::string& origin) {
-  return at(origin, [&] { return parse(bytes); });
+  return errors_at(origin, [&] { return parse(bytes); });
 }
 
 TensorFile load_tensors(const std::string& path) {
-  return at(path, [&] { return parse(MappedFile(path).bytes()); });
+  return errors_at(path, [&] { return parse(MappedFile(path).bytes()); });
 }
 
 void save_tensors(const std::string& path, const TensorFile& file) {
@@ -334,21 +324,21 @@ void save_tensors(const std::string& path, const TensorFile& file) {
   size_t end = 0;
   for (size_t width : {8, 4})  // the widest first, so that all lie aligned
     for (const auto& [name, tensor] : file.tensors)
-      at(fmt::format("save {}: tensor {}", path, quoted(name)),
-         [&, &name = name, &tensor = tensor] {
-           if (size_of(tensor.dtype()) != width) return;
-           if (name == metadata_key) throw Error("the name is reserved by the format");
-           tensors.push_back(row_major(tensor));
-           parts.push_back(data_of(tensors.back()));
-           const size_t begin = std::exchange(end, end + parts.back().size());
-           const auto written =
-               std::find_if(encodings.begin(), encodings.end(),
-                            [&](const Encoding& row) { return row.dtype == tensor.dtype(); });
-           header[name] = {
-               {"dtype", written->name},
-               {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
-               {"data_offsets", {begin, end}}};
-         });
+      errors_at(fmt::format("save {}: tensor {}", path, quoted(name)),
+                [&, &name = name, &tensor = tensor] {
+                  if (size_of(tensor.dtype()) != width) return;
+                  if (name == metadata_key) throw Error("the name is reserved by the format");
+                  tensors.push_back(row_major(tensor));
+                  parts.push_back(data_of(tensors.back()));
+                  const size_t begin = std::exchange(end, end + parts.back().size());
+                  const auto written = std::find_if(
+                      encodings.begin(), encodings.end(),
+                      [&](const Encoding& row) { return row.dtype == tensor.dtype(); });
+                  header[name] = {
+                      {"dtype", written->name},
+                      {"shape", std::vector<int64_t>(tensor.shape().begin(), tensor.shape().end())},
+                      {"data_offsets", {begin, end}}};
+                });
 
   std::string text;
   try {

@@ -62,6 +62,15 @@ Strides contiguous_strides(const Shape& shape) {
   return strides;
 }
 
+Shape index_of(const Shape& shape, int64_t element) {
+  Shape index = shape;
+  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
+    index[axis] = element % shape[axis];
+    element /= shape[axis];
+  }
+  return index;
+}
+
 int checked_axis(const char* op, int axis, const Shape& shape) {
   const int rank = shape.rank();
   if (axis < -rank || axis >= rank)

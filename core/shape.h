@@ -9,7 +9,7 @@
 
 namespace gradus {
 
-/// The sizes (or strides) of a tensor's axes: at most 8, held in place.
+/// The sizes of a tensor's axes (or its strides, or an index for each): at most 8, held in place.
 class Shape {
  public:
   static constexpr int max_rank = 8;
@@ -49,6 +49,9 @@ using Strides = Shape;
 
 /// Row-major strides: the last axis is adjacent in memory.
 Strides contiguous_strides(const Shape& shape);
+
+/// Where an element, counted in row-major order, stands on each axis.
+Shape index_of(const Shape& shape, int64_t element);
 
 /// `axis` counted from the front, where negative ones count from the back.
 /// Throws Error in the name of `op` when there is no such axis.

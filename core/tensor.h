@@ -182,14 +182,8 @@ auto dispatch(DType dtype, F&& f) {
 [[noreturn]] void fail_not_float(const char* op);
 template <class F>
 auto dispatch_float(const char* op, DType dtype, F&& f) {
-  switch (dtype) {
-    case DType::float32:
-      return f(float{});
-    case DType::float64:
-      return f(double{});
-    default:
-      fail_not_float(op);
-  }
+  if (dtype == DType::int64) fail_not_float(op);
+  return dtype == DType::float32 ? f(float{}) : f(double{});
 }
 
 }  // namespace gradus

@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/safetensors.h"
 #include "core/trace.h"
+#include "core/trace_json.h"
 
 namespace gradus {
 
@@ -18,13 +19,24 @@ constexpr const char *format = "gradus trace", *version = "1";
 constexpr std::array kinds{"step", "parameter", "constant"};
 constexpr std::array results{"agrees", "disagrees", "unknown"};
 
-// --- writing ------------------------------------------------------------------------------------
-
 std::string text_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
 }
 
-json to_json(const TraceTensor& x) {
+json json_of(const Verdict& v) {
+  return {{"result", results[static_cast<size_t>(v.result)]},
+          {"input", v.input},
+          {"element", v.element},
+          {"rule", v.rule},
+          {"difference", v.difference},
+          {"checked", v.checked},
+          {"count", v.count},
+          {"reason", v.reason}};
+}
+
+}  // namespace
+
+json json_of(const TraceTensor& x) {
   const Summary& s = x.summary();
   return {{"shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
           {"dtype", name_of(x.dtype())},
@@ -39,62 +51,39 @@ json to_json(const TraceTensor& x) {
           {"histogram", s.histogram}};
 }
 
-json to_json(const Verdict& v) {
-  return {{"result", results[static_cast<size_t>(v.result)]},
-          {"input", v.input},
-          {"element", v.element},
-          {"rule", v.rule},
-          {"difference", v.difference},
-          {"checked", v.checked},
-          {"count", v.count},
-          {"reason", v.reason}};
+json json_of(const Trace& trace, int number,
+             const std::function<json(const TraceTensor&, const std::string& name)>& tensor) {
+  const TraceNode& node = trace.node(number);
+  json result{{"kind", kinds[static_cast<size_t>(node.kind)]}};
+  auto text = [&](const char* key, const std::string& value) {
+    if (!value.empty()) result[key] = value;
+  };
+  text("op", node.op);
+  text("formula", node.formula);
+  text("derivative", node.derivative);
+  text("name", node.name);
+  text("path", node.path);
+  if (node.time >= 0) result["time"] = node.time;
+  for (const SourceLine& line : node.source)
+    result["source"].push_back({line.file, line.line, line.function});
+  if (!node.inputs.empty()) result["inputs"] = node.inputs;
+  if (!node.parameters.empty()) result["parameters"] = node.parameters;
+  if (node.verdict) result["verdict"] = json_of(*node.verdict);
+  auto told = [&](const TraceTensor& x, const std::string& name) {
+    return x.defined() ? tensor(x, fmt::format("{}.{}", number, name)) : json();
+  };
+  result["value"] = told(node.value, "value");
+  if (node.gradient.defined()) result["gradient"] = told(node.gradient, "gradient");
+  const std::vector<TraceTensor> sent = trace.sent(number);
+  if (std::any_of(sent.begin(), sent.end(), [](const auto& x) { return x.defined(); }))
+    for (size_t i = 0; i < sent.size(); ++i)
+      result["sent"].push_back(told(sent[i], fmt::format("sent.{}", i)));
+  return result;
 }
 
-class Writer {
- public:
-  Writer(TensorFile& file, int64_t largest) : file_(file), largest_(largest) {}
-
-  json node(const Trace& trace, int number) {
-    const TraceNode& node = trace.node(number);
-    json result{{"kind", kinds[static_cast<size_t>(node.kind)]}};
-    auto text = [&](const char* key, const std::string& value) {
-      if (!value.empty()) result[key] = value;
-    };
-    text("op", node.op);
-    text("formula", node.formula);
-    text("derivative", node.derivative);
-    text("name", node.name);
-    text("path", node.path);
-    if (node.time >= 0) result["time"] = node.time;
-    for (const SourceLine& line : node.source)
-      result["source"].push_back({line.file, line.line, line.function});
-    if (!node.inputs.empty()) result["inputs"] = node.inputs;
-    if (!node.parameters.empty()) result["parameters"] = node.parameters;
-    if (node.verdict) result["verdict"] = to_json(*node.verdict);
-    tensor(result, "value", node.value, fmt::format("{}.value", number));
-    tensor(result, "gradient", node.gradient, fmt::format("{}.gradient", number));
-    const std::vector<TraceTensor> sent = trace.sent(number);
-    if (std::any_of(sent.begin(), sent.end(), [](const auto& x) { return x.defined(); }))
-      for (size_t i = 0; i < sent.size(); ++i)
-        result["sent"].push_back(tensor(sent[i], fmt::format("{}.sent.{}", number, i)));
-    return result;
-  }
-
- private:
-  json tensor(const TraceTensor& x, const std::string& name) {
-    if (!x.defined()) return nullptr;
-    if (x.is_whole() && x.values().numel() <= largest_) file_.tensors[name] = x.values();
-    return to_json(x);
-  }
-  void tensor(json& node, const char* key, const TraceTensor& x, const std::string& name) {
-    if (x.defined()) node[key] = tensor(x, name);
-  }
-
-  TensorFile& file_;
-  int64_t largest_;
-};
-
 // --- reading ------------------------------------------------------------------------------------
+
+namespace {
 
 /// A part of the JSON, which knows where it stands.
 class Reader {
@@ -236,9 +225,12 @@ TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
 
 void Trace::save(const std::string& path, const TraceOptions& options) const {
   TensorFile file;
-  Writer writer(file, options.largest);
   json nodes = json::array();
-  for (int number = 0; number < size(); ++number) nodes.push_back(writer.node(*this, number));
+  for (int number = 0; number < size(); ++number)
+    nodes.push_back(json_of(*this, number, [&](const TraceTensor& x, const std::string& name) {
+      if (x.is_whole() && x.values().numel() <= options.largest) file.tensors[name] = x.values();
+      return json_of(x);
+    }));
   file.metadata = {{"format", format}, {"version", version}, {"nodes", text_of(nodes)}};
   if (!queries.empty()) file.metadata["queries"] = text_of(queries);
   if (!keys.empty()) file.metadata["keys"] = text_of(keys);
@@ -286,25 +278,14 @@ Trace Trace::read(const TensorFile& file) {
   return trace;
 }
 
-namespace {
-template <class F>
-Trace at(const std::string& origin, F read) {
-  try {
-    return read();
-  } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", origin, error.what()));
-  }
-}
-}  // namespace
-
 Trace Trace::load(const std::string& path) {
   const TensorFile file = load_tensors(path);
-  return at(path, [&] { return read(file); });
+  return errors_at(path, [&] { return read(file); });
 }
 
 Trace Trace::parse(std::span<const std::byte> bytes, const std::string& origin) {
   const TensorFile file = parse_tensors(bytes, origin);
-  return at(origin, [&] { return read(file); });
+  return errors_at(origin, [&] { return read(file); });
 }
 
 }  // namespace gradus

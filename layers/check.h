@@ -27,7 +27,7 @@ struct LayerReport {
   std::string text() const;
 };
 
-namespace check {  // what check_layer() is made of
+namespace detail::check {  // what check_layer() is made of
 
 /// One call of a layer, without the layer's type: the tensors that parameters() names, and what
 /// stands among the arguments.
@@ -59,7 +59,7 @@ std::string type_name() {
   return std::string(text.substr(text.rfind(':') + 1));
 }
 
-}  // namespace check
+}  // namespace detail::check
 
 /// Whether a layer keeps the promises that people rely on, tried with one set of inputs: the
 /// arguments with which you would call it.
@@ -85,8 +85,8 @@ std::string type_name() {
 /// instance, are checked in the same way. Nothing is thrown for what a layer does wrong.
 template <class L, class... Inputs>
 LayerReport check_layer(L layer, Inputs... inputs) {
-  check::Subject subject;
-  subject.layer = check::type_name<L>();
+  detail::check::Subject subject;
+  subject.layer = detail::check::type_name<L>();
   if constexpr (requires { std::string(layer.name()); }) subject.layer = layer.name();
   auto for_each_tensor = [](L& owner, auto f) {
     if constexpr (Layer<L>) for_each_parameter(owner, f);
@@ -105,7 +105,7 @@ LayerReport check_layer(L layer, Inputs... inputs) {
              [&](Generator*& x) { subject.is_random = subject.is_random || x; }};
   for_each_part(arguments, note);
 
-  subject.run = [=](check::Call& call, int times) mutable {
+  subject.run = [=](detail::check::Call& call, int times) mutable {
     std::vector<Tensor> outputs;
     L copy = layer;
     size_t i = 0;
@@ -136,7 +136,7 @@ LayerReport check_layer(L layer, Inputs... inputs) {
     for_each_tensor(copy, [&](const std::string&, Tensor& tensor) { call.state[i++] = tensor; });
     return outputs;
   };
-  LayerReport report = check::report(subject);
+  LayerReport report = detail::check::report(subject);
   size_t i = 0;  // what the layer only points to is not copied: it gets its own tensors back
   for_each_tensor(layer,
                   [&](const std::string&, Tensor& tensor) { tensor = subject.call.state[i++]; });

@@ -13,7 +13,7 @@ namespace gradus {
 ///     const AttentionOutput a = attention.attend(query, coverage(prepared, covered), mask);
 ///     covered = covered + squeeze(a.weights, 1);
 ///
-/// In translating, the penalty of DecodeOptions (Wu et al. 2016) needs no training.
+/// In decoding, a penalty needs no training (Wu et al. 2016; examples/translate/decode.h has it).
 struct Coverage {
   /// `size` is that of prepared keys: of a multi-head attention's, one head's. u starts as
   /// U(±1/√size).

@@ -17,11 +17,7 @@ void save_model(const std::string& path, L& model,
 template <class L>
 std::map<std::string, std::string> load_model(const std::string& path, L& model) {
   TensorFile file = load_tensors(path);
-  try {
-    load_tensors_into(model, file.tensors);
-  } catch (const Error& error) {
-    throw Error(fmt::format("{}: {}", path, error.what()));
-  }
+  errors_at(path, [&] { load_tensors_into(model, file.tensors); });
   return file.metadata;
 }
 

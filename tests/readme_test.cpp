@@ -1,21 +1,16 @@
 #include <doctest/doctest.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "tests/program.h"
+
+using namespace gradus::testing;
+
 namespace {
 
-std::string contents(const std::string& path) {
-  std::ifstream file(std::string(GRADUS_TEST_DATA) + "/../" + path);
-  REQUIRE_MESSAGE(file, path);
-  std::stringstream text;
-  text << file.rdbuf();
-  return text.str();
-}
+std::string file(const std::string& path) { return contents(GRADUS_TEST_DATA "/../" + path); }
 
 /// The blocks between ``` of this language, without the fences.
 std::vector<std::string> blocks(const std::string& text, const std::string& language) {
@@ -34,33 +29,23 @@ std::vector<std::string> blocks(const std::string& text, const std::string& lang
   return found;
 }
 
-std::string output_of(const std::string& program) {
-  const std::string path = "readme_test.out";
-  REQUIRE(std::system((program + " > " + path).c_str()) == 0);
-  std::ifstream file(path);
-  std::stringstream text;
-  text << file.rdbuf();
-  std::filesystem::remove(path);
-  return text.str();
-}
-
 }  // namespace
 
 TEST_CASE("the notes show the programs that the tests compile, to the letter") {
-  const std::string first = contents("examples/first/main.cpp");
-  CHECK(contents("README.md").find("```cpp\n" + first + "```") != std::string::npos);
+  const std::string first = file("examples/first/main.cpp");
+  CHECK(file("README.md").find("```cpp\n" + first + "```") != std::string::npos);
 
-  const std::string example = contents("tests/core/worked_example_test.cpp");
+  const std::string example = file("tests/core/worked_example_test.cpp");
   const size_t begin = example.find("/// Running sums"), end = example.find("\n\n}  // namespace");
   REQUIRE(end != std::string::npos);
   const std::string block = example.substr(begin, end - begin);
-  CHECK(contents("core/README.md").find("```cpp\n" + block + "\n```") != std::string::npos);
+  CHECK(file("core/README.md").find("```cpp\n" + block + "\n```") != std::string::npos);
 }
 
 TEST_CASE("the chapter on layers of one's own shows its program and what that prints") {
-  const std::string notes = contents("examples/custom_layer/README.md"),
-                    program = contents("examples/custom_layer/main.cpp"),
-                    output = output_of(GRADUS_CUSTOM_LAYER);
+  const std::string notes = file("examples/custom_layer/README.md"),
+                    program = file("examples/custom_layer/main.cpp"),
+                    output = run(Folder(), GRADUS_CUSTOM_LAYER).out;
   for (const std::string& block : blocks(notes, "cpp"))
     CHECK_MESSAGE(program.find(block) != std::string::npos, block);
   const std::vector<std::string> printed = blocks(notes, "");

@@ -31,9 +31,8 @@ struct Condition {
 ///     12                          at this node
 ///     op NAME, layer PATH, parameter NAME, time N
 ///     forward, backward           in this pass only
-///     nan                         a value (forward) or a gradient (backward) is not finite; those
-///     of
-///                                 constants, as the −∞ of masks, do not count
+///     nan                         a value (forward) or a gradient (backward) is not finite; not
+///                                 of constants, where masks hold −∞
 ///     wrong                       the gradient rule was found to disagree
 ///     value > N, gradient < N     the norm; value.max, gradient.mean … for other figures
 ///

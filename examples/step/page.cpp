@@ -11,6 +11,7 @@
 
 #include "core/atomic_file.h"
 #include "core/compare.h"
+#include "core/trace_json.h"
 #include "examples/step/layout.h"
 #include "examples/step/page_template.h"
 
@@ -63,17 +64,7 @@ class Tensors {
   /// Its place in the list, or null.
   json add(const TraceTensor& x) {
     if (!x.defined()) return nullptr;
-    const Summary& s = x.summary();
-    json entry{{"shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
-               {"dtype", name_of(x.dtype())},
-               {"nans", s.nans},
-               {"infinities", s.infinities},
-               {"zeros", s.zeros},
-               {"min", s.min},
-               {"max", s.max},
-               {"mean", s.mean},
-               {"norm", s.norm},
-               {"histogram", s.histogram}};
+    json entry = json_of(x);
     if (x.is_whole()) {
       std::vector<float> numbers = x.values().to_vector<float>();
       if (x.shape().numel() > largest_whole) {
@@ -95,41 +86,11 @@ class Tensors {
   std::map<std::string, size_t> places_;
 };
 
-json verdict(const Verdict& v) {
-  constexpr std::array results{"agrees", "disagrees", "unknown"};
-  return {{"result", results[static_cast<size_t>(v.result)]},
-          {"input", v.input},
-          {"element", v.element},
-          {"rule", v.rule},
-          {"difference", v.difference},
-          {"checked", v.checked},
-          {"count", v.count},
-          {"reason", v.reason}};
-}
-
 json nodes(const Trace& trace, Tensors& tensors) {
-  constexpr std::array kinds{"step", "parameter", "constant"};
   json list = json::array();
-  for (int number = 0; number < trace.size(); ++number) {
-    const TraceNode& node = trace.node(number);
-    json sent = json::array(), source = json::array();
-    for (const TraceTensor& x : trace.sent(number)) sent.push_back(tensors.add(x));
-    for (const SourceLine& line : node.source)
-      source.push_back({line.file, line.line, line.function});
-    list.push_back({{"kind", kinds[static_cast<size_t>(node.kind)]},
-                    {"op", node.op},
-                    {"formula", node.formula},
-                    {"derivative", node.derivative},
-                    {"name", node.name},
-                    {"path", node.path},
-                    {"time", node.time},
-                    {"source", source},
-                    {"inputs", node.inputs},
-                    {"value", tensors.add(node.value)},
-                    {"gradient", tensors.add(node.gradient)},
-                    {"sent", sent},
-                    {"verdict", node.verdict ? verdict(*node.verdict) : json()}});
-  }
+  for (int number = 0; number < trace.size(); ++number)
+    list.push_back(
+        json_of(trace, number, [&](const TraceTensor& x, auto&) { return tensors.add(x); }));
   return list;
 }
 

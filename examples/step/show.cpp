@@ -1,6 +1,7 @@
 #include "examples/step/show.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <charconv>
@@ -286,12 +287,8 @@ int64_t element_at(const Shape& shape, std::string_view text) {
 }
 
 std::string indices_text(const Shape& shape, int64_t element) {
-  std::string text;
-  for (int axis = shape.rank() - 1; axis >= 0; --axis) {
-    text = fmt::format("{}{}", element % shape[axis], text.empty() ? "" : ", " + text);
-    element /= shape[axis];
-  }
-  return text.empty() ? "" : "[" + text + "]";
+  const Shape index = index_of(shape, element);
+  return index.rank() == 0 ? "" : fmt::format("[{}]", fmt::join(index.begin(), index.end(), ", "));
 }
 
 }  // namespace gradus::step

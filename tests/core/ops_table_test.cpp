@@ -3,11 +3,11 @@
 
 #include "core/error.h"
 #include "core/fused.h"
+#include "core/gradient_check.h"
+#include "core/ops.h"
 #include "core/random.h"
-#include "tests/core/gradient_check.h"
 
 using namespace gradus;
-using namespace gradus::testing;
 
 namespace {
 
@@ -20,7 +20,7 @@ using Tensors = const std::vector<Tensor>&;
 struct Row {
   std::string op;
   std::vector<Input> inputs;
-  Function function;
+  TensorFunction function;
 };
 
 const Input some{{2, 3, 4}}, positive{{2, 3, 4}, 0.3, 2}, row{{4}}, matrix{{3, 4}}, one{{}};
@@ -294,7 +294,7 @@ std::vector<Tensor> drawn(const std::vector<Input>& inputs, const Shape& behind 
 }
 
 /// The same function of every second element: each input becomes a view with gaps.
-Function on_strided_views(const Function& f) {
+TensorFunction on_strided_views(const TensorFunction& f) {
   return [=](Tensors x) {
     std::vector<Tensor> views;
     for (const Tensor& each : x) views.push_back(select_index(each, -1, 1));
@@ -392,7 +392,7 @@ TEST_CASE("the checker catches wrong gradient rules") {
   const std::vector<Tensor> x = drawn({{{3, 3}}});
 
   SUBCASE("a wrong factor") {
-    const Function wrong = [](Tensors x) {
+    const TensorFunction wrong = [](Tensors x) {
       return record("square", (x[0] * x[0]).detach(), {x[0]}, [](const Backward& b) {
         return std::vector<Gradient>{b.gradient * b.inputs[0] * 2.0001};
       });
@@ -400,14 +400,14 @@ TEST_CASE("the checker catches wrong gradient rules") {
     CHECK(first_order_mismatch(wrong, x).tolerances > 10);
   }
   SUBCASE("a gradient in the wrong places, which a plain sum would not notice") {
-    const Function wrong = [](Tensors x) {
+    const TensorFunction wrong = [](Tensors x) {
       return record("transpose", transpose(x[0]).detach(), {x[0]},
                     [](const Backward& b) { return std::vector<Gradient>{b.gradient}; });
     };
     CHECK(first_order_mismatch(wrong, x).tolerances > 10);
   }
   SUBCASE("a right gradient that is cut off from its own gradient") {
-    const Function wrong = [](Tensors x) {
+    const TensorFunction wrong = [](Tensors x) {
       return record("square", (x[0] * x[0]).detach(), {x[0]}, [](const Backward& b) {
         return std::vector<Gradient>{b.gradient * b.inputs[0].detach() * 2};
       });
@@ -416,7 +416,7 @@ TEST_CASE("the checker catches wrong gradient rules") {
     CHECK(second_order_mismatch(wrong, x).tolerances > 10);
   }
   SUBCASE("a gradient that is not a number") {
-    const Function wrong = [](Tensors x) {
+    const TensorFunction wrong = [](Tensors x) {
       return record("same", x[0].detach(), {x[0]},
                     [](const Backward& b) { return std::vector<Gradient>{b.gradient / 0 * 0}; });
     };

@@ -1,11 +1,10 @@
 #include <doctest/doctest.h>
 
-#include <filesystem>
-
 #include "core/compare.h"
 #include "core/error.h"
 #include "core/gradient_check.h"
 #include "core/ops.h"
+#include "tests/files.h"
 
 using namespace gradus;
 
@@ -113,10 +112,10 @@ TEST_CASE("what cannot be replayed is refused") {
   CHECK_THROWS_WITH_AS(trace.replay(0, floats({2}, 1)), doctest::Contains("mystery, node 1"),
                        Error);
 
-  const std::string path = (std::filesystem::temp_directory_path() / "gradus_replay_test").string();
+  const testing::Folder folder;
+  const std::string path = folder / "f";
   run.trace.save(path);
   const Trace loaded = Trace::load(path);
-  std::filesystem::remove(path);
   CHECK_THROWS_WITH_AS(loaded.replay(h, floats({80, 60}, 0.9)), doctest::Contains("from a file"),
                        Error);
 }

@@ -19,31 +19,17 @@
 #include "core/atomic_file.h"
 #include "core/error.h"
 #include "tests/core/helpers.h"
+#include "tests/files.h"
 
 using namespace gradus;
-using gradus::testing::error_of;
+using namespace gradus::testing;
 
 namespace {
 
 namespace fs = std::filesystem;
 
-/// A folder that is gone after the test.
-struct Folder {
-  fs::path path;
-  Folder() {
-    std::string name = (fs::temp_directory_path() / "gradus-XXXXXX").string();
-    path = ::mkdtemp(name.data());
-  }
-  ~Folder() { fs::remove_all(path); }
-  std::string operator/(const char* name) const { return (path / name).string(); }
-  size_t files() const { return std::distance(fs::directory_iterator(path), {}); }
-};
-
-std::string read_file(const std::string& path) {
-  std::ifstream file(path, std::ios::binary);
-  std::ostringstream text;
-  text << file.rdbuf();
-  return text.str();
+size_t files_in(const Folder& folder) {
+  return static_cast<size_t>(std::distance(fs::directory_iterator(folder.path), {}));
 }
 
 std::string with_length(uint64_t length, const std::string& rest) {
@@ -146,7 +132,7 @@ TEST_CASE("every tensor lies aligned to its element size") {
   file.tensors["a"] = ones({3});
   file.tensors["b"] = ones({1}, DType::float64);
   save_tensors(folder / "f", file);
-  const std::string bytes = read_file(folder / "f");
+  const std::string bytes = contents(folder / "f");
   uint64_t length;
   std::memcpy(&length, bytes.data(), sizeof length);
   CHECK(length % 8 == 0);
@@ -309,7 +295,7 @@ TEST_CASE("tensors that overlap, leave holes or do not fill the data are refused
 
 TEST_CASE("every truncation of a good file is refused") {
   const std::string whole =
-      read_file(std::string(GRADUS_TEST_DATA) + "/core/golden/python.safetensors");
+      contents(std::string(GRADUS_TEST_DATA) + "/core/golden/python.safetensors");
   CHECK(refusal_of_bytes(whole) == "no error");
   for (size_t size = 0; size < whole.size(); ++size) {
     CAPTURE(size);
@@ -322,7 +308,7 @@ TEST_CASE("what cannot be opened as a file is refused") {
   const auto load = [](const std::string& path) { return error_of([&] { load_tensors(path); }); };
   const std::string path = folder / "f";
   CHECK(load(path) == path + ": cannot open it: No such file or directory");
-  CHECK(load(folder.path.string()) == folder.path.string() + ": is a directory, not a file");
+  CHECK(load(folder.path) == folder.path + ": is a directory, not a file");
   CHECK(load("/dev/null") == "/dev/null: is not a regular file");
   REQUIRE(::mkfifo(path.c_str(), 0600) == 0);
   CHECK(load(path) == path + ": is not a regular file");
@@ -362,7 +348,7 @@ TEST_CASE("what the format cannot hold is not saved") {
         "save " + path + ": a tensor's name or the metadata is not UTF-8");
   CHECK(save({{}, {{"k", "\xff"}}}) ==
         "save " + path + ": a tensor's name or the metadata is not UTF-8");
-  CHECK(folder.files() == 0);
+  CHECK(files_in(folder) == 0);
 }
 
 TEST_CASE("parts are written one after the other, over what was there") {
@@ -371,8 +357,8 @@ TEST_CASE("parts are written one after the other, over what was there") {
   write_file(path, "a long first text");
   const std::string_view parts[] = {"one, ", "", "two"};
   write_file(path, parts);
-  CHECK(read_file(path) == "one, two");
-  CHECK(folder.files() == 1);
+  CHECK(contents(path) == "one, two");
+  CHECK(files_in(folder) == 1);
 }
 
 TEST_CASE("writing follows links and keeps permissions") {
@@ -385,7 +371,7 @@ TEST_CASE("writing follows links and keeps permissions") {
   REQUIRE(::chmod(target.c_str(), 0640) == 0);
   write_file(link, "new");
   CHECK(fs::is_symlink(link));
-  CHECK(read_file(target) == "new");
+  CHECK(contents(target) == "new");
   struct stat status {};
   ::stat(target.c_str(), &status);
   CHECK((status.st_mode & 07777) == 0640);
@@ -401,8 +387,8 @@ TEST_CASE("a failed write says why") {
   const std::string nowhere = folder / "missing/f";
   CHECK(error_of([&] { write_file(nowhere, "x"); }) ==
         "cannot write " + nowhere + ": creating " + nowhere + ".tmp0: No such file or directory");
-  CHECK(error_of([&] { write_file(folder.path.string(), "x"); }) ==
-        "cannot write " + folder.path.string() + ": opening: Is a directory");
+  CHECK(error_of([&] { write_file(folder.path, "x"); }) ==
+        "cannot write " + folder.path + ": opening: Is a directory");
   CHECK(error_of([] { write_file("/dev/full", "x"); }) ==
         "cannot write /dev/full: writing: No space left on device");
 }
@@ -411,7 +397,7 @@ TEST_CASE("a disk that fills up while saving leaves the earlier file whole and n
   const Folder folder;
   const std::string path = folder / "model";
   save_tensors(path, {{{"w", ones({10})}}, {}});
-  const std::string earlier = read_file(path);
+  const std::string earlier = contents(path);
   const int status = in_child([&] {
     ::signal(SIGXFSZ, SIG_IGN);  // then writing fails, as on a full disk
     limit_file_size(10'000);
@@ -422,15 +408,15 @@ TEST_CASE("a disk that fills up while saving leaves the earlier file whole and n
                 : 1);
   });
   CHECK(status == 0);
-  CHECK(read_file(path) == earlier);
-  CHECK(folder.files() == 1);
+  CHECK(contents(path) == earlier);
+  CHECK(files_in(folder) == 1);
 }
 
 TEST_CASE("a save that is killed while writing leaves the earlier file whole") {
   const Folder folder;
   const std::string path = folder / "model";
   save_tensors(path, {{{"w", ones({10})}}, {}});
-  const std::string earlier = read_file(path);
+  const std::string earlier = contents(path);
   const int status = in_child([&] {
     ::signal(SIGXFSZ, SIG_DFL);
     limit_file_size(10'000);
@@ -438,8 +424,8 @@ TEST_CASE("a save that is killed while writing leaves the earlier file whole") {
   });
   REQUIRE(WIFSIGNALED(status));
   CHECK(WTERMSIG(status) == SIGXFSZ);
-  CHECK(read_file(path) == earlier);
-  CHECK(folder.files() == 2);                      // a killed process cannot tidy up
+  CHECK(contents(path) == earlier);
+  CHECK(files_in(folder) == 2);                    // a killed process cannot tidy up
   save_tensors(path, {{{"w", zeros({10})}}, {}});  // nor does what it left stand in the way
   CHECK(load_tensors(path).tensors.at("w").to_vector<float>() == std::vector<float>(10, 0));
 }

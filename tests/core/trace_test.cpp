@@ -9,8 +9,10 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "core/safetensors.h"
+#include "tests/files.h"
 
 using namespace gradus;
+using gradus::testing::Folder;
 
 namespace {
 
@@ -27,10 +29,6 @@ struct Recorded {
     y.backward();
   }
 };
-
-std::string temporary(const char* name) {
-  return (std::filesystem::temp_directory_path() / name).string();
-}
 
 }  // namespace
 
@@ -70,7 +68,8 @@ TEST_CASE("a trace keeps the values of the recording when parameters change afte
 TEST_CASE("a trace comes back from its file") {
   Recorded r;
   r.trace.keys = {"tea", "\"茶\""};
-  const std::string path = temporary("gradus_trace_test");
+  const Folder folder;
+  const std::string path = folder / "f";
   r.trace.save(path);
   const Trace trace = Trace::load(path);
   REQUIRE(trace.size() == r.trace.size());
@@ -85,12 +84,12 @@ TEST_CASE("a trace comes back from its file") {
     CHECK(node.gradient.defined() == before.gradient.defined());
     CHECK(trace.sent(i).size() == r.trace.sent(i).size());
   }
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("tensors beyond the limit are kept as summaries") {
   const Recorded r;
-  const std::string path = temporary("gradus_trace_limit_test");
+  const Folder folder;
+  const std::string path = folder / "f";
   r.trace.save(path, {.largest = 3});
   const Trace trace = Trace::load(path);
   const TraceTensor& value = trace.node(2).value;
@@ -99,7 +98,6 @@ TEST_CASE("tensors beyond the limit are kept as summaries") {
   CHECK(value.summary().norm == doctest::Approx(std::sqrt(19. * 19 + 22 * 22 + 43 * 43 + 50 * 50)));
   CHECK_THROWS_WITH_AS(value.values(), doctest::Contains("only the summary was kept"), Error);
   CHECK(trace.node(6).value.is_whole());
-  std::filesystem::remove(path);
 }
 
 TEST_CASE("there is no node beyond the last") {
@@ -156,7 +154,8 @@ namespace {
 
 /// A trace's file with one piece of its metadata replaced.
 std::string broken(const std::string& key, const std::string& from, const std::string& to) {
-  const std::string path = temporary("gradus_trace_broken_test");
+  const Folder folder;
+  const std::string path = folder / "f";
   Recorded().trace.save(path);
   TensorFile file = load_tensors(path);
   std::string& text = file.metadata[key];
@@ -170,7 +169,6 @@ std::string broken(const std::string& key, const std::string& from, const std::s
   } catch (const Error& e) {
     error = e.what();
   }
-  std::filesystem::remove(path);
   CHECK(error.find(path) == 0);
   return error.substr(std::min(error.size(), path.size() + 2));
 }
@@ -189,7 +187,8 @@ TEST_CASE("a file that is no trace, or a damaged one, is refused with what is wr
   CHECK(broken("nodes", "\"shape\":[2,2]", "\"shape\":[2,3]").find("count") != std::string::npos);
   CHECK(broken("nodes", "\"shape\":[2,2]", "\"shape\":[4]").find("tensor 0.") != std::string::npos);
 
-  const std::string path = temporary("gradus_trace_truncated_test");
+  const Folder folder;
+  const std::string path = folder / "f";
   Recorded().trace.save(path);
   std::filesystem::resize_file(path, std::filesystem::file_size(path) - 5);
   CHECK_THROWS_WITH_AS(Trace::load(path), doctest::Contains("truncated"), Error);

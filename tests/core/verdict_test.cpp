@@ -3,12 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
-#include <filesystem>
 #include <limits>
 
 #include "core/error.h"
 #include "core/gradient_check.h"
 #include "core/ops.h"
+#include "tests/files.h"
 
 using namespace gradus;
 
@@ -145,11 +145,10 @@ TEST_CASE("verdicts are saved with the trace, and a file has no others") {
     sum(tanh(floats({3}))).backward();
   }
   check(trace, 1);
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "gradus_verdict_test").string();
+  const testing::Folder folder;
+  const std::string path = folder / "f";
   trace.save(path);
   Trace loaded = Trace::load(path);
-  std::filesystem::remove(path);
   CHECK(check(loaded, 1).result == Verdict::Result::agrees);
   CHECK(check(loaded, 1).difference == trace.node(1).verdict->difference);
   CHECK_THROWS_WITH_AS(check(loaded, 2), doctest::Contains("only the program that records"), Error);

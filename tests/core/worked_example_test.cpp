@@ -1,5 +1,8 @@
+#include <doctest/doctest.h>
+
+#include "core/gradient_check.h"
+#include "core/ops.h"
 #include "core/parallel.h"
-#include "tests/core/gradient_check.h"
 
 // The worked example of core/README.md: a primitive op is one block of code, and one row of a
 // table tests it.
@@ -33,13 +36,12 @@ Tensor cumulative_sum(const Tensor& x, bool reverse = false) {
 }  // namespace gradus
 
 using namespace gradus;
-using namespace gradus::testing;
 
 TEST_CASE("the notes' new op is differentiable to second order after one block and one row") {
   const struct {
     const char* op;
     Shape input;
-    Function function;
+    TensorFunction function;
   } rows[] = {
       {"cumulative_sum", {2, 5}, [](auto& x) { return cumulative_sum(x[0]) * x[0]; }},
       {"cumulative_sum, reverse",

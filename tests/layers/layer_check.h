@@ -1,7 +1,9 @@
 #pragma once
 
+#include <doctest/doctest.h>
+
+#include "core/gradient_check.h"
 #include "layers/layers.h"
-#include "tests/core/gradient_check.h"
 
 namespace gradus::testing {
 
@@ -39,7 +41,7 @@ inline std::vector<Tensor> all_tensors(const LSTMOutput& result) {
 /// First and second derivatives of `f(inputs)` in the inputs and in all parameters of the layer,
 /// which `f` uses, against finite differences.
 template <class L>
-void check_gradients(L& layer, std::vector<Tensor> inputs, const Function& f) {
+void check_gradients(L& layer, std::vector<Tensor> inputs, const TensorFunction& f) {
   for (const Tensor& parameter : parameters(layer)) inputs.push_back(parameter);
   for (const auto& mismatch : {first_order_mismatch(f, inputs), second_order_mismatch(f, inputs)}) {
     CAPTURE(mismatch.text());

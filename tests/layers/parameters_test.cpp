@@ -1,7 +1,4 @@
-#include <cstdio>
-#include <filesystem>
-#include <fstream>
-
+#include "tests/files.h"
 #include "tests/layers/layer_check.h"
 
 using namespace gradus;
@@ -160,8 +157,8 @@ TEST_CASE("loading keeps the parameters that an optimiser holds") {
 }
 
 TEST_CASE("a model comes back from its file with the same bits and the text beside it") {
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "gradus_parameters_test.safetensors").string();
+  const Folder folder;
+  const std::string path = folder / "f";
   Block block = make_block(1), other = make_block(2), larger = make_block(3, true);
   save_model(path, block, {{"epoch", "3"}});
   CHECK(load_model(path, other) == std::map<std::string, std::string>{{"epoch", "3"}});
@@ -172,5 +169,4 @@ TEST_CASE("a model comes back from its file with the same bits and the text besi
                                "  missing: 'norm.weight', float32 (4)")
                            .c_str(),
                        Error);
-  std::remove(path.c_str());
 }

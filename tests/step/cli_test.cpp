@@ -1,34 +1,11 @@
 #include <doctest/doctest.h>
 #include <sys/resource.h>
-#include <sys/wait.h>
 
-#include <cstdlib>
+#include "tests/program.h"
 
-#include "tests/translate/toy.h"
-
-using namespace gradus::translate;
+using namespace gradus::testing;
 
 namespace {
-
-struct Result {
-  int status;
-  std::string out, err;
-};
-
-/// Runs a shell command in `folder`, where $step is the program.
-Result run(const toy::Folder& folder, const std::string& command) {
-  toy::write(folder / "command.sh",
-             "cd '" + folder.path + "'\nstep='" GRADUS_STEP "'\n" + command + "\n");
-  const int status = std::system(("sh '" + (folder / "command.sh") + "' > '" + (folder / "out") +
-                                  "' 2> '" + (folder / "err") + "'")
-                                     .c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, toy::contents(folder / "out"),
-          toy::contents(folder / "err")};
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
-}
 
 /// What the programs that have ended so far took of the processor: on a busy machine, unlike the
 /// clock, a measure of what they do.
@@ -42,7 +19,7 @@ double seconds_of_children() {
 }  // namespace
 
 TEST_CASE("step opens the first lesson in less than two seconds and reads commands from a pipe") {
-  const toy::Folder folder;
+  const Folder folder;
   const double before = seconds_of_children();
   const Result result = run(folder, "printf 'next\\nquit\\nnext\\n' | $step");
   CHECK(seconds_of_children() - before < 2);
@@ -55,8 +32,8 @@ TEST_CASE("step opens the first lesson in less than two seconds and reads comman
 }
 
 TEST_CASE("a script goes on after a command that failed, and its status tells") {
-  const toy::Folder folder;
-  toy::write(folder / "script", "# a comment\n\nnext\nfrobnicate\nprint y\n");
+  const Folder folder;
+  write(folder / "script", "# a comment\n\nnext\nfrobnicate\nprint y\n");
   const Result result = run(folder, "$step 1 --commands script");
   CHECK(result.status == 1);
   CHECK(contains(result.out, "(step) frobnicate\nerror: there is no command 'frobnicate'"));
@@ -65,13 +42,13 @@ TEST_CASE("a script goes on after a command that failed, and its status tells") 
 }
 
 TEST_CASE("what step cannot open is refused by name") {
-  const toy::Folder folder;
-  toy::write(folder / "text", "not a trace");
-  toy::write(folder / "empty", "");
+  const Folder folder;
+  write(folder / "text", "not a trace");
+  write(folder / "empty", "");
   run(folder, "echo 'save whole.trace' | $step");
-  const std::string whole = toy::contents(folder / "whole.trace");
+  const std::string whole = contents(folder / "whole.trace");
   REQUIRE(whole.size() > 100);
-  toy::write(folder / "cut", whole.substr(0, whole.size() - 10));
+  write(folder / "cut", whole.substr(0, whole.size() - 10));
   for (const std::string name : {"text", "empty", "cut", "none", "."}) {
     const Result result = run(folder, "$step " + name + " < /dev/null");
     CHECK(result.status == 1);

@@ -9,6 +9,7 @@
 #include <sstream>
 
 #include "examples/step/line_editor.h"
+#include "tests/files.h"
 #include "tests/translate/toy.h"
 
 using namespace gradus;
@@ -63,7 +64,7 @@ TEST_CASE("the lessons print what their pages show, to the letter") {
 
 TEST_CASE("the commands of the lesson on the translator work on any model") {
   namespace toy = translate::toy;
-  const toy::Folder folder;
+  const testing::Folder folder;
   translate::Trained trained = toy::untrained(toy::pairs(), {.embedding = 8, .hidden = 8});
   toy::make_decided(trained.model, 1);
   save(folder / "model", trained);
@@ -77,5 +78,5 @@ TEST_CASE("the commands of the lesson on the translator work on any model") {
   CHECK(replay(session, readme(5), output) == 0);
   std::filesystem::current_path(before);
   CHECK_MESSAGE(output.str().find("error") == std::string::npos, output.str());
-  CHECK(toy::contents(folder / "runs/lesson5.html").find("</html>") != std::string::npos);
+  CHECK(testing::contents(folder / "runs/lesson5.html").find("</html>") != std::string::npos);
 }

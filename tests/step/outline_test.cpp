@@ -2,11 +2,11 @@
 
 #include <doctest/doctest.h>
 
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
 #include "core/ops.h"
 #include "core/safetensors.h"
+#include "tests/files.h"
 
 using namespace gradus;
 using step::Group;
@@ -27,8 +27,8 @@ Trace chain(const std::vector<Place>& places) {
     const auto recording = trace.record();
     for (size_t i = 0; i < places.size(); ++i) y = tanh(y);
   }
-  const std::string path =
-      (std::filesystem::temp_directory_path() / "gradus_outline_test").string();
+  const testing::Folder folder;
+  const std::string path = folder / "f";
   trace.save(path);
   TensorFile file = load_tensors(path);
   auto nodes = nlohmann::json::parse(file.metadata.at("nodes"));
@@ -38,9 +38,7 @@ Trace chain(const std::vector<Place>& places) {
   }
   file.metadata["nodes"] = nodes.dump();
   save_tensors(path, file);
-  Trace result = Trace::load(path);
-  std::filesystem::remove(path);
-  return result;
+  return Trace::load(path);
 }
 
 /// "encoder(1 t = 0 … 1(t = 0(2) t = 1(3)))"

@@ -5,11 +5,11 @@
 #include "core/error.h"
 #include "core/ops.h"
 #include "examples/step/lessons.h"
-#include "tests/translate/toy.h"
+#include "tests/files.h"
 
 using namespace gradus;
 using namespace gradus::step;
-using translate::toy::Folder;
+using testing::Folder;
 
 namespace {
 
@@ -182,7 +182,7 @@ TEST_CASE("a saved trace is stepped through like the recorded one") {
   const std::string before = answer(session, walk);
   check_contains(answer(session, {"open " + (folder / "a.trace")}), "9 nodes");
   CHECK(answer(session, walk) == before);
-  translate::toy::write(folder / "not", "a trace");
+  testing::write(folder / "not", "a trace");
   for (const std::string& bad :
        {"open " + (folder / "not"), "open " + (folder / "none"), "open " + folder.path,
         std::string("open 0"), std::string("open 99"), "save " + (folder / "not/where"),
@@ -295,7 +295,7 @@ TEST_CASE("provenance names the steps that an element of a gradient came from") 
 TEST_CASE("html writes the page") {
   const Folder folder;
   check_contains(answer({"html " + (folder / "a.html")}), "the page is in ");
-  check_contains(translate::toy::contents(folder / "a.html"), "</html>");
+  check_contains(testing::contents(folder / "a.html"), "</html>");
   check_contains(answer({"html " + (folder / "new/folder/a.html")}), "the page is in ");
   check_contains(answer({"set weight = 1", "html " + (folder / "b.html")}), "the page is in ");
   CHECK(std::filesystem::file_size(folder / "b.html") >

@@ -1,33 +1,16 @@
 #include <doctest/doctest.h>
-#include <sys/wait.h>
 
 #include <algorithm>
-#include <cstdlib>
-#include <filesystem>
 #include <nlohmann/json.hpp>
 
+#include "tests/program.h"
 #include "tests/translate/toy.h"
 
+using namespace gradus::testing;
 using namespace gradus::translate;
 using nlohmann::json;
 
 namespace {
-
-struct Result {
-  int status;
-  std::string out, err;
-};
-
-/// Runs a shell command in `folder`, where $translate is the program.
-Result run(const toy::Folder& folder, const std::string& command) {
-  toy::write(folder / "command.sh",
-             "cd '" + folder.path + "'\ntranslate='" GRADUS_TRANSLATE "'\n" + command + "\n");
-  const int status = std::system(("sh '" + (folder / "command.sh") + "' > '" + (folder / "out") +
-                                  "' 2> '" + (folder / "err") + "'")
-                                     .c_str());
-  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, toy::contents(folder / "out"),
-          toy::contents(folder / "err")};
-}
 
 constexpr const char* small =
     " --embedding 16 --hidden 24 --batch 4 --rate 0.02 --min-count 1 --threads 1 ";
@@ -39,10 +22,10 @@ std::string pairs_file() {
 }
 
 /// A model that the program trained on pairs.tsv, in model; report.json tells of it.
-const toy::Folder& trained() {
-  static const toy::Folder folder;
+const Folder& trained() {
+  static const Folder folder;
   static const Result result = [] {
-    toy::write(folder / "pairs.tsv", pairs_file());
+    write(folder / "pairs.tsv", pairs_file());
     return run(folder,
                std::string("$translate train --train pairs.tsv --valid pairs.tsv --epochs 20 "
                            "--model model --report report.json") +
@@ -59,10 +42,6 @@ std::vector<std::string> lines_of(const std::string& text) {
   return lines;
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
-}
-
 /// It failed, said so on stderr with all of `parts`, and printed nothing.
 void check_refused(const Result& result, const std::vector<std::string>& parts) {
   CHECK(result.status > 0);
@@ -72,7 +51,7 @@ void check_refused(const Result& result, const std::vector<std::string>& parts) 
 }
 
 Result text(const std::string& input, const std::string& options = "") {
-  toy::write(trained() / "input", input);
+  write(trained() / "input", input);
   return run(trained(), "$translate text --model model " + options + " < input");
 }
 
@@ -163,8 +142,8 @@ TEST_CASE("eval gives the figures of the report") {
   const Result result =
       run(trained(), "$translate eval --model model --data pairs.tsv --report eval.json");
   CHECK(result.status == 0);
-  const json trained_report = json::parse(toy::contents(trained() / "report.json"));
-  const json eval_report = json::parse(toy::contents(trained() / "eval.json"));
+  const json trained_report = json::parse(contents(trained() / "report.json"));
+  const json eval_report = json::parse(contents(trained() / "eval.json"));
   CHECK(trained_report.size() == 21);  // an entry per epoch and the end
   for (const char* figure : {"valid_loss", "bleu", "chrf", "exact_match"})
     CHECK(eval_report.back().at(figure) == trained_report.back().at(figure));
@@ -182,7 +161,7 @@ TEST_CASE("attention draws a row per target token in the terminal and as SVG") {
       run(trained(), "$translate attention --model model --svg a.svg 'I drink <tea> & \"rice\".'");
   CHECK(result.status == 0);
   CHECK(contains(result.out, "tea"));
-  const std::string svg = toy::contents(trained() / "a.svg");
+  const std::string svg = contents(trained() / "a.svg");
   CHECK(svg.starts_with("<svg"));
   CHECK(contains(svg, "&lt;"));
   CHECK(contains(svg, "&amp;"));
@@ -208,14 +187,14 @@ TEST_CASE("attention draws a row per target token in the terminal and as SVG") {
 }
 
 TEST_CASE("training data that cannot be used are refused by name") {
-  const toy::Folder folder;
-  toy::write(folder / "good.tsv", pairs_file());
+  const Folder folder;
+  write(folder / "good.tsv", pairs_file());
   auto train_on = [&](const std::string& file, const std::string& options = "") {
     return run(folder, "$translate train --train " + file +
                            " --valid good.tsv --epochs 1 --model m " + options);
   };
   auto train_with = [&](const std::string& contents, const std::string& options = "") {
-    toy::write(folder / "data.tsv", contents);
+    write(folder / "data.tsv", contents);
     return train_on("data.tsv", options);
   };
   check_refused(train_with(""), {"data.tsv: is empty", "a tab and its translation"});
@@ -233,28 +212,28 @@ TEST_CASE("training data that cannot be used are refused by name") {
 }
 
 TEST_CASE("lines that cannot be used are counted, and the rest is learned") {
-  const toy::Folder folder;
+  const Folder folder;
   std::string noisy = "\xEF\xBB\xBF";
   for (const std::string& line : lines_of(pairs_file())) noisy += line + "\r\n";
   std::string very_long;
   for (int i = 0; i < 10'000; ++i) very_long += "tea ";
-  toy::write(folder / "good.tsv", pairs_file());
-  toy::write(folder / "noisy.tsv",
-             noisy + "no tab\r\n\r\nI \xff\t我\r\nno target\t\r\n" + very_long + "\t茶\r\n");
+  write(folder / "good.tsv", pairs_file());
+  write(folder / "noisy.tsv",
+        noisy + "no tab\r\n\r\nI \xff\t我\r\nno target\t\r\n" + very_long + "\t茶\r\n");
   const std::string options = std::string(" --valid good.tsv --epochs 2 --model ") + "m" + small;
   const Result result = run(folder, "$translate train --train noisy.tsv" + options);
   CHECK(result.status == 0);
   CHECK(contains(result.err, "noisy.tsv: skipped 1 line without a tab, the first at line 41"));
   CHECK(contains(result.err, "1 line of invalid UTF-8, the first at line 43"));
   CHECK(contains(result.err, "noisy.tsv: left out 1 pair longer than --max-source 100"));
-  const std::string model = toy::contents(folder / "m");
+  const std::string model = contents(folder / "m");
   CHECK(run(folder, "$translate train --train good.tsv" + options).err == "");
-  CHECK(model == toy::contents(folder / "m"));
+  CHECK(model == contents(folder / "m"));
 }
 
 TEST_CASE("a vocabulary of one word is learned") {
-  const toy::Folder folder;
-  toy::write(folder / "one.tsv", "tea\t茶\n");
+  const Folder folder;
+  write(folder / "one.tsv", "tea\t茶\n");
   const Result result = run(folder, std::string("$translate train --train one.tsv --valid one.tsv "
                                                 "--epochs 60 --model m") +
                                         small + "&& echo tea | $translate text --model m");
@@ -296,8 +275,8 @@ TEST_CASE("options that make no sense are refused by name") {
 }
 
 TEST_CASE("the word transformer after --model chooses the architecture, which all commands take") {
-  const toy::Folder folder;
-  toy::write(folder / "pairs.tsv", pairs_file());
+  const Folder folder;
+  write(folder / "pairs.tsv", pairs_file());
   const Result result = run(folder, R"($translate train --train pairs.tsv --valid pairs.tsv \
     --model transformer --model file --hidden 32 --batch 4 --rate 0.005 --warm-up 40 \
     --epochs 25 --min-count 1 --threads 1 > log &&
@@ -310,9 +289,9 @@ TEST_CASE("the word transformer after --model chooses the architecture, which al
 }
 
 TEST_CASE("what is not a model is refused by name") {
-  const toy::Folder& folder = trained();
-  const std::string model = toy::contents(folder / "model");
-  toy::write(folder / "cut", model.substr(0, model.size() / 2));
+  const Folder& folder = trained();
+  const std::string model = contents(folder / "model");
+  write(folder / "cut", model.substr(0, model.size() / 2));
   for (const std::string name : {"cut", "pairs.tsv", "missing", "."}) {
     check_refused(run(folder, "echo tea | $translate text --model " + name), {name + ": "});
     check_refused(run(folder, "$translate eval --data pairs.tsv --model " + name), {name + ": "});
@@ -321,7 +300,7 @@ TEST_CASE("what is not a model is refused by name") {
 }
 
 TEST_CASE("a place that cannot be written is refused before training, by name") {
-  const toy::Folder& folder = trained();
+  const Folder& folder = trained();
   const std::string train = "$translate train --train pairs.tsv --valid pairs.tsv ";
   check_refused(run(folder, train + "--model ."), {".: is a folder"});
   check_refused(run(folder, train + "--model pairs.tsv/m"), {"pairs.tsv/m: "});
@@ -329,9 +308,9 @@ TEST_CASE("a place that cannot be written is refused before training, by name") 
 }
 
 TEST_CASE("a full disk ends training with an error, and the earlier model stays whole") {
-  const toy::Folder& folder = trained();
-  const std::string before = toy::contents(folder / "model");
-  toy::write(folder / "kept", before);
+  const Folder& folder = trained();
+  const std::string before = contents(folder / "model");
+  write(folder / "kept", before);
   // Files of at most 8 blocks of 512 bytes: less than a model.
   const Result result =
       run(folder, std::string("ulimit -f 8; trap '' XFSZ; $translate train --train pairs.tsv "
@@ -339,14 +318,14 @@ TEST_CASE("a full disk ends training with an error, and the earlier model stays 
                       small);
   CHECK(result.status == 1);
   CHECK(contains(result.err, "cannot write kept: "));
-  CHECK(toy::contents(folder / "kept") == before);
+  CHECK(contents(folder / "kept") == before);
   for (const auto& entry : std::filesystem::directory_iterator(folder.path))
     CHECK_FALSE(contains(entry.path().filename().string(), "tmp"));
 }
 
 TEST_CASE("an interrupted training says how to go on, and goes on to the same bits") {
-  const toy::Folder folder;
-  toy::write(folder / "pairs.tsv", pairs_file());
+  const Folder folder;
+  write(folder / "pairs.tsv", pairs_file());
   const std::string train = std::string("$translate train --train pairs.tsv --valid pairs.tsv ") +
                             "--epochs 60 --patience 60 --dropout 0.2 " + small;
   const Result whole = run(folder, train + "--model whole --report whole.json");
@@ -357,12 +336,12 @@ TEST_CASE("an interrupted training says how to go on, and goes on to the same bi
     wait $pid)");
   CHECK(stopped.status == 130);
   CHECK(contains(stopped.err, "parts.checkpoint: the same command with --resume goes on"));
-  CHECK(lines_of(toy::contents(folder / "log")).size() < 60);
+  CHECK(lines_of(contents(folder / "log")).size() < 60);
   const Result resumed = run(folder, train + "--model parts --resume --report parts.json");
   CHECK(resumed.status == 0);
-  CHECK(toy::contents(folder / "whole") == toy::contents(folder / "parts"));
-  const json a = json::parse(toy::contents(folder / "whole.json"));
-  const json b = json::parse(toy::contents(folder / "parts.json"));
+  CHECK(contents(folder / "whole") == contents(folder / "parts"));
+  const json a = json::parse(contents(folder / "whole.json"));
+  const json b = json::parse(contents(folder / "parts.json"));
   REQUIRE(a.size() == b.size());
   for (size_t i = 0; i < a.size(); ++i)
     for (const char* figure : {"loss", "valid_loss", "bleu", "chrf", "exact_match"})
@@ -376,11 +355,11 @@ TEST_CASE("an interrupted training says how to go on, and goes on to the same bi
 }
 
 TEST_CASE("training goes on when nobody reads its progress") {
-  const toy::Folder folder;
-  toy::write(folder / "pairs.tsv", pairs_file());
+  const Folder folder;
+  write(folder / "pairs.tsv", pairs_file());
   run(folder, std::string("$translate train --train pairs.tsv --valid pairs.tsv --epochs 5 "
                           "--report r.json --model m") +
                   small + "| head -1");
   CHECK(std::filesystem::exists(folder / "m"));
-  CHECK(json::parse(toy::contents(folder / "r.json")).size() == 6);
+  CHECK(json::parse(contents(folder / "r.json")).size() == 6);
 }

@@ -14,7 +14,9 @@
 
 #include "examples/translate/lexicon.h"
 #include "examples/translate/text.h"
+#include "tests/files.h"
 
+using namespace gradus::testing;
 using namespace gradus::translate;
 
 namespace {
@@ -44,10 +46,6 @@ std::uint64_t checksum(const Corpus& corpus) {
       for (unsigned char byte : pair.source + '\t' + pair.target + '\n')
         hash = (hash ^ byte) * 0x100000001b3u;
   return hash;
-}
-
-bool contains(std::string_view text, std::string_view part) {
-  return text.find(part) != std::string_view::npos;
 }
 
 }  // namespace

@@ -1,24 +1,21 @@
 #include "examples/translate/pairs.h"
 
 #include <doctest/doctest.h>
-#include <unistd.h>
 
-#include <cstdlib>
-#include <filesystem>
-#include <fstream>
 #include <stdexcept>
 
 #include "examples/translate/vocabulary.h"
+#include "tests/files.h"
 
+using namespace gradus::testing;
 using namespace gradus::translate;
 
 namespace {
 
 struct File {
-  std::string path = std::filesystem::temp_directory_path() /
-                     ("gradus_pairs_test_" + std::to_string(getpid()) + ".tsv");
-  explicit File(std::string_view content) { std::ofstream(path, std::ios::binary) << content; }
-  ~File() { std::filesystem::remove(path); }
+  Folder folder;
+  std::string path = folder / "pairs.tsv";
+  explicit File(const std::string& text) { write(path, text); }
 };
 
 std::string error_of(const std::string& path) {
@@ -28,10 +25,6 @@ std::string error_of(const std::string& path) {
     return error.what();
   }
   return "";
-}
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
 }
 
 }  // namespace
@@ -85,8 +78,9 @@ TEST_CASE("a file without a usable pair is an error that says what was expected"
         "/no/such/file.tsv: cannot be opened (No such file or "
         "directory); " +
             expected + "; check the path");
-  const auto folder = std::filesystem::temp_directory_path().string();
-  CHECK(error_of(folder) == folder + ": is a folder; " + expected + "; name the file inside of it");
+  const Folder folder;
+  CHECK(error_of(folder.path) ==
+        folder.path + ": is a folder; " + expected + "; name the file inside of it");
   {
     const File file("");
     CHECK(error_of(file.path) == file.path + ": is empty; " + expected);

@@ -8,9 +8,11 @@
 
 #include "core/provenance.h"
 #include "core/verdict.h"
+#include "tests/files.h"
 #include "tests/translate/toy.h"
 
 using namespace gradus;
+using namespace gradus::testing;
 using namespace gradus::translate;
 
 namespace {
@@ -49,7 +51,7 @@ TEST_CASE("every gradient rule of the translator's training step agrees, in the 
   Trace trace = recorded_step(trained, pairs);
   CHECK(check(trace).empty());
 
-  const toy::Folder folder;
+  const Folder folder;
   trace.save(folder / "step.trace");
   const Trace loaded = Trace::load(folder / "step.trace");
   REQUIRE(loaded.size() == trace.size());

@@ -5,9 +5,11 @@
 #include <filesystem>
 #include <limits>
 
+#include "tests/files.h"
 #include "tests/translate/toy.h"
 
 using namespace gradus;
+using namespace gradus::testing;
 using namespace gradus::translate;
 
 namespace {
@@ -63,14 +65,10 @@ void check_same(const TrainReport& a, const TrainReport& b) {
   }
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
-}
-
 }  // namespace
 
 TEST_CASE("forty pairs are learned to the last character") {
-  const toy::Folder folder;
+  const Folder folder;
   Trained trained = toy::untrained(toy::pairs(), {.embedding = 32, .hidden = 48});
   const TrainReport report = quietly(trained, {.epochs = 50,
                                                .batch_size = 4,
@@ -83,7 +81,7 @@ TEST_CASE("forty pairs are learned to the last character") {
 }
 
 TEST_CASE("a Transformer learns the forty pairs too, and resumes to the same bits") {
-  const toy::Folder folder;
+  const Folder folder;
   const ModelOptions model{.hidden = 32,
                            .dropout = 0.1,
                            .architecture = Architecture::transformer,
@@ -109,22 +107,22 @@ TEST_CASE("a Transformer learns the forty pairs too, and resumes to the same bit
 }
 
 TEST_CASE("two runs of one seed give the same bits, another seed gives others") {
-  const toy::Folder folder;
+  const Folder folder;
   ModelOptions model = tiny;
   model.dropout = 0.2;
   auto run = [&](const char* name, uint64_t seed) {
     Trained trained = toy::untrained(toy::pairs(), model);
     quietly(trained, {.epochs = 3, .batch_size = 7, .seed = seed, .model_path = folder / name});
-    return toy::contents(folder / name);
+    return contents(folder / name);
   };
   const std::string once = run("a", 5);
   CHECK(once == run("b", 5));
   CHECK(once != run("c", 6));
-  CHECK(toy::contents(folder / "a.checkpoint").size() > 2 * once.size());
+  CHECK(contents(folder / "a.checkpoint").size() > 2 * once.size());
 }
 
 TEST_CASE("stopped and resumed anywhere, a run ends with the bits of one that was never stopped") {
-  const toy::Folder folder;
+  const Folder folder;
   for (const double dropout : {0.0, 0.3})
     for (const bool decay : {false, true}) {
       ModelOptions model = tiny;
@@ -149,7 +147,7 @@ TEST_CASE("stopped and resumed anywhere, a run ends with the bits of one that wa
         const TrainReport report = quietly(second, options);
         check_same(report, expected);
         check_same_bits(second, whole);
-        CHECK(toy::contents(folder / "parts") == toy::contents(folder / "whole"));
+        CHECK(contents(folder / "parts") == contents(folder / "whole"));
       }
       // Stopped after every fifth batch.
       options.resume = false;
@@ -165,7 +163,7 @@ TEST_CASE("stopped and resumed anywhere, a run ends with the bits of one that wa
 }
 
 TEST_CASE("a finished run can be resumed for more epochs") {
-  const toy::Folder folder;
+  const Folder folder;
   TrainOptions options{.epochs = 4, .batch_size = 7, .model_path = folder / "whole"};
   Trained whole = toy::untrained(toy::pairs(), tiny);
   const TrainReport expected = quietly(whole, options);
@@ -182,7 +180,7 @@ TEST_CASE("a finished run can be resumed for more epochs") {
 }
 
 TEST_CASE("training stops when BLEU no longer grows, and keeps the best model, not the last") {
-  const toy::Folder folder;
+  const Folder folder;
   // The better the pairs are learned, the worse the loss on wrong translations gets.
   std::vector<Pair> wrong = toy::pairs();
   for (size_t i = 0; i < wrong.size(); ++i) wrong[i].target = toy::pairs()[(i + 19) % 40].target;
@@ -211,7 +209,7 @@ TEST_CASE("training stops when BLEU no longer grows, and keeps the best model, n
 }
 
 TEST_CASE("resuming with other options or data is refused with what differs") {
-  const toy::Folder folder;
+  const Folder folder;
   const TrainOptions options{.epochs = 2, .batch_size = 7, .model_path = folder / "model"};
   {
     Trained trained = toy::untrained(toy::pairs(), tiny);
@@ -247,7 +245,7 @@ TEST_CASE("resuming with other options or data is refused with what differs") {
 }
 
 TEST_CASE("resuming without a checkpoint, or from another file, is refused with its path") {
-  const toy::Folder folder;
+  const Folder folder;
   TrainOptions options{.epochs = 2, .model_path = folder / "model", .resume = true};
   Trained trained = toy::untrained(toy::pairs(), tiny);
   const std::string path = folder / "model.checkpoint";
@@ -257,14 +255,14 @@ TEST_CASE("resuming without a checkpoint, or from another file, is refused with 
   CHECK(contains(error(), path + ": not a checkpoint"));
   options.resume = false;
   quietly(trained, options, after(1));
-  const std::string whole = toy::contents(path);
-  toy::write(path, whole.substr(0, whole.size() - 9));
+  const std::string whole = contents(path);
+  write(path, whole.substr(0, whole.size() - 9));
   options.resume = true;
   CHECK(contains(error(), path));
 }
 
 TEST_CASE("a gradient that is not finite names its parameter, and no model is written") {
-  const toy::Folder folder;
+  const Folder folder;
   Trained trained = toy::untrained(toy::pairs(), tiny);
   named_tensors(trained.model).at("output.weight").span<float>()[0] =
       std::numeric_limits<float>::quiet_NaN();

@@ -5,9 +5,11 @@
 #include <nlohmann/json.hpp>
 
 #include "core/safetensors.h"
+#include "tests/files.h"
 #include "tests/translate/toy.h"
 
 using namespace gradus;
+using namespace gradus::testing;
 using namespace gradus::translate;
 
 namespace {
@@ -30,7 +32,7 @@ std::string error_of_loading(const std::string& path) {
 
 /// The error after the file of a small model was changed.
 std::string error_after(auto&& change) {
-  const toy::Folder folder;
+  const Folder folder;
   Trained trained = small();
   TensorFile file{named_tensors(trained.model), describe(trained)};
   change(file);
@@ -41,14 +43,10 @@ std::string error_after(auto&& change) {
   return error;
 }
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != text.npos;
-}
-
 }  // namespace
 
 TEST_CASE("a loaded model has the options, vocabularies and bits of the saved one") {
-  const toy::Folder folder;
+  const Folder folder;
   for (const ModelOptions& options :
        {ModelOptions{6, 8}, ModelOptions{6, 8, 2, true, AttentionKind::additive, false, 0.25},
         ModelOptions{.embedding = 6, .hidden = 8, .attention = AttentionKind::local_p, .window = 3},
@@ -77,15 +75,15 @@ TEST_CASE("a loaded model has the options, vocabularies and bits of the saved on
         CHECK(ours[i][h].score == theirs[i][h].score);
       }
     save(folder / "b", loaded);
-    CHECK(toy::contents(folder / "a") == toy::contents(folder / "b"));
+    CHECK(contents(folder / "a") == contents(folder / "b"));
   }
 }
 
 TEST_CASE("a file that is not a model is refused with its path and what is wrong") {
-  const toy::Folder folder;
+  const Folder folder;
   CHECK(contains(error_of_loading(folder / "missing"), folder / "missing"));
   CHECK(contains(error_of_loading(folder.path), folder.path));
-  toy::write(folder / "text", "This is no model at all, but a line of text.\n");
+  write(folder / "text", "This is no model at all, but a line of text.\n");
   CHECK(contains(error_of_loading(folder / "text"), folder / "text"));
   save_tensors(folder / "other", {{{"weight", ones({2, 3})}}, {}});
   CHECK(contains(error_of_loading(folder / "other"),
@@ -93,10 +91,10 @@ TEST_CASE("a file that is not a model is refused with its path and what is wrong
 
   Trained trained = small();
   save(folder / "whole", trained);
-  const std::string whole = toy::contents(folder / "whole");
+  const std::string whole = contents(folder / "whole");
   for (const size_t size :
        {size_t{0}, size_t{5}, size_t{300}, whole.size() / 2, whole.size() - 1}) {
-    toy::write(folder / "cut", whole.substr(0, size));
+    write(folder / "cut", whole.substr(0, size));
     CHECK(contains(error_of_loading(folder / "cut"), folder / "cut"));
   }
 }
@@ -131,7 +129,7 @@ TEST_CASE("broken metadata are refused with what is missing or wrong") {
 }
 
 TEST_CASE("a file of a version without Transformers is an LSTM's") {
-  const toy::Folder folder;
+  const Folder folder;
   Trained trained = small();
   TensorFile file{named_tensors(trained.model), describe(trained)};
   auto options = nlohmann::json::parse(file.metadata.at("options"));

@@ -26,11 +26,10 @@ function tensorFigure(place, options = {}) {
                      make('span', {class: 'what'}, options.what || ''), options.from || null,
                      make('span', {class: 'shape'}, `${shapeText(x)} ${x.dtype}`)));
   const values = numbersOf(x);
-  const count = x.shape.reduce((a, b) => a * b, 1);
   if (values === null) figure.append(make('p', {class: 'from'}, say('summary_only')));
-  else if (count === 1) figure.append(make('p', {class: 'scalar'}, numberText(values[0], 7)));
-  else if (count > 0) figure.append(pictureOf(x, values, options.mark));
-  if (count !== 1 || values === null) figure.append(figuresOf(x));
+  else if (x.count === 1) figure.append(make('p', {class: 'scalar'}, numberText(values[0], 7)));
+  else if (x.count > 0) figure.append(pictureOf(x, values, options.mark));
+  if (x.count !== 1 || values === null) figure.append(figuresOf(x));
   return figure;
 }
 
@@ -145,7 +144,7 @@ function heatMap(x, values, rows, columns, mark, nameOf, toggle) {
   }
   const width = x.shape[x.shape.length - 1] || 1;
   const note = x.sketch
-    ? say('sketch', Math.ceil(x.shape.reduce((a, b) => a * b, 1) / width / rows), Math.ceil(width / columns))
+    ? say('sketch', Math.ceil(x.count / width / rows), Math.ceil(width / columns))
     : wrap < columns ? say('wrapped', wrap) : '';
   return [heat, make('div', {class: 'under'}, legendOf(low, high), note, output, x.sketch ? '' : toggle)];
 }
@@ -160,11 +159,10 @@ function figuresOf(x) {
   const figure = (key, text, bad) => make('span', {class: bad ? 'bad' : false}, say(key) + ' ', make('b', {}, text));
   const line = make('div', {class: 'figures'});
   for (const key of ['min', 'max', 'mean', 'norm']) line.append(figure(key, numberText(x[key])));
-  const count = x.shape.reduce((a, b) => a * b, 1);
-  if (x.zeros > 0) line.append(figure('zeros', `${x.zeros} / ${count}`));
-  if (x.nans > 0) line.append(figure('nans', `${x.nans} / ${count}`, true));
-  if (x.infinities > 0) line.append(figure('infinities', `${x.infinities} / ${count}`, true));
-  if (count > 8) line.append(histogramOf(x));
+  if (x.zeros > 0) line.append(figure('zeros', `${x.zeros} / ${x.count}`));
+  if (x.nans > 0) line.append(figure('nans', `${x.nans} / ${x.count}`, true));
+  if (x.infinities > 0) line.append(figure('infinities', `${x.infinities} / ${x.count}`, true));
+  if (x.count > 8) line.append(histogramOf(x));
   return line;
 }
 

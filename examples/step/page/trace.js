@@ -6,10 +6,12 @@ const hasLayout = groups.every(group => group.places !== null) && nodes.length >
 const groupOf = new Map();  // 'n12' or 'g3' -> 'g1'
 const members = groups.map(() => []);  // numbers of all nodes in and below a group
 groups.forEach((group, g) => group.parts.forEach(part => groupOf.set(part, 'g' + g)));
+// What is empty is left out of the JSON.
+const empty = {op: '', formula: '', derivative: '', name: '', path: '', time: -1, source: [], inputs: [],
+               gradient: null, sent: [], verdict: null};
 nodes.forEach((node, n) => {
-  node.number = n;
-  node.users = [];
-  for (const input of new Set(node.inputs)) nodes[input].users.push(n);
+  nodes[n] = {...empty, ...node, number: n, users: []};
+  for (const input of new Set(nodes[n].inputs)) nodes[input].users.push(n);
   for (const group of groupsAround('n' + n)) members[numberOf(group)].push(n);
 });
 

@@ -1,0 +1,27 @@
+#pragma once
+
+#include <sys/wait.h>
+
+#include "tests/files.h"
+
+namespace gradus::testing {
+
+/// How a program ended, and what it printed.
+struct Result {
+  int status;
+  std::string out, err;
+};
+
+/// Runs a shell command in `folder`, where $translate and $step are the programs.
+inline Result run(const Folder& folder, const std::string& command) {
+  write(folder / "command.sh", "cd '" + folder.path +
+                                   "'\ntranslate='" GRADUS_TRANSLATE "'\nstep='" GRADUS_STEP "'\n" +
+                                   command + "\n");
+  const int status = std::system(("sh '" + (folder / "command.sh") + "' > '" + (folder / "out") +
+                                  "' 2> '" + (folder / "err") + "'")
+                                     .c_str());
+  return {WIFEXITED(status) ? WEXITSTATUS(status) : -1, contents(folder / "out"),
+          contents(folder / "err")};
+}
+
+}  // namespace gradus::testing
