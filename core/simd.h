@@ -35,8 +35,8 @@ struct AdamStep {
 };
 
 /// A tile of a product, c = start + a · b: a is (inner, rows) and b (inner, tile_columns), whole
-/// however few `columns` c has; row i of c begins at c + i · c_step, that of start likewise. Without
-/// a start it is zero.
+/// however few `columns` c has; row i of c begins at c + i · c_step, that of start likewise.
+/// Without a start it is zero.
 template <class T>
 struct Tile {
   const T *a, *b, *start;

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include "core/fused.h"
+#include "core/ops.h"
 #include "layers/parameters.h"
 
 using namespace gradus;
@@ -36,4 +37,27 @@ TEST_CASE(
       }
     }
   }
+}
+
+TEST_CASE("a cell's steps in one go are its single steps one after the other") {
+  Generator generator(5);
+  const LSTMCell cell(6, 20, generator);
+  const Tensor x = random_normal({5, 3, 6}, 0, 1, generator).require_grad();
+  const LSTMState first{random_normal({3, 20}, 0, 1, generator).require_grad(),
+                        random_normal({3, 20}, 0, 1, generator).require_grad()};
+  const Tensor weights = random_normal({5, 3, 20}, 0, 1, generator);
+  const std::vector<Tensor> wrt{x, first.h, first.c, cell.weight_ih, cell.weight_hh, cell.bias};
+
+  const LSTMSteps steps = cell.steps(cell.project(x), first);
+  LSTMState state = first;
+  std::vector<Tensor> hs;
+  for (int64_t t = 0; t < 5; ++t) {
+    state = cell(select_index(x, 0, t), state);
+    hs.push_back(state.h);
+  }
+  const auto in_one_go = grad({sum(steps.h * weights) + sum(steps.last.c)}, wrt);
+  const auto one_by_one = grad({sum(stack(hs, 0) * weights) + sum(state.c)}, wrt);
+  CHECK(max(abs(steps.h - stack(hs, 0))).item() < 1e-6);
+  for (size_t i = 0; i < wrt.size(); ++i)
+    CHECK(max(abs(in_one_go[i] - one_by_one[i])).item() < 1e-5 * max(abs(one_by_one[i])).item());
 }

@@ -37,11 +37,11 @@ class Page:
 
     def until(self, condition):
         """Waits for what a browser does between two frames."""
-        for _ in range(100):
+        for _ in range(1200):
             if condition():
                 return
             time.sleep(0.05)
-        self.fail("waited for 5 seconds")
+        self.fail("waited for 60 seconds")
 
     def place(self):
         return int(self.browser.text("#place").split(" / ")[0])
