@@ -39,4 +39,4 @@ for start in "check_8h", "exchange_8h", "onnx_8h", "trace_8h", "md_examples_cust
     if f'href="{start}.html' not in pages["index.html"]:
         wrong.append(f"the first page does not link {start}")
 print(f"{len(pages)} pages, {formulas} formulas")
-sys.exit("\n".join(wrong))
+sys.exit("\n".join(wrong) or 0)
