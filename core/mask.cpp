@@ -42,6 +42,7 @@ Mask Mask::window(int64_t queries, int64_t keys, int64_t before, int64_t after) 
         fmt::format("mask: a window wants at least 0 keys before and after, was given {} "
                     "and {}",
                     before, after));
+  before = std::min(before, queries + keys), after = std::min(after, queries + keys);
   Tensor values = zeros({queries, keys});
   for (int64_t i = 0; i < queries; ++i) {
     const int64_t at = i + keys - queries;

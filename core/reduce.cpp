@@ -186,7 +186,8 @@ Tensor argmax(const Tensor& x, int axis) {
       row += n;
     }
   });
-  return record("argmax", result, {x}, nullptr);
+  return record("argmax", result, {x}, nullptr,
+                [axis](const auto& x) { return argmax(x[0], axis); });
 }
 
 }  // namespace gradus

@@ -20,10 +20,12 @@ Mask fitted(const char* layer, Mask mask, const Shape& scores) {
     fits = mask.shape()[axis] == 1 || mask.shape()[axis] == scores[axis];
   if (fits) return mask;
   const Shape by_query{scores[0], scores[scores.rank() - 2], scores.back()};
+  const bool of_all_rows = by_query[1] > 1 && given == Shape{by_query[1], by_query[2]};
   throw Error(
       fmt::format("{}: wants a mask (batch, keys) {} or (batch, queries, keys) {}, was "
-                  "given {}",
-                  layer, keys.text(), by_query.text(), given.text()));
+                  "given {}{}",
+                  layer, keys.text(), by_query.text(), given.text(),
+                  of_all_rows ? "; (queries, keys) for the whole batch is mask.unsqueeze(0)" : ""));
 }
 
 }  // namespace

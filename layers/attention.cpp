@@ -135,10 +135,14 @@ Tensor scores_of(const Attention& a, const Tensor& q, const Tensor& k) {
     case Score::own:
       break;
   }
+  if (!a.own)
+    throw Error("attention: a score of one's own wants a function f(q, k), was given none");
   const Tensor scores = a.own(unsqueeze(q, -2), unsqueeze(k, -3));
-  if (const Shape wanted = ending(q.shape(), q.size(-2), k.size(-2)); scores.shape() != wanted)
+  const Shape wanted = ending(q.shape(), q.size(-2), k.size(-2));
+  if (!scores.defined() || scores.shape() != wanted)
     throw Error(fmt::format("attention: the score of queries {} and keys {} wants to be {}, was {}",
-                            q.description(), k.description(), wanted.text(), scores.description()));
+                            q.description(), k.description(), wanted.text(),
+                            scores.defined() ? scores.description() : "given no value"));
   return scores;
 }
 

@@ -28,7 +28,9 @@ AttentionOutput attend(const Tensor& scores, const Tensor& values, const Mask& m
 using AttendFunction = std::function<AttentionOutput(const Tensor&, const Tensor&, const Tensor&,
                                                      const Mask&, Generator*)>;
 
-/// softmax(q · kᵀ / √d) · v: Vaswani et al. 2017, equation 1.
+/// Scaled dot-product attention (Vaswani et al. 2017, equation 1):
+///
+///     output = softmax(q · kᵀ / √d) · v
 struct ScaledDotAttention {
   double dropout = 0;  ///< of the weights
 
@@ -46,12 +48,13 @@ struct KeyValues {
 };
 
 /// How well a query q fits a key k:
-///   dot         q · k                          Luong, Pham, Manning 2015
-///   scaled_dot  q · k / √d                     Vaswani et al. 2017, equation 1
-///   general     qᵀ W k                         Luong, Pham, Manning 2015
-///   additive    vᵀ tanh(W_q q + W_k k)         Bahdanau, Cho, Bengio 2015, appendix A.1.2
-///   location    (W q)ⱼ for the key at place j  Luong, Pham, Manning 2015, equation 8
-///   own         f(q, k)
+///
+///     dot         q · k                   Luong, Pham, Manning 2015
+///     scaled_dot  q · k / √d              Vaswani et al. 2017, equation 1
+///     general     qᵀ W k                  Luong, Pham, Manning 2015
+///     additive    vᵀ tanh(W_q q + W_k k)  Bahdanau, Cho, Bengio 2015, appendix A.1.2
+///     location    (W q)ⱼ                  Luong, Pham, Manning 2015, equation 8: the key's place j
+///     own         f(q, k)
 enum class Score { dot, scaled_dot, general, additive, location, own };
 
 /// f(q, k), written as for one query and one key: their last axis goes, those before it broadcast.
@@ -59,12 +62,17 @@ enum class Score { dot, scaled_dot, general, additive, location, own };
 using ScoreFunction = std::function<Tensor(const Tensor& q, const Tensor& k)>;
 
 /// Where a query looks (Luong, Pham, Manning 2015, section 3.2), among the keys that the mask
-/// attends to:
-///   global   everywhere
-///   local_m  at p − D … p + D around p = the query's own position
-///   local_p  at p − D … p + D around p = S · sigmoid(v_pᵀ tanh(W_p q)), with S the number of keys;
-///            the weights are then multiplied by exp(−(j − p)² / 2σ²), σ = D / 2 (equation 10), and
-///            no longer sum to 1
+/// attends to: everywhere, or at p − D … p + D around a place p, where
+///
+///     local_m  p = i                              the query's own position
+///     local_p  p = S · sigmoid(v_pᵀ tanh(W_p q))  with S the number of keys
+///
+/// and local_p then multiplies the weights, which no longer sum to 1, by (equation 10, σ = D / 2)
+///
+///     exp(−(j − p)² / 2σ²)
+///
+/// Where the window reaches beyond the first or the last key, it covers what is there: one that
+/// covers all keys is global attention.
 enum class Focus { global, local_m, local_p };
 
 struct AttentionOptions {
@@ -75,7 +83,10 @@ struct AttentionOptions {
   double dropout = 0;   ///< of the weights
 };
 
-/// weights = softmax over the keys of score(query, key); output = weights · values.
+/// What queries find among keys that fit them:
+///
+///     weights = softmax(score(query, keys))     output = weights · values
+///
 /// query (…, queries, query_size), keys (…, keys, key_size), values (…, keys, size), with the same
 /// axes in front, at least one: the batch. The mask is (batch, keys), or as many axes as the
 /// weights have, broadcasting to them. A query whose keys are all ignored gets zeros and passes no

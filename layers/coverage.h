@@ -5,7 +5,9 @@
 namespace gradus {
 
 /// Tells an attention how much each key has been looked at (Tu, Lu, Liu, Liu, Li 2016, equations 6
-/// and 8, without fertility): C₀ = 0, Cₜ = Cₜ₋₁ + aₜ, and a key enters the score as W_k k + C u.
+/// and 8, without fertility), where a key enters the score as s:
+///
+///     C₀ = 0     Cₜ = Cₜ₋₁ + aₜ     s = W_k k + Cₜ u
 ///
 ///     const KeyValues prepared = attention.prepare(keys, values);
 ///     Tensor covered = zeros({batch, keys});

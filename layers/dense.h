@@ -9,7 +9,11 @@ struct DenseOptions {
   bool bias = true;
 };
 
-/// y = x · Wᵀ + b: (…, in) → (…, out). W and b start as U(±1/√in).
+/// A linear layer, (…, in) → (…, out):
+///
+///     y = x · Wᵀ + b
+///
+/// W and b start as U(±1/√in).
 /// Throws Error when the last axis of x is not `in`.
 struct Dense {
   Dense(int64_t in, int64_t out, Generator& generator, DenseOptions options = {});

@@ -5,7 +5,10 @@
 
 namespace gradus {
 
-/// y = weight[ids]: a learned vector for each of `count` things, int64 ids (…) → (…, size).
+/// A learned vector for each of `count` things, int64 ids (…) → (…, size):
+///
+///     y = weight[ids]
+///
 /// The weights start as N(0, 1). The vector of `padding_id`, if there is one, is zero and gets no
 /// gradient. Throws Error for an id outside [0, count).
 struct Embedding {

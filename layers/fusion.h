@@ -5,8 +5,9 @@
 namespace gradus {
 
 /// How what other modalities say joins a sequence:
-///   concatenated  y = W [x; c₁; …; c_M] + b
-///   gated         y = x + Σₘ gₘ ∘ cₘ, gₘ = sigmoid(Wₘ [x; cₘ] + bₘ)   after Arevalo et al. 2017
+///
+///     concatenated  y = W [x; c₁; …; c_M] + b
+///     gated         y = x + Σₘ gₘ ∘ cₘ, gₘ = sigmoid(Wₘ [x; cₘ] + bₘ)  after Arevalo et al. 2017
 enum class Join { concatenated, gated };
 
 /// One modality of a sequence, encoded on its own, and which of its positions take part.

@@ -5,8 +5,11 @@
 
 namespace gradus {
 
-/// y = (x − mean) / √(variance + ε) · weight + bias over the last axis, (…, size) → (…, size), with
-/// the biased variance (Ba, Kiros, Hinton 2016). weight starts as 1, bias as 0.
+/// Normalises the last axis, (…, size) → (…, size) (Ba, Kiros, Hinton 2016):
+///
+///     y = (x − mean) / √(variance + ε) · weight + bias
+///
+/// with the biased variance. weight starts as 1, bias as 0.
 /// Throws Error when the last axis of x is not `size`.
 struct LayerNorm {
   explicit LayerNorm(int64_t size, double epsilon = 1e-5)

@@ -64,25 +64,31 @@ AttentionOutput attend_in_links(const char* name, Cut cut, const AttendFunction&
   return {slice(reshape(contiguous(y), shape), -2, 0, time), {}};
 }
 
+/// What a window or a link need not exceed: beyond the sequence there is nothing to see.
+int64_t longest(const Tensor& q, const Tensor& k) {
+  return std::max<int64_t>({1, q.rank() < 2 ? 1 : q.size(-2), k.rank() < 2 ? 1 : k.size(-2)});
+}
+
 }  // namespace
 
 AttentionOutput SlidingWindow::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
                                           const Mask& mask, Generator* dropout) const {
-  if (before < 0 || after < 0 || before + after == 0)
+  if (before < 0 || after < 0 || (before == 0 && after == 0))
     throw Error(
         fmt::format("sliding window: wants at least 1 key before or after, was given {} "
                     "and {}",
                     before, after));
+  const int64_t back = std::min(before, longest(q, k)), ahead = std::min(after, longest(q, k));
   if (!attend)
-    return TiledAttention{.reach = {.before = before, .after = after}}(q, k, v, mask, dropout);
-  const int64_t length = std::max(before, after), seen = before > 0 && after > 0 ? 3 : 2;
+    return TiledAttention{.reach = {.before = back, .after = ahead}}(q, k, v, mask, dropout);
+  const int64_t length = std::max(back, ahead), seen = back > 0 && ahead > 0 ? 3 : 2;
   // Within the keys in sight, query i of a link stands at place i, or behind the link before.
-  const int64_t first = before > 0 ? length : 0;
+  const int64_t first = back > 0 ? length : 0;
   Tensor pattern = zeros({length, seen * length});
   for (int64_t i = 0; i < length; ++i)
-    std::fill_n(pattern.data<float>() + i * seen * length + first + i - before, before + 1 + after,
+    std::fill_n(pattern.data<float>() + i * seen * length + first + i - back, back + 1 + ahead,
                 1.0F);
-  return attend_in_links("sliding window", {length, before > 0, after > 0}, attend,
+  return attend_in_links("sliding window", {length, back > 0, ahead > 0}, attend,
                          Mask::attend(pattern), q, k, v, mask, dropout);
 }
 
@@ -90,13 +96,14 @@ AttentionOutput Chain::operator()(const Tensor& q, const Tensor& k, const Tensor
                                   const Mask& mask, Generator* dropout) const {
   if (length < 1)
     throw Error(fmt::format("chain: wants links of at least 1 position, was given {}", length));
+  const int64_t link = std::min(length, longest(q, k));
   const AttendFunction attend = options.attend ? options.attend : TiledAttention{};
   if (!options.attend && options.gradient) {
-    const Reach reach{.before = length, .after = 0, .link = length, .causal = options.causal};
+    const Reach reach{.before = link, .after = 0, .link = link, .causal = options.causal};
     return TiledAttention{.reach = reach}(q, k, v, mask, dropout);
   }
-  const Mask pattern = options.causal ? Mask::causal(length, 2 * length) : Mask();
-  return attend_in_links("chain", {length, 1, 0, options.gradient}, attend, pattern, q, k, v, mask,
+  const Mask pattern = options.causal ? Mask::causal(link, 2 * link) : Mask();
+  return attend_in_links("chain", {link, 1, 0, options.gradient}, attend, pattern, q, k, v, mask,
                          dropout);
 }
 

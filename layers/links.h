@@ -10,7 +10,9 @@
 namespace gradus {
 
 /// Query i sees the keys i − before … i + after: what Mask::window shows (Beltagy, Peters, Cohan
-/// 2020, Longformer, section 3.1). Throws Error unless one of both is at least 1.
+/// 2020, Longformer, section 3.1). A window that reaches beyond the sequence covers all that is
+/// there: over a short sequence it is full attention, or causal with `after` 0. Throws Error unless
+/// one of both is at least 1, and for negative ones.
 struct SlidingWindow {
   int64_t before, after;
   AttendFunction attend = {};  ///< within the window; ScaledDotAttention in tiles if none
@@ -27,7 +29,8 @@ struct ChainOptions {
 
 /// Links of `length` positions: each attends to itself and to the link before it. Without gradient
 /// into the link before, and causal, that is the segment-level recurrence of Transformer-XL (Dai et
-/// al. 2019, section 3.2). The last link may be shorter. Throws Error for a length below 1.
+/// al. 2019, section 3.2). The last link may be shorter, and one as
+/// long as the sequence attends to all of it. Throws Error for a length below 1.
 struct Chain {
   int64_t length;
   ChainOptions options = {};

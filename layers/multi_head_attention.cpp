@@ -36,6 +36,9 @@ Tensor joined(const Tensor& x) {
 }
 
 int64_t checked_heads(int64_t size, int64_t heads) {
+  if (size < 1)
+    throw Error(
+        fmt::format("multi-head attention: wants a size of at least 1, was given {}", size));
   if (heads >= 1 && size % heads == 0) return heads;
   std::string possible;
   for (int64_t n = 1; n <= size; ++n)

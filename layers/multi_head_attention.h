@@ -10,8 +10,10 @@ struct MultiHeadOptions {
   AttendFunction attend = ScaledDotAttention{};  ///< what each head does
 };
 
-/// headₕ = attend(W_q,ₕ q, W_k,ₕ k, W_v,ₕ v), output = W_o [head₁; …; head_H] + b_o:
-/// Vaswani et al. 2017, section 3.2.2, with heads of size / H each.
+/// Attention of several heads, of size / H each (Vaswani et al. 2017, section 3.2.2):
+///
+///     headₕ = attend(W_q,ₕ q, W_k,ₕ k, W_v,ₕ v)     output = W_o [head₁; …; head_H] + b_o
+///
 /// query (batch, queries, size), keys (batch, keys, key_size), values (batch, keys, value_size) →
 /// output (batch, queries, size), weights (batch, heads, queries, keys), or undefined where
 /// `attend` forms none. mean(weights, {1}) averages the heads.

@@ -193,6 +193,8 @@ struct OnnxGraph::Recorder : Observer {
       node("ReduceSum", {given[0], constant(reduced_axes(x[0], y))}, name, {{"keepdims", {1}}});
     } else if (const auto found = reductions.find(kind); found != reductions.end()) {
       node(found->second, given, name, {{"axes", reduced_axes(x[0], y)}, {"keepdims", {1}}});
+    } else if (kind == "argmax") {
+      node("ArgMax", given, name, {{"axis", {searched_axis(x[0], y, forward)}}, {"keepdims", {0}}});
     } else {
       throw Error(fmt::format(
           "onnx: '{}' of {} has no counterpart in opset {}; write it as a composition of "
@@ -273,6 +275,24 @@ struct OnnxGraph::Recorder : Observer {
     pads[static_cast<size_t>(axis)] = places.front();
     pads[static_cast<size_t>(y.rank() + axis)] = y.shape()[axis] - 1 - places.back();
     node("Pad", {given, constant(pads), name_of(full({}, value, y.dtype()))}, name);
+  }
+
+  /// Along which axis argmax looks is seen by where it finds a single 1, one place along it.
+  static int64_t searched_axis(const Tensor& x, const Tensor& y, const Forward& forward) {
+    Observer* const before = std::exchange(observer, nullptr);
+    int found = -1;
+    for (int axis = 0; axis < x.rank(); ++axis) {
+      if (x.shape().without(axis) != y.shape()) continue;
+      if (found < 0) found = axis;
+      if (x.shape()[axis] < 2 || y.numel() == 0) continue;
+      int64_t inner = 1;
+      for (int k = axis + 1; k < x.rank(); ++k) inner *= x.shape()[k];
+      std::vector<float> values(static_cast<size_t>(x.numel()));
+      values[static_cast<size_t>(inner)] = 1;
+      if (forward({tensor(values, x.shape())}).to_vector<int64_t>()[0] == 1) found = axis;
+    }
+    observer = before;
+    return found;
   }
 
   static Tensor copy_of(const Tensor& x) {

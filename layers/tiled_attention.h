@@ -8,10 +8,11 @@ namespace gradus {
 
 /// Which keys each query sees. With the link of query i beginning at b = ⌊i / link⌋ · link: those
 /// from b − before to b + link − 1 + after and, where that is causal, none after i.
-///   global            {}
-///   causal            {.causal = true}, or {.after = 0}
-///   sliding window    {.before = n, .after = m}
-///   chain of links    {.before = n, .after = 0, .link = n}
+///
+///     global            {}
+///     causal            {.causal = true}, or {.after = 0}
+///     sliding window    {.before = n, .after = m}
+///     chain of links    {.before = n, .after = 0, .link = n}
 struct Reach {
   static constexpr int64_t unlimited = int64_t{1} << 40;
   int64_t before = unlimited, after = unlimited, link = 1;
@@ -31,7 +32,7 @@ struct Reach {
 /// weights come back. For each tile of keys, with the largest score m and the sum l so far,
 ///
 ///     s = q · kᵀ / √d     m' = max(m, max s)     p = exp(s − m')     c = exp(m − m')
-///     l' = c · l + Σ p    o' = c · o + p · v     and at the end o / l
+///     l' = c · l + Σ p    o' = c · o + p · v     at the end o / l
 ///
 /// and backward p = exp(s − m − log l), ds = p · (g · vᵀ − Σ g · o). Derivatives of derivatives are
 /// those of the composed form.

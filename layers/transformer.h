@@ -6,12 +6,15 @@
 /// The parts of a Transformer: Vaswani et al. 2017, "Attention is all you need".
 namespace gradus {
 
-/// (time, size) of the positions first, first + 1, …: sin(p / 10000^(2i / size)) at 2i, cos of the
-/// same at 2i + 1 (section 3.5).
+/// (time, size) of the positions p = first, first + 1, … (section 3.5):
+///
+///     y₂ᵢ = sin(p · ω)     y₂ᵢ₊₁ = cos(p · ω)     ω = 1 / 10000^(2i / size)
 Tensor sinusoidal_positions(int64_t time, int64_t size, int64_t first = 0,
                             DType dtype = DType::float32);
 
-/// W₂ relu(W₁ x + b₁) + b₂ (equation 2).
+/// Two linear layers (equation 2):
+///
+///     y = W₂ relu(W₁ x + b₁) + b₂
 struct FeedForward {
   FeedForward(int64_t size, int64_t hidden, Generator& generator)
       : inner(size, hidden, generator), outer(hidden, size, generator) {}

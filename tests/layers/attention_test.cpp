@@ -256,6 +256,31 @@ TEST_CASE("a window of links gives what its mask gives, for any length and in ev
   }
 }
 
+TEST_CASE("a window or link longer than the sequence covers it, however long") {
+  const Tensor q = irregular({2, 5, 4}, 1), k = irregular({2, 5, 4}, 2),
+               v = irregular({2, 5, 4}, 3);
+  const ScaledDotAttention whole;
+  const std::vector<double> full = whole(q, k, v).output.to_vector<double>(),
+                            causal = whole(q, k, v, Mask::causal(5, 5)).output.to_vector<double>();
+  for (const int64_t size : {int64_t{5}, int64_t{1} << 40, INT64_MAX})
+    for (const AttendFunction& attend : {AttendFunction(), AttendFunction(whole)}) {
+      CAPTURE(size);
+      CHECK(Mask::window(5, 5, size, size).attended().to_vector<float>() ==
+            std::vector<float>(25, 1));
+      check_close(SlidingWindow{size, size, attend}(q, k, v).output.to_vector<double>(), full);
+      check_close(SlidingWindow{size, 0, attend}(q, k, v).output.to_vector<double>(), causal);
+      for (const bool gradient : {true, false}) {
+        const ChainOptions two_ways{.gradient = gradient, .attend = attend};
+        const ChainOptions back{.causal = true, .gradient = gradient, .attend = attend};
+        check_close(Chain{size, two_ways}(q, k, v).output.to_vector<double>(), full);
+        check_close(Chain{size, back}(q, k, v).output.to_vector<double>(), causal);
+      }
+    }
+  Generator generator(1);
+  const Attention near(Score::scaled_dot, 4, 4, generator, {.focus = Focus::local_m, .window = 4});
+  check_close(near(q, k, v).output.to_vector<double>(), full);
+}
+
 TEST_CASE("links may use any score, also one with parameters") {
   Generator generator(5);
   const Attention additive = as_float64(Attention(Score::additive, 3, 3, generator));
@@ -438,10 +463,12 @@ TEST_CASE("attentions say what they want and what they were given") {
   const std::string mask_error =
       "multi-head attention: wants a mask (batch, keys) (2, 5) or (batch, queries, keys) (2, 5, "
       "5), was given ";
-  for (const Shape& shape : {Shape{2, 6}, Shape{3, 5}, Shape{5}, Shape{5, 5}, Shape{2, 4, 5},
-                             Shape{2, 3, 1, 5}, Shape{2, 5, 4}})
+  for (const Shape& shape :
+       {Shape{2, 6}, Shape{3, 5}, Shape{5}, Shape{2, 4, 5}, Shape{2, 3, 1, 5}, Shape{2, 5, 4}})
     CHECK(error_of([&] { heads(x, x, x, Mask::attend(ones(shape))); }) ==
           mask_error + shape.text());
+  CHECK(error_of([&] { heads(x, x, x, Mask::causal(5, 5)); }) ==
+        mask_error + "(5, 5); (queries, keys) for the whole batch is mask.unsqueeze(0)");
   const std::vector<int64_t> lengths{5, 3, 2};
   CHECK(error_of([&] { heads(x, x, x, Mask::lengths(lengths, 5)); }) == mask_error + "(3, 5)");
   CHECK(error_of([&] {
@@ -480,6 +507,17 @@ TEST_CASE("attentions say what they want and what they were given") {
         "attention: a location score wants the number of places, at least 1, was given 0");
   CHECK(error_of([&] { Attention(Score::location, 4, 4, generator, {.places = 3})(x, x, x); }) ==
         "attention: a location score of 3 places was given 5 keys");
+  CHECK(error_of([&] {
+          Attention(Score::dot, 4, 4, generator, {.focus = Focus::local_m, .window = -3});
+        }) == "attention: a local focus wants a window of at least 1, was given -3");
+  CHECK(error_of([&] { MultiHeadAttention(0, 2, generator); }) ==
+        "multi-head attention: wants a size of at least 1, was given 0");
+  CHECK(error_of([&] { Attention(Score::own, 4, 4, generator)(x, x, x); }) ==
+        "attention: a score of one's own wants a function f(q, k), was given none");
+  const ScoreFunction nothing = [](const Tensor&, const Tensor&) { return Tensor(); };
+  CHECK(error_of([&] { Attention(nothing, 4, 4, generator)(x, x, x); }) ==
+        "attention: the score of queries (2, 5, 4) and keys (2, 5, 4) wants to be (2, 5, 5), was "
+        "given no value");
   const ScoreFunction wrong = [](const Tensor& q, const Tensor& k) { return q * k; };
   CHECK(error_of([&] { Attention(wrong, 4, 4, generator)(x, x, x); }) ==
         "attention: the score of queries (2, 5, 4) and keys (2, 5, 4) wants to be (2, 5, 5), was "

@@ -74,11 +74,14 @@ TEST_CASE("an op without a counterpart in ONNX is an error that names it, and no
     y.assign(x);
     return record("my_op", y, {x}, nullptr);
   };
+  const Tensor ids_of_rows = tensor(std::vector<int64_t>{0, 1}, {2});
   CHECK(error_of_export(own, x) == "no error");  // made of ops that were seen
   CHECK(
       error_of_export(unknown, x) ==
       "onnx: 'my_op' of (2, 3) has no counterpart in opset 13; write it as a composition of other "
       "ops for the export");
+  CHECK(error_of_export([&](const Tensor& x) { return scatter_add(2, ids_of_rows, x); }, x)
+            .starts_with("onnx: 'scatter_add' of (2, 3) has no counterpart in opset 13"));
   CHECK(error_of_export([](const Tensor& x) { return pad(x, 1, 0, 0, 0, 2); }, x)
             .starts_with("onnx: 'pad' of (2, 3) to (2, 7) with gaps"));
 }

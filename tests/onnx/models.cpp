@@ -39,15 +39,74 @@ struct Attender {
   void parameters(auto&& visit) { visit("attention", attention); }
 };
 
+/// Self-attention whose heads look nowhere but at what came before, in a padded batch.
+struct SelfAttender {
+  MultiHeadAttention attention{6, 2, generator};
+  AttentionOutput operator()(const Tensor& x) const {
+    const std::vector<int64_t> lengths{5, 3};
+    return attention(x, x, x,
+                     Mask::lengths(lengths, 5).unsqueeze(1) & Mask::causal(5, 5).unsqueeze(0));
+  }
+  void parameters(auto&& visit) { visit("attention", attention); }
+};
+
+/// A focus whose place the query predicts, beside heads that attend in tiles, windows and links.
+struct LocalAttender {
+  Attention predicted{Score::general, 6, 6, generator, {.focus = Focus::local_p, .window = 2}};
+  MultiHeadAttention tiled{6, 2, generator, {.attend = TiledAttention{}}},
+      window{6, 3, generator, {.attend = SlidingWindow{2, 1}}},
+      chain{
+          6, 2, generator, {.attend = Chain{2, {.causal = true, .attend = ScaledDotAttention{}}}}};
+  Tensor operator()(const Tensor& x) const {
+    const Tensor y = x + predicted(x, x, x).output, z = y + tiled(y, y, y).output;
+    return chain(z, z, z).output + window(z, z, z).output;
+  }
+  void parameters(auto&& visit) {
+    visit("predicted", predicted), visit("tiled", tiled);
+    visit("window", window), visit("chain", chain);
+  }
+};
+
+/// A Transformer that says for each place of a target what comes next there.
+struct Transformer {
+  Embedding words{9, 8, generator};
+  std::vector<TransformerEncoderLayer> encoder{{8, 2, generator}, {8, 4, generator}};
+  std::vector<TransformerDecoderLayer> decoder{{8, 2, generator},
+                                               {8, 2, generator, {.norm_first = false}}};
+  LayerNorm encoded{8}, decoded{8};
+  Dense logits{8, 9, generator};
+
+  Tensor embed(const Tensor& ids) const {
+    return words(ids) * std::sqrt(8.0) + sinusoidal_positions(ids.size(1), 8);
+  }
+  Tensor operator()(const Tensor& source, const Tensor& target) const {
+    const std::vector<int64_t> lengths{7, 4};
+    const Mask mask = Mask::lengths(lengths, source.size(1));
+    const Mask causal = Mask::causal(target.size(1), target.size(1)).unsqueeze(0);
+    Tensor x = embed(source), y = embed(target);
+    for (const auto& layer : encoder) x = layer(x, mask);
+    x = encoded(x);
+    for (const auto& layer : decoder)
+      y = layer(y, layer.prepare(y), causal, layer.cross.prepare(x, x, mask), mask).output;
+    return log_softmax(logits(decoded(y)));
+  }
+  void parameters(auto&& visit) {
+    visit("words", words), visit("encoder", encoder), visit("decoder", decoder);
+    visit("encoded", encoded), visit("decoded", decoded), visit("logits", logits);
+  }
+};
+
 /// One op or two of each kind.
-Tensor all_kinds(const Tensor& a, const Tensor& b) {
+std::pair<Tensor, Tensor> all_kinds(const Tensor& a, const Tensor& b) {
   const Tensor c = concat({a, slice(b, 1, 0, 6, 2)}, 0), d = permute(unsqueeze(c, 1), {2, 0, 1});
   const Tensor e = pad(expand(d, {3, 4, 2}), 1, 1, 2, -0.5);
   const Tensor f = select(greater(e, 0), sqrt(abs(e)), minimum(sin(e), cos(e)));
   const Tensor g = softplus(f) - pow(abs(f) + 1, 1.5) + erf(f) / exp(f) + relu(e) * log(abs(e) + 2);
   const Tensor h =
       softmax(g, 1) + logsumexp(g, {0}) + max(g, {1, 2}, keep_axes) + mean(g, {0, 2}, keep_axes);
-  return matmul(h, transpose(h)) + variance(h) * equal(e, e).size(0) + silu(sum(h, {2}, keep_axes));
+  const Tensor y =
+      matmul(h, transpose(h)) + variance(h) * equal(e, e).size(0) + silu(sum(h, {2}, keep_axes));
+  return {y, argmax(y, 1)};
 }
 
 Tensor words(const Shape& shape) {
@@ -102,6 +161,29 @@ int main(int count, char** arguments) {
   Attender attender;
   auto draw = [] { return std::tuple(normal({2, 3, 6}), normal({2, 4, 4})); };
   write("attention", attender, draw, normal({2, 3, 6}), normal({2, 4, 4}));
+
+  SelfAttender self_attender;
+  auto draw_one = [] { return std::tuple(normal({2, 5, 6})); };
+  write("multi_head", self_attender, draw_one, normal({2, 5, 6}));
+  LocalAttender local_attender;
+  write("local", local_attender, draw_one, normal({2, 5, 6}));
+
+  Transformer transformer;
+  Adam adam_of_transformer(parameters(transformer), {.learning_rate = 0.01});
+  for (int step = 0; step < 50; ++step) {  // say the word before
+    const Tensor ids = words({2, 7});
+    const Tensor loss =
+        cross_entropy(transformer(ids, slice(ids, 1, 1, 5)), contiguous(slice(ids, 1, 0, 4)));
+    adam_of_transformer.zero_grad();
+    loss.backward();
+    adam_of_transformer.step();
+  }
+  write(
+      "transformer", transformer,
+      [] {
+        return std::tuple(words({2, 7}), words({2, 4}));
+      },
+      words({2, 7}), words({2, 4}));
 
   auto draw_two = [] { return std::tuple(normal({2, 3}), normal({2, 7})); };
   write("all_kinds", all_kinds, draw_two, normal({2, 3}), normal({2, 7}));
