@@ -1,6 +1,8 @@
 #include "layers/onnx.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -18,7 +20,7 @@ using namespace gradus::testing;
 namespace {
 
 struct File {
-  std::string path = "onnx_test.onnx";
+  std::string path = fmt::format("onnx_test.{}.onnx", getpid());  // tests run beside each other
   ~File() { std::filesystem::remove(path); }
   std::string contents() const {
     std::ifstream file(path, std::ios::binary);
