@@ -159,13 +159,13 @@ struct Tiles {
           const Tensor s = sight(matmul(qi, transpose(kj)), mask, i, j);
           const Tensor p = exp_of_difference(s, rows(sums, i, i_end));
           const Tensor ds = score_gradient(p, matmul(g, transpose(vj)), rows(d, i, i_end));
-          add_into(dvj, matmul(transpose(p), g));
-          add_into(dkj, matmul(transpose(ds), qi));
-          add_into(rows(matrix(dq, n), i, i_end), matmul(ds, kj) * scale);
+          add_matmul(transpose(p), g, dvj);
+          add_matmul(transpose(ds), qi, dkj);
+          add_matmul(ds, kj, rows(matrix(dq, n), i, i_end));
         });
       });
     });
-    return {dq, dk, dv};
+    return {dq * scale, dk, dv};
   }
 };
 
