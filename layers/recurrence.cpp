@@ -86,12 +86,13 @@ struct Reached {
   bool operator()(int64_t row, int64_t t) const { return !at || at[row * time + t] != 0; }
 };
 
-/// Leaves the gates of all steps, before their σ and tanh, in `kept` if that is defined.
-Tensor one_pass(const std::vector<Tensor>& inputs, bool backward, const Tensor& kept) {
+Tensor room_for_gates(const Tensor& projected) {
+  return Tensor::uninitialised(projected.shape(), projected.dtype());
+}
+
+/// Leaves the gates of all steps, before their σ and tanh, in `gates`.
+Tensor one_pass(const std::vector<Tensor>& inputs, bool backward, const Tensor& gates) {
   const Steps steps(inputs, backward);
-  const Tensor gates = kept.defined() ? kept
-                                      : Tensor::uninitialised(inputs[projected_at].shape(),
-                                                              inputs[projected_at].dtype());
   const Shape& shape = inputs[projected_at].shape();
   const Tensor output = Tensor::uninitialised(
       shape.with(shape.rank() - 1, steps.hidden).inserted(0, 2), gates.dtype());
@@ -147,11 +148,10 @@ Gradient weight_gradient(const Tensor& da, const Tensor& first_h, const Tensor& 
   return {whole, add_to};
 }
 
-/// Without the gates that one_pass() left it is the gradient of a single step.
 std::vector<Gradient> gradients(const Backward& b, bool backward, const Tensor& kept) {
   const Steps steps(b.inputs, backward);
-  const Tensor gates =
-      kept.defined() ? kept : linear(b.inputs[h_at], b.inputs[weight_at], b.inputs[projected_at]);
+  const Tensor gates = kept.defined() ? kept : room_for_gates(b.inputs[projected_at]);
+  if (!kept.defined()) one_pass(b.inputs, backward, gates);
   const Tensor g = contiguous(b.gradient);
   const Tensor da = Tensor::uninitialised({steps.time, steps.batch, 4 * steps.hidden}, g.dtype());
   const Tensor dh = Tensor::uninitialised({steps.batch, steps.hidden}, g.dtype());
@@ -188,14 +188,15 @@ std::vector<Gradient> gradients(const Backward& b, bool backward, const Tensor& 
           simd::kernels<T>().add_into(g_h + before + from, now_h + from, size);
           simd::kernels<T>().add_into(g_c + before + from, now_c + from, size);
         }
-        weight->multiply({a + 4 * from, rows, 4 * n, 4 * n}, {now_h + from, rows, n, n},
-                         {now_h + from, rows, n, n});
+        if (k > 0 || b.needs(h_at))
+          weight->multiply({a + 4 * from, rows, 4 * n, 4 * n}, {now_h + from, rows, n, n},
+                           {now_h + from, rows, n, n});
       }
     });
   });
   std::vector<Gradient> result(b.inputs.size());
   result[projected_at] = reshape(da, b.inputs[projected_at].shape());
-  result[h_at] = dh;
+  if (b.needs(h_at)) result[h_at] = dh;
   result[c_at] = dc;
   if (b.needs(weight_at)) {
     const Tensor h = reshape(select_index(b.output, 0, 0), {steps.time, steps.batch, steps.hidden});
@@ -217,15 +218,17 @@ Tensor lstm_recurrence(const Tensor& projected, const Tensor& weight, const Tens
                               projected.description(), name_of(input.dtype()),
                               input.description()));
   // Whoever looks on may run the rule on other inputs: it then computes the gates again.
-  const Tensor gates =
-      observing() ? Tensor() : Tensor::uninitialised(projected.shape(), projected.dtype());
+  const Tensor gates = observing() ? Tensor() : room_for_gates(projected);
   return fused(
       {projected.rank() == 2 ? "lstm_cell" : "lstm",
        "h′ = σ(o) · tanh(c′), c′ = σ(f) · d + σ(i) · tanh(g), with (i, f, g, o) = a + c · bᵀ",
        "with u = dL/dc′ + dL/dh′ · σ(o) · (1 − tanh(c′)²): dL/dd = u · σ(f), dL/di = u · tanh(g) · "
        "σ′(i), dL/df = u · d · σ′(f), dL/dg = u · σ(i) · tanh′(g), dL/do = dL/dh′ · tanh(c′) · "
        "σ′(o); dL/da = that of (i, f, g, o), dL/db = dL/daᵀ · c, dL/dc = dL/da · b"},
-      inputs, [=](const auto& x) { return one_pass(x, backward, gates); },
+      inputs,
+      [=](const auto& x) {
+        return one_pass(x, backward, gates.defined() ? gates : room_for_gates(x[projected_at]));
+      },
       [=](const Backward& b) { return gradients(b, backward, gates); },
       [=](const auto& x) { return composed(x, backward); });
 }
