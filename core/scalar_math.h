@@ -21,11 +21,12 @@ V polynomial(V x, float c, auto... more) {
   return fma(polynomial(x, more...), x, V(c));
 }
 
-/// a / b for 0 < b < 2¹²⁶, 0 for larger ones: from the processor's estimate of 1 / b, and the
-/// remainder that it leaves.
+/// a / b for 0 < b < 2¹²⁶, 0 for larger ones: from the processor's estimate of 1 / b, which may
+/// have 12 bits only, and the remainders that it leaves. It is exact where a = b.
 template <class V>
 V quotient(V a, V b) {
-  const V inverse = reciprocal(b), estimate = a * inverse;
+  const V guess = reciprocal(b), inverse = fma(fma(-guess, b, V(1)), guess, guess);
+  const V estimate = a * inverse;
   return fma(fma(-estimate, b, a), inverse, estimate);
 }
 

@@ -123,36 +123,7 @@ TEST_CASE("a maximum is NaN wherever the NaN stands") {
     }
 }
 
-TEST_CASE("float32's exp, sigmoid and tanh are right to eight units in the last place") {
-  const int64_t n = 200'001;
-  const Tensor x = arange(n) * (176.0 / static_cast<double>(n - 1)) - 87;  // −87 to 89
-  const std::vector<float> points = x.to_vector<float>();
-  struct Row {
-    const char* name;
-    Tensor values;
-    double (*exact)(double);
-  };
-  const Row functions[] = {{"exp", exp(x), [](double x) { return std::exp(x); }},
-                           {"sigmoid", sigmoid(x), [](double x) { return 1 / (1 + std::exp(-x)); }},
-                           {"tanh", tanh(x / 9), [](double x) {
-                              return std::tanh(double(static_cast<float>(x) / 9.f));
-                            }}};
-  for (const auto& [name, values, exact] : functions) {
-    double worst = 0;
-    for (size_t i = 0; i < points.size(); ++i) {
-      const double wanted = exact(points[i]), given = values.data<float>()[i];
-      const auto rounded = static_cast<float>(std::abs(wanted));
-      if (std::isinf(rounded)) {
-        CHECK(std::isinf(given));
-        continue;
-      }
-      const float unit = std::nextafter(rounded, INFINITY) - rounded;
-      worst = std::max(worst, std::abs(given - wanted) / unit);
-    }
-    INFO(name);
-    CHECK(worst <= 8);  // 5.6 with fused multiply-adds, 6.5 without
-    CHECK(worst > 0);
-  }
+TEST_CASE("exp, sigmoid and tanh of infinities and NaN are what they are in the limit") {
   CHECK(exp(tensor({-100, 90, -INFINITY, INFINITY, 0})).to_vector<double>() ==
         std::vector<double>{0, INFINITY, 0, INFINITY, 1});
   CHECK(std::isnan(exp(tensor({NAN})).item()));
