@@ -222,9 +222,10 @@ Tensor lstm_recurrence(const Tensor& projected, const Tensor& weight, const Tens
   return fused(
       {projected.rank() == 2 ? "lstm_cell" : "lstm",
        "h′ = σ(o) · tanh(c′), c′ = σ(f) · d + σ(i) · tanh(g), with (i, f, g, o) = a + c · bᵀ",
-       "with u = dL/dc′ + dL/dh′ · σ(o) · (1 − tanh(c′)²): dL/dd = u · σ(f), dL/di = u · tanh(g) · "
-       "σ′(i), dL/df = u · d · σ′(f), dL/dg = u · σ(i) · tanh′(g), dL/do = dL/dh′ · tanh(c′) · "
-       "σ′(o); dL/da = that of (i, f, g, o), dL/db = dL/daᵀ · c, dL/dc = dL/da · b"},
+       "dL/da = (u · tanh(g) · σ′(i), u · d · σ′(f), u · σ(i) · tanh′(g), w · tanh(c′) · σ′(o)), "
+       "dL/db = dL/daᵀ · c, dL/dc = dL/da · b, dL/dd = u · σ(f), with w = dL/dh′ and u = dL/dc′ + "
+       "w · "
+       "σ(o) · (1 − tanh(c′)²)"},
       inputs,
       [=](const auto& x) {
         return one_pass(x, backward, gates.defined() ? gates : room_for_gates(x[projected_at]));
