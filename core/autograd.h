@@ -32,8 +32,9 @@ struct Gradient {
 };
 
 /// The gradients of all inputs of one step, each an expression in tensor ops: so it is itself
-/// differentiable. It captures attributes (axes, shapes), never tensors.
-/// An input that was broadcast may get its gradient in the output's shape: the engine sums it.
+/// differentiable. It captures attributes (axes, shapes), never tensors with a history: so that
+/// nothing owns itself. An input that was broadcast may get its gradient in the output's shape: the
+/// engine sums it.
 using Rule = std::function<std::vector<Gradient>(const Backward&)>;
 
 /// What an op is called and how people write it: over x, or a, b, c … where it takes several

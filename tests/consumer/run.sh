@@ -1,14 +1,15 @@
 #!/bin/sh
 # Installs a build of Gradus and builds a project against what was installed: by find_package and by
 # pkg-config. usage: run.sh static|shared SOURCE BUILD WORK CMAKE COMPILER
-# A shared build is made for this first, in WORK; a static one is BUILD itself.
+# A shared build is made for this first, in WORK; a static one is BUILD itself. CXXFLAGS are those of the
+# build: with a sanitizer both want it.
 set -eu
 kind=$1 source=$2 build=$3 work=$4 cmake=$5 compiler=$6
 prefix=$work/installed
 if [ "$kind" = shared ]; then
   build=$work/build
   "$cmake" -S "$source" -B "$build" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
-    -DCMAKE_CXX_FLAGS=-O1 -DBUILD_SHARED_LIBS=ON -DBUILD_TESTING=OFF
+    -DCMAKE_CXX_FLAGS="${CXXFLAGS-} -O1" -DBUILD_SHARED_LIBS=ON -DBUILD_TESTING=OFF
   "$cmake" --build "$build" --target gradus_core gradus_layers gradus_optim
 fi
 rm -rf "$prefix" "$work/moved" "$work/consumer"
@@ -25,6 +26,6 @@ mv "$prefix" "$work/moved"
 pc=$(dirname "$(find "$work/moved" -name gradus.pc)")
 flags=$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs gradus)
 # shellcheck disable=SC2086
-"$compiler" -std=c++20 "$source/tests/consumer/main.cpp" -o "$work/by-pkg-config" $flags
+"$compiler" ${CXXFLAGS-} -std=c++20 "$source/tests/consumer/main.cpp" -o "$work/by-pkg-config" $flags
 LD_LIBRARY_PATH=$(dirname "$pc") "$work/by-pkg-config"
 echo "both work: $kind"
