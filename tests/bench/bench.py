@@ -165,7 +165,8 @@ class Suite:
     def micro_cases(self):
         names = [n.replace("/real_time", "") for n in run(self.micro, "--benchmark_list_tests").split()]
         names = [n for n in names if self.wanted("micro/" + n) or
-                 ("attention" in n and self.wanted(f"micro/{n.removesuffix('_forward_backward')}_peak_memory"))]
+                 ("attention" in n and
+                  self.wanted(f"micro/{n.split('/')[0].removesuffix('_forward_backward')}_peak_memory"))]
         if not names:
             return
         groups = [g for g, pattern in self.GROUPS.items() if any(re.search(pattern, n) for n in names)]
@@ -188,7 +189,7 @@ class Suite:
             for b in ours["benchmarks"]:
                 if b.get("aggregate_name") != "median":
                     continue
-                name, unit, us = b["run_name"].replace("/real_time", ""), b["label"], b["real_time"] / 1e3
+                name, unit, us = b["run_name"].split("/")[0], b["label"], b["real_time"] / 1e3
                 value = {"us_per_op": us / 1000, "us": us, "ms": us / 1e3}[unit]
                 peer = theirs.get(f"{name}_{unit}")
                 if f"{name}_gb_per_s" in theirs:          # 8 bytes for each of a million elements
