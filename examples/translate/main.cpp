@@ -31,8 +31,8 @@ void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& mo
     if (given.count(option) == 0) value = better;
   };
   if (model.architecture == Architecture::lstm) {
-    if (demonstration && model.attention != AttentionKind::dot)
-      prefer("--epochs", training.epochs, 12);  // dot learns the fastest
+    if (demonstration && model.attention != AttentionKind::dot)  // which learns the fastest
+      prefer("--epochs", training.epochs, model.attention == AttentionKind::general ? 16 : 12);
     return;
   }
   prefer("--layers", model.layers, 2);
