@@ -15,10 +15,9 @@ Tensor matmul(const Tensor& a, const Tensor& b);
 void add_matmul(const Tensor& a, const Tensor& b, const Tensor& sum);
 
 /// x · Wᵀ + b: x (…, in), W (out, in) → (…, out); b is optional and broadcasts to the result. One
-/// op, so that BLAS adds the product to b, and W's gradient to what earlier steps have left there.
-/// dL/dx = g · W, dL/dW = gᵀ · x, dL/db = g.
-/// Throws Error when the inner sizes or dtypes differ, W is not a matrix, or b would stretch the
-/// result.
+/// op, so that the product is added to b as it is made, and W's gradient to what earlier steps
+/// left. dL/dx = g · W, dL/dW = gᵀ · x, dL/db = g. Throws Error when the inner sizes or dtypes
+/// differ, W is not a matrix, or b would stretch the result.
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b = {});
 
 }  // namespace gradus
