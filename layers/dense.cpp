@@ -4,8 +4,8 @@
 
 #include <cmath>
 
-#include "core/error.h"
-#include "core/scope.h"
+#include "core/tensor/error.h"
+#include "core/trace/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus {

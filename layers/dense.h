@@ -1,7 +1,7 @@
 #pragma once
 
-#include "core/ops.h"
-#include "core/random.h"
+#include "core/ops/ops.h"
+#include "core/tensor/random.h"
 
 namespace gradus {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/normalise.h"
+#include "core/ops/normalise.h"
 
 namespace gradus {
 

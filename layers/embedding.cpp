@@ -4,8 +4,8 @@
 
 #include <algorithm>
 
-#include "core/error.h"
-#include "core/scope.h"
+#include "core/tensor/error.h"
+#include "core/trace/scope.h"
 
 namespace gradus {
 
@@ -22,7 +22,7 @@ Tensor Embedding::operator()(const Tensor& ids) const {
   const Tensor rows = gather(weight, ids);
   if (padding_id < 0) return rows;
   const Tensor is_padding = equal(cast(ids, DType::float64), static_cast<double>(padding_id));
-  return fill_ignored(rows, Mask::ignore(is_padding).unsqueeze(-1), 0);
+  return masked_fill(rows, Mask::ignore(is_padding).unsqueeze(-1), 0);
 }
 
 }  // namespace gradus

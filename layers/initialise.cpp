@@ -5,7 +5,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 
 namespace gradus {
 

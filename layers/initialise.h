@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/random.h"
+#include "core/tensor/random.h"
 
 /// First values of parameters. Weights are (out, in, …): fan_out is the number of inputs that one
 /// element feeds, fan_in the number of elements that feed one output; further axes multiply both.

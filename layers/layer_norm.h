@@ -1,7 +1,7 @@
 #pragma once
 
-#include "core/normalise.h"
-#include "core/scope.h"
+#include "core/ops/normalise.h"
+#include "core/trace/scope.h"
 
 namespace gradus {
 

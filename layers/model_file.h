@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/safetensors.h"
+#include "core/files/safetensors.h"
 #include "layers/parameters.h"
 
 namespace gradus {

@@ -6,10 +6,10 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/error.h"
-#include "core/ops.h"
-#include "core/parallel.h"
-#include "core/simd.h"
+#include "core/kernels/parallel.h"
+#include "core/kernels/simd.h"
+#include "core/ops/ops.h"
+#include "core/tensor/error.h"
 
 namespace gradus {
 

@@ -5,8 +5,8 @@
 #include <cmath>
 #include <set>
 
-#include "core/error.h"
-#include "core/simd.h"
+#include "core/kernels/simd.h"
+#include "core/tensor/error.h"
 
 namespace gradus {
 

@@ -6,8 +6,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/ops.h"
-#include "core/parallel.h"
+#include "core/kernels/parallel.h"
+#include "core/ops/ops.h"
 
 namespace gradus {
 

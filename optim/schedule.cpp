@@ -7,7 +7,7 @@
 #include <limits>
 #include <numbers>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 
 namespace gradus {
 

@@ -35,7 +35,7 @@ TEST_CASE("the notes show the programs that the tests compile, to the letter") {
   const std::string first = file("examples/first/main.cpp");
   CHECK(file("README.md").find("```cpp\n" + first + "```") != std::string::npos);
 
-  const std::string example = file("tests/core/worked_example_test.cpp");
+  const std::string example = file("tests/core/autograd/worked_example_test.cpp");
   const size_t begin = example.find("/// Running sums"), end = example.find("\n\n}  // namespace");
   REQUIRE(end != std::string::npos);
   const std::string block = example.substr(begin, end - begin);

@@ -2,9 +2,9 @@
 
 #include <cmath>
 
-#include "core/fused.h"
-#include "core/parallel.h"
-#include "layers/check.h"
+#include "core/autograd/fused.h"
+#include "core/kernels/parallel.h"
+#include "layers/check/check.h"
 #include "layers/layers.h"
 
 using namespace gradus;
@@ -53,13 +53,13 @@ struct Standardise {
 Tensor rms_norm(const Tensor& x, double epsilon = 1e-6) {
   if (x.rank() < 1) throw Error("rms_norm: wants at least one axis, was given a scalar");
   auto composed = [epsilon](const std::vector<Tensor>& x) {
-    return x[0] / sqrt(mean(x[0] * x[0], {-1}, keep_axes) + epsilon);
+    return x[0] / sqrt(mean(x[0] * x[0], {-1}, keepdims) + epsilon);
   };
   auto rule = [epsilon](const Backward& b) {
     const Tensor& x = b.inputs[0];
-    const Tensor r = 1 / sqrt(mean(x * x, {-1}, keep_axes) + epsilon);
+    const Tensor r = 1 / sqrt(mean(x * x, {-1}, keepdims) + epsilon);
     return std::vector<Gradient>{
-        r * (b.gradient - b.output * mean(b.gradient * b.output, {-1}, keep_axes))};
+        r * (b.gradient - b.output * mean(b.gradient * b.output, {-1}, keepdims))};
   };
   auto one_pass = [epsilon](const std::vector<Tensor>& inputs) {
     const Tensor &x = inputs[0], y = Tensor::uninitialised(x.shape(), x.dtype());
@@ -100,7 +100,7 @@ int main() {
   fmt::print("{}\n", check_layer(Standardise(3), x).text());
 
   auto composed = [&] {
-    const Composed of_other_ops;
+    const NoFusion of_other_ops;
     return rms_norm(x);
   };
   const double difference = max(abs(rms_norm(x) - composed())).item();

@@ -5,7 +5,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/trace.h"
+#include "core/trace/trace.h"
 
 /// Which places of a pass to stop at, as the user writes it.
 namespace gradus::step {

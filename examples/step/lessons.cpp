@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 
 namespace gradus::step {
 

@@ -12,7 +12,7 @@
 #include <iostream>
 #include <sstream>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 #include "examples/translate/progress.h"
 
 namespace gradus::step {

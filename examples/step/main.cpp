@@ -3,7 +3,7 @@
 #include <CLI/CLI.hpp>
 #include <iostream>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 #include "examples/step/lessons.h"
 #include "examples/step/line_editor.h"
 #include "examples/step/page.h"

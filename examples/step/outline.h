@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "core/trace.h"
+#include "core/trace/trace.h"
 
 namespace gradus::step {
 

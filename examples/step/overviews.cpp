@@ -5,9 +5,9 @@
 #include <map>
 #include <sstream>
 
-#include "core/compare.h"
-#include "core/error.h"
-#include "core/ops.h"
+#include "core/ops/ops.h"
+#include "core/tensor/error.h"
+#include "core/trace/compare.h"
 #include "examples/step/views.h"
 #include "examples/translate/display_width.h"
 #include "examples/translate/draw.h"

@@ -9,9 +9,9 @@
 #include <map>
 #include <nlohmann/json.hpp>
 
-#include "core/atomic_file.h"
-#include "core/compare.h"
-#include "core/trace_json.h"
+#include "core/files/atomic_file.h"
+#include "core/trace/compare.h"
+#include "core/trace/trace_json.h"
 #include "examples/step/layout.h"
 #include "examples/step/page_template.h"
 

@@ -2,7 +2,7 @@
 
 #include <string>
 
-#include "core/trace.h"
+#include "core/trace/trace.h"
 
 namespace gradus::step {
 

@@ -4,7 +4,7 @@
 
 #include <algorithm>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 #include "examples/step/views.h"
 #include "examples/translate/display_width.h"
 

@@ -3,9 +3,9 @@
 #include <charconv>
 #include <filesystem>
 
-#include "core/error.h"
-#include "core/provenance.h"
-#include "core/verdict.h"
+#include "core/tensor/error.h"
+#include "core/trace/provenance.h"
+#include "core/trace/verdict.h"
 #include "examples/step/lessons.h"
 #include "examples/step/page.h"
 #include "examples/step/session.h"

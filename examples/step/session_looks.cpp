@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <charconv>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 #include "examples/step/session.h"
 #include "examples/step/views.h"
 #include "examples/translate/display_width.h"

@@ -8,8 +8,8 @@
 #include <cmath>
 #include <optional>
 
-#include "core/error.h"
-#include "core/ops.h"
+#include "core/ops/ops.h"
+#include "core/tensor/error.h"
 #include "examples/translate/display_width.h"
 
 namespace gradus::step {

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-#include "core/trace.h"
+#include "core/trace/trace.h"
 
 /// How numbers and tensors look on a terminal.
 namespace gradus::step {

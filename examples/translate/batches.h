@@ -2,7 +2,7 @@
 
 #include <vector>
 
-#include "core/tensor.h"
+#include "core/tensor/tensor.h"
 #include "examples/translate/pairs.h"
 #include "examples/translate/vocabulary.h"
 

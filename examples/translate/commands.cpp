@@ -12,9 +12,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "core/atomic_file.h"
-#include "core/error.h"
-#include "core/parallel.h"
+#include "core/files/atomic_file.h"
+#include "core/kernels/parallel.h"
+#include "core/tensor/error.h"
 #include "examples/translate/corpus.h"
 #include "examples/translate/draw.h"
 

@@ -6,9 +6,9 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/error.h"
-#include "core/ops.h"
-#include "core/panels.h"
+#include "core/ops/ops.h"
+#include "core/ops/packed_matrix.h"
+#include "core/tensor/error.h"
 
 namespace gradus::translate {
 

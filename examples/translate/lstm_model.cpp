@@ -1,7 +1,7 @@
 #include "examples/translate/lstm_model.h"
 
-#include "core/ops.h"
-#include "core/scope.h"
+#include "core/ops/ops.h"
+#include "core/trace/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus::translate {

@@ -6,9 +6,9 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "core/error.h"
-#include "core/panels.h"
-#include "core/safetensors.h"
+#include "core/files/safetensors.h"
+#include "core/ops/packed_matrix.h"
+#include "core/tensor/error.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"

@@ -6,10 +6,10 @@
 #include <nlohmann/json.hpp>
 #include <numeric>
 
-#include "core/autograd.h"
-#include "core/error.h"
-#include "core/panels.h"
-#include "core/safetensors.h"
+#include "core/autograd/autograd.h"
+#include "core/files/safetensors.h"
+#include "core/ops/packed_matrix.h"
+#include "core/tensor/error.h"
 
 namespace gradus::translate {
 

@@ -16,7 +16,7 @@ struct Trained {
 /// The metadata of a model file: the model's options and both vocabularies as JSON.
 std::map<std::string, std::string> describe(const Trained& trained);
 
-/// Writes a safetensors file; see core/safetensors.h for what can go wrong.
+/// Writes a safetensors file; see core/files/safetensors.h for what can go wrong.
 void save(const std::string& path, Trained& trained);
 /// Throws Error with the path and what is wrong when the file is not one that save() wrote.
 Trained load(const std::string& path);

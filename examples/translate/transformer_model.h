@@ -9,7 +9,7 @@ namespace gradus::translate {
 ///
 ///     x₀ = √d · embedding + positions          p(yₜ | y₍<ₜ₎, x) = softmax(W_o decoder(y₍<ₜ₎)ₜ + b)
 ///
-/// Layers as in layers/transformer.h; embeddings start as N(0, 1/d).
+/// Layers as in layers/transformer/transformer.h; embeddings start as N(0, 1/d).
 struct TransformerModel {
   TransformerModel(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
                    Generator& generator);

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <string>
 
-#include "core/ops.h"
-#include "core/parallel.h"
+#include "core/kernels/parallel.h"
+#include "core/ops/ops.h"
 #include "layers/layers.h"
 #include "optim/optimizer.h"
 
@@ -162,7 +162,7 @@ void add_long_attention() {
   add_length("by_hand", ScaledDotAttention{}, 8192)->Iterations(1)->Repetitions(2);  // 12 GB
   for (int64_t length = 1024; length <= 16384; length *= 2) {
     add_length("window", SlidingWindow{link, link}, length);
-    add_length("chain", Chain{link}, length);
+    add_length("chain", BlockAttention{link}, length);
   }
 }
 

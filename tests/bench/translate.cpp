@@ -6,10 +6,10 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "core/ops.h"
-#include "core/panels.h"
-#include "core/parallel.h"
-#include "core/trace.h"
+#include "core/kernels/parallel.h"
+#include "core/ops/ops.h"
+#include "core/ops/packed_matrix.h"
+#include "core/trace/trace.h"
 #include "examples/translate/train.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"

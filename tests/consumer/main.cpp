@@ -1,7 +1,7 @@
 #include <cstdio>
 
-#include "core/version.h"
-#include "layers/check.h"
+#include "core/tensor/version.h"
+#include "layers/check/check.h"
 #include "layers/layers.h"
 #include "optim/optimizer.h"
 

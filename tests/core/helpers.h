@@ -3,8 +3,8 @@
 #include <string>
 #include <vector>
 
-#include "core/error.h"
-#include "core/tensor.h"
+#include "core/tensor/error.h"
+#include "core/tensor/tensor.h"
 
 namespace gradus::testing {
 

@@ -1,7 +1,7 @@
 // Built by hand:
 // clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/trace_fuzz.cpp
-//   core/trace*.cpp core/safetensors.cpp core/compare.cpp build/release/libgradus_core.a -lfmt
-//   -lopenblas -ldw -o trace_fuzz
+//   core/trace*.cpp core/files/safetensors.cpp core/trace/compare.cpp
+//   build/release/libgradus_core.a -lfmt -lopenblas -ldw -o trace_fuzz
 // ./trace_fuzz -max_total_time=600 NEW_FOLDER FOLDER_OF_TRACES
 
 #include <cstdint>
@@ -9,9 +9,9 @@
 #include <span>
 #include <string>
 
-#include "core/compare.h"
-#include "core/error.h"
-#include "core/provenance.h"
+#include "core/tensor/error.h"
+#include "core/trace/compare.h"
+#include "core/trace/provenance.h"
 
 using namespace gradus;
 

@@ -81,7 +81,7 @@ TEST_CASE("a sequential model of one is trained like any other") {
   Generator generator(5);
   Sequential model(LSTM(2, 8, generator), Dense(8, 1, generator));
   const Tensor x = random_normal({8, 5, 2}, 0, 1, generator);
-  const Tensor target = sum(x, {2}, keep_axes);
+  const Tensor target = sum(x, {2}, keepdims);
   auto loss = [&] {
     const Tensor error = model(x) - target;
     return mean(error * error);

@@ -2,9 +2,9 @@
 
 #include <filesystem>
 
-#include "core/safetensors.h"
+#include "core/files/safetensors.h"
+#include "layers/exchange/onnx.h"
 #include "layers/layers.h"
-#include "layers/onnx.h"
 #include "optim/optimizer.h"
 
 // Trains a few models for a moment and exports them, each as NAME.onnx, with inputs and our outputs
@@ -55,8 +55,10 @@ struct LocalAttender {
   Attention predicted{Score::general, 6, 6, generator, {.focus = Focus::local_p, .window = 2}};
   MultiHeadAttention tiled{6, 2, generator, {.attend = TiledAttention{}}},
       window{6, 3, generator, {.attend = SlidingWindow{2, 1}}},
-      chain{
-          6, 2, generator, {.attend = Chain{2, {.causal = true, .attend = ScaledDotAttention{}}}}};
+      chain{6,
+            2,
+            generator,
+            {.attend = BlockAttention{2, {.causal = true, .attend = ScaledDotAttention{}}}}};
   Tensor operator()(const Tensor& x) const {
     const Tensor y = x + predicted(x, x, x).output, z = y + tiled(y, y, y).output;
     return chain(z, z, z).output + window(z, z, z).output;
@@ -100,12 +102,12 @@ struct Transformer {
 std::pair<Tensor, Tensor> all_kinds(const Tensor& a, const Tensor& b) {
   const Tensor c = concat({a, slice(b, 1, 0, 6, 2)}, 0), d = permute(unsqueeze(c, 1), {2, 0, 1});
   const Tensor e = pad(expand(d, {3, 4, 2}), 1, 1, 2, -0.5);
-  const Tensor f = select(greater(e, 0), sqrt(abs(e)), minimum(sin(e), cos(e)));
+  const Tensor f = where(greater(e, 0), sqrt(abs(e)), minimum(sin(e), cos(e)));
   const Tensor g = softplus(f) - pow(abs(f) + 1, 1.5) + erf(f) / exp(f) + relu(e) * log(abs(e) + 2);
   const Tensor h =
-      softmax(g, 1) + logsumexp(g, {0}) + max(g, {1, 2}, keep_axes) + mean(g, {0, 2}, keep_axes);
+      softmax(g, 1) + logsumexp(g, {0}) + max(g, {1, 2}, keepdims) + mean(g, {0, 2}, keepdims);
   const Tensor y =
-      matmul(h, transpose(h)) + variance(h) * equal(e, e).size(0) + silu(sum(h, {2}, keep_axes));
+      matmul(h, transpose(h)) + variance(h) * equal(e, e).size(0) + silu(sum(h, {2}, keepdims));
   return {y, argmax(y, 1)};
 }
 

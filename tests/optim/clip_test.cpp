@@ -3,7 +3,7 @@
 #include <cmath>
 #include <limits>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 #include "tests/optim/golden.h"
 
 using namespace gradus;

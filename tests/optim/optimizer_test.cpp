@@ -1,7 +1,7 @@
 #include "optim/optimizer.h"
 
-#include "core/error.h"
-#include "core/random.h"
+#include "core/tensor/error.h"
+#include "core/tensor/random.h"
 #include "optim/clip.h"
 #include "tests/optim/golden.h"
 

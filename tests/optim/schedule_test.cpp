@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 #include "tests/optim/golden.h"
 
 using namespace gradus;

@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include "core/error.h"
-#include "core/ops.h"
+#include "core/ops/ops.h"
+#include "core/tensor/error.h"
 #include "examples/step/lessons.h"
 #include "tests/files.h"
 

@@ -1,4 +1,4 @@
-#include "core/trace.h"
+#include "core/trace/trace.h"
 
 #include <doctest/doctest.h>
 
@@ -6,8 +6,8 @@
 #include <cstdlib>
 #include <filesystem>
 
-#include "core/provenance.h"
-#include "core/verdict.h"
+#include "core/trace/provenance.h"
+#include "core/trace/verdict.h"
 #include "tests/files.h"
 #include "tests/translate/toy.h"
 

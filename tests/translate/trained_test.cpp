@@ -4,7 +4,7 @@
 
 #include <nlohmann/json.hpp>
 
-#include "core/safetensors.h"
+#include "core/files/safetensors.h"
 #include "tests/files.h"
 #include "tests/translate/toy.h"
 

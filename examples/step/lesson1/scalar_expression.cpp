@@ -1,4 +1,4 @@
-#include "core/ops.h"
+#include "core/ops/ops.h"
 #include "examples/step/lessons.h"
 
 namespace gradus::step {

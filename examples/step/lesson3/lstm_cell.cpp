@@ -1,8 +1,8 @@
-#include "core/fused.h"
-#include "core/scope.h"
+#include "core/autograd/fused.h"
+#include "core/trace/scope.h"
 #include "examples/step/lessons.h"
-#include "layers/lstm.h"
 #include "layers/parameters.h"
+#include "layers/recurrent/lstm.h"
 
 namespace gradus::step {
 
@@ -24,7 +24,7 @@ Trace lstm_cell() {
 
   Trace trace;
   {
-    const Composed steps;  // of the cell, which is one op otherwise
+    const NoFusion steps;  // of the cell, which is one op otherwise
     const auto recording = trace.record(layer_names(model));
     LSTMState state = model.cell.initial(1);
     for (int64_t t = 0; t < 4; ++t) {

@@ -2,7 +2,7 @@
 
 #include <filesystem>
 
-#include "core/error.h"
+#include "core/tensor/error.h"
 #include "examples/step/lessons.h"
 #include "examples/translate/corpus.h"
 #include "examples/translate/train.h"

@@ -81,7 +81,7 @@ case("pow of special values", torch.pow, first, second)
 case("pow to 2", lambda x: x ** 2, rand(10))
 case("pow to 0.5", lambda x: x ** 0.5, rand(10).abs())
 case("pow to -3", lambda x: x ** -3, rand(10))
-case("select", lambda a, b: torch.where(torch.tensor([[True], [False], [True]]), a, b),
+case("where", lambda a, b: torch.where(torch.tensor([[True], [False], [True]]), a, b),
      rand(3, 4), rand(4))
 
 x = rand(2, 3, 4)
@@ -128,7 +128,7 @@ case("softmax of large numbers", lambda x: x.softmax(-1), large)
 case("log_softmax of large numbers", lambda x: x.log_softmax(-1), large)
 ignored = torch.tensor([True, False, False, True])
 case("softmax, masked", lambda x: x.masked_fill(ignored, -inf).softmax(-1), x)
-case("fill_ignored", lambda x: x.masked_fill(ignored, 0.25), x)
+case("masked_fill", lambda x: x.masked_fill(ignored, 0.25), x)
 
 targets = torch.tensor([1, 4, 0, 2, 4, -100])
 logits = rand(6, 5) * 3

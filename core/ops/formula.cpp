@@ -1,0 +1,186 @@
+#include "core/ops/formula.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/ops/pointwise.h"
+#include "core/tensor/error.h"
+
+namespace gradus {
+
+namespace {
+
+using namespace scalar;
+
+/// The table's rows as data, for formulas that are known only at run time.
+struct RowData {
+  const char *name, *text;
+  int precedence, arity;
+  std::vector<Expr> (*partials)(std::span<const Expr> arguments, Expr y, Expr g);
+};
+
+template <class Row>
+RowData row_data() {
+  return {Row::name, Row::text, Row::precedence, arity<Row>(),
+          [](std::span<const Expr> x, Expr y, Expr g) {
+            const auto partials = [&]<size_t... i>(std::index_sequence<i...>) {
+              return Row::partials(x[i]..., y, g);
+            }
+            (std::make_index_sequence<static_cast<size_t>(arity<Row>())>{});
+            return std::vector<Expr>(partials.begin(), partials.end());
+          }};
+}
+
+template <size_t... i>
+std::vector<RowData> all_rows(std::index_sequence<i...>) {
+  return {row_data<std::tuple_element_t<i, Rows>>()...};
+}
+
+const RowData& row(int function) {
+  static const std::vector<RowData> rows = all_rows(std::make_index_sequence<row_count>{});
+  return rows[static_cast<size_t>(function)];
+}
+
+}  // namespace
+
+Expr Formula::push(const Step& step) {
+  const auto found = std::find(steps_.begin(), steps_.end(), step);
+  if (found != steps_.end()) return {this, static_cast<int>(found - steps_.begin())};
+  steps_.push_back(step);
+  return {this, static_cast<int>(steps_.size()) - 1};
+}
+
+Expr Formula::input(int number) { return push({input_step, {number, -1, -1}, 0}); }
+Expr Formula::constant(double value) { return push({constant_step, {-1, -1, -1}, value}); }
+
+bool Formula::is_constant(Expr x, double value) const {
+  const Step& step = steps_[static_cast<size_t>(x.step)];
+  return step.function == constant_step && step.constant == value;
+}
+
+Expr Formula::call(int function, std::span<const Expr> x) {
+  auto is = [&](Expr e, double value) { return is_constant(e, value); };
+  auto number = [&](Expr e) -> const double* {
+    const Step& step = steps_[static_cast<size_t>(e.step)];
+    return step.function == constant_step ? &step.constant : nullptr;
+  };
+  switch (function) {
+    case index_of<Add>():
+      if (is(x[0], 0)) return x[1];
+      if (is(x[1], 0)) return x[0];
+      if (number(x[0]) && number(x[1])) return constant(*number(x[0]) + *number(x[1]));
+      break;
+    case index_of<Subtract>():
+      if (is(x[1], 0)) return x[0];
+      if (number(x[0]) && number(x[1])) return constant(*number(x[0]) - *number(x[1]));
+      break;
+    case index_of<Multiply>():
+      if (is(x[0], 0) || is(x[1], 1)) return x[0];
+      if (is(x[1], 0) || is(x[0], 1)) return x[1];
+      if (number(x[0]) && number(x[1])) return constant(*number(x[0]) * *number(x[1]));
+      break;
+    case index_of<Divide>():
+      if (is(x[0], 0) || is(x[1], 1)) return x[0];
+      break;
+    case index_of<Negate>():
+      if (number(x[0])) return constant(-*number(x[0]));
+      break;
+    case index_of<Where>():
+      if (x[1].step == x[2].step) return x[1];
+      break;
+    default:
+      break;
+  }
+  Step step{function, {-1, -1, -1}, 0};
+  for (size_t i = 0; i < x.size(); ++i) step.arguments[i] = x[i].step;
+  return push(step);
+}
+
+Expr Formula::paste(const Formula& other, int root, std::span<const Expr> inputs) {
+  std::vector<Expr> copies;
+  for (int i = 0; i <= root; ++i) {
+    const Step& step = other.steps_[static_cast<size_t>(i)];
+    if (step.function == input_step) {
+      copies.push_back(inputs[static_cast<size_t>(step.arguments[0])]);
+    } else if (step.function == constant_step) {
+      copies.push_back(constant(step.constant));
+    } else {
+      std::vector<Expr> arguments;
+      for (int k = 0; k < row(step.function).arity; ++k)
+        arguments.push_back(copies[static_cast<size_t>(step.arguments[k])]);
+      copies.push_back(call(step.function, arguments));
+    }
+  }
+  return copies.back();
+}
+
+std::vector<Expr> Formula::derivatives(const Formula& source, int root, int inputs, Formula& target,
+                                       Expr output, Expr gradient) {
+  // The values of all steps in the target, with the root's replaced by `output`.
+  std::vector<Expr> values, arguments;
+  for (int i = 0; i <= root; ++i) {
+    const Step& step = source.steps_[static_cast<size_t>(i)];
+    if (step.function == input_step) {
+      values.push_back(target.input(step.arguments[0]));
+    } else if (i == root) {
+      values.push_back(output);
+    } else if (step.function == constant_step) {
+      values.push_back(target.constant(step.constant));
+    } else {
+      arguments.clear();
+      for (int k = 0; k < row(step.function).arity; ++k)
+        arguments.push_back(values[static_cast<size_t>(step.arguments[k])]);
+      values.push_back(target.call(step.function, arguments));
+    }
+  }
+  const Expr zero = target.constant(0);
+  std::vector<Expr> adjoints(static_cast<size_t>(root) + 1, zero);
+  adjoints.back() = gradient;
+  std::vector<Expr> result(static_cast<size_t>(inputs), zero);
+  for (int i = root; i >= 0; --i) {
+    const Step& step = source.steps_[static_cast<size_t>(i)];
+    const Expr adjoint = adjoints[static_cast<size_t>(i)];
+    if (target.is_constant(adjoint, 0)) continue;
+    if (step.function == input_step) {
+      result[static_cast<size_t>(step.arguments[0])] = adjoint;
+    } else if (step.function != constant_step) {
+      arguments.clear();
+      for (int k = 0; k < row(step.function).arity; ++k)
+        arguments.push_back(values[static_cast<size_t>(step.arguments[k])]);
+      const std::vector<Expr> partials =
+          row(step.function).partials(arguments, values[static_cast<size_t>(i)], adjoint);
+      for (size_t k = 0; k < partials.size(); ++k) {
+        Expr& sum = adjoints[static_cast<size_t>(step.arguments[k])];
+        sum = sum + partials[k];
+      }
+    }
+  }
+  return result;
+}
+
+std::string Formula::text(int root, std::span<const std::string> names) const {
+  const Step& step = steps_[static_cast<size_t>(root)];
+  if (step.function == input_step) return names[static_cast<size_t>(step.arguments[0])];
+  if (step.function == constant_step) return fmt::format("{:g}", step.constant);
+  const RowData& data = row(step.function);
+  std::string parts[3];
+  for (int k = 0; k < data.arity; ++k) {
+    parts[k] = text(step.arguments[k], names);
+    const int inner = steps_[static_cast<size_t>(step.arguments[k])].function;
+    if (inner < 0 || data.precedence == call_precedence) continue;
+    // a − (b + c), a / (b · c) and (a^b)^c need their brackets though the precedence is the same.
+    const bool unless_higher = k > 0 || data.precedence == power_precedence;
+    if (row(inner).precedence < data.precedence + unless_higher)
+      parts[k] = fmt::format("({})", parts[k]);
+  }
+  return fmt::format(fmt::runtime(data.text), parts[0], parts[1], parts[2]);
+}
+
+Formula& common_formula(std::span<const Expr> expressions) {
+  for (const Expr& e : expressions)
+    if (e.formula) return *e.formula;
+  throw Error("formula: none of the expressions belongs to a formula");
+}
+
+}  // namespace gradus

@@ -1,0 +1,57 @@
+#pragma once
+
+#include <span>
+#include <string>
+#include <vector>
+
+namespace gradus {
+
+class Formula;
+
+/// A symbolic scalar: a step of a Formula that is being written.
+struct Expr {
+  Formula* formula = nullptr;
+  int step = 0;
+};
+
+/// A scalar formula as a list of steps, each computed from earlier ones; equal steps are one.
+class Formula {
+ public:
+  static constexpr int input_step = -1, constant_step = -2;
+
+  struct Step {
+    int function = constant_step;     ///< a row of core/ops/scalar.h, or one of the two above
+    int arguments[3] = {-1, -1, -1};  ///< earlier steps; for an input its number
+    double constant = 0;
+    bool operator==(const Step&) const = default;
+  };
+
+  Expr input(int number);
+  Expr constant(double value);
+  /// Appends row `function` of the table, unless it simplifies (x + 0, 1 · x, …) or is there
+  /// already.
+  Expr call(int function, std::span<const Expr> arguments);
+
+  const std::vector<Step>& steps() const { return steps_; }
+  bool is_constant(Expr x, double value) const;
+
+  /// Copies the steps of `other` that `root` needs, with its inputs replaced; returns root's copy.
+  Expr paste(const Formula& other, int root, std::span<const Expr> inputs);
+
+  /// Reverse-mode derivative of `root`: dL/d(input i) for every i < inputs, given dL/d(root).
+  /// Where a derivative contains root's own value it uses `output` instead: tanh′ = 1 − y².
+  static std::vector<Expr> derivatives(const Formula& source, int root, int inputs, Formula& target,
+                                       Expr output, Expr gradient);
+
+  /// As people write it, with `names` for the inputs: "x · sigmoid(x)".
+  std::string text(int root, std::span<const std::string> names) const;
+
+ private:
+  Expr push(const Step& step);
+  std::vector<Step> steps_;
+};
+
+/// The formula that an expression belongs to, where at least one of several knows it.
+Formula& common_formula(std::span<const Expr> expressions);
+
+}  // namespace gradus

@@ -1,0 +1,309 @@
+#include "core/ops/matmul.h"
+
+#include <cblas.h>
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "core/kernels/parallel.h"
+#include "core/kernels/simd.h"
+#include "core/ops/ops.h"
+#include "core/ops/packed_matrix.h"
+#include "core/tensor/error.h"
+
+namespace gradus {
+
+namespace {
+
+void gemm(const Matrix<const float>& a, const Matrix<const float>& b, float beta,
+          const Matrix<float>& c) {
+  const simd::FlushSubnormals flush;
+  cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
+              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
+              static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
+              static_cast<int>(a.leading), b.data, static_cast<int>(b.leading), beta, c.data,
+              static_cast<int>(c.leading));
+}
+void gemm(const Matrix<const double>& a, const Matrix<const double>& b, double beta,
+          const Matrix<double>& c) {
+  const simd::FlushSubnormals flush;
+  cblas_dgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
+              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
+              static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
+              static_cast<int>(a.leading), b.data, static_cast<int>(b.leading), beta, c.data,
+              static_cast<int>(c.leading));
+}
+
+/// n numbers that lie `step` apart, side by side: in place or in `copy`.
+template <class T>
+const T* side_by_side(const T* x, int64_t n, int64_t step, std::vector<T>& copy) {
+  if (step == 1 || n == 1) return x;
+  for (int64_t i = 0; i < n; ++i) copy.push_back(x[i * step]);
+  return copy.data();
+}
+
+/// A row times a matrix, or a column times a row, without BLAS, which needs ten times as long for
+/// them when they are as small as one sentence's attention. False where it is neither.
+template <class T>
+bool multiply_vector(const Matrix<const T>& a, const Matrix<const T>& b, T beta,
+                     const Matrix<T>& c) {
+  const auto& kernels = simd::kernels<T>();
+  const int64_t n = c.columns, inner = a.columns;
+  std::vector<T> copy;
+  if (inner == 1) {  // c = a · b row by row
+    const T* row = side_by_side(b.data, n, b.transposed ? b.leading : 1, copy);
+    for (int64_t i = 0; i < c.rows; ++i) {
+      const T scale = a.data[i * (a.transposed ? 1 : a.leading)];
+      if (beta == 0)
+        kernels.affine(row, scale, 0, c.data + i * c.leading, n);
+      else
+        kernels.add_scaled(row, scale, c.data + i * c.leading, n);
+    }
+    return true;
+  }
+  if (c.rows != 1) return false;
+  const T* row = side_by_side(a.data, inner, a.transposed ? a.leading : 1, copy);
+  if (b.transposed) {  // each element the product of two rows
+    for (int64_t j = 0; j < n; ++j) {
+      const T value = kernels.dot(row, b.data + j * b.leading, inner);
+      c.data[j] = beta == 0 ? value : c.data[j] + value;
+    }
+  } else {  // a sum of scaled rows
+    if (beta == 0) kernels.affine(b.data, row[0], 0, c.data, n);
+    for (int64_t k = beta == 0 ? 1 : 0; k < inner; ++k)
+      kernels.add_scaled(b.data + k * b.leading, row[k], c.data, n);
+  }
+  return true;
+}
+
+/// BLAS runs each product on one thread; the threads of Gradus share the work, so that there is
+/// one pool and not two that fight for the cores.
+void use_one_blas_thread() {
+  static const bool done = [] {
+    openblas_set_num_threads(1);
+    return true;
+  }();
+  (void)done;
+}
+
+/// c = a · b + beta · c, cut along its longer side for the threads.
+template <class T>
+void multiply(const Matrix<const T>& a, const Matrix<const T>& b, T beta, const Matrix<T>& c) {
+  if (c.rows == 0 || c.columns == 0) return;
+  if (a.columns == 0) {
+    for (int64_t i = 0; beta == 0 && i < c.rows; ++i)
+      std::fill_n(c.data + i * c.leading, c.columns, T(0));
+    return;
+  }
+  use_one_blas_thread();
+  const bool by_rows = c.rows >= c.columns;
+  const int64_t length = by_rows ? c.rows : c.columns;
+  const int64_t work_per_line = a.columns * (by_rows ? c.columns : c.rows);
+  const int64_t grain = std::max<int64_t>(16, 500'000 / work_per_line);
+  parallel_for(length, grain, [&](int64_t begin, int64_t end) {
+    if (by_rows)
+      gemm(a.part(begin, end, true), b, beta, c.part(begin, end, true));
+    else
+      gemm(a, b.part(begin, end, false), beta, c.part(begin, end, false));
+  });
+}
+
+/// Whether the last two axes are a row-major or transposed matrix that BLAS can take as it is.
+bool fits_blas(const Tensor& x, bool transposed) {
+  const int r = x.rank();
+  const int row = transposed ? r - 1 : r - 2, column = transposed ? r - 2 : r - 1;
+  return (x.shape()[column] == 1 || x.strides()[column] == 1) &&
+         (x.shape()[row] == 1 || x.strides()[row] >= std::max<int64_t>(1, x.shape()[column]));
+}
+
+Tensor made_to_fit(const Tensor& x) {
+  return fits_blas(x, false) || fits_blas(x, true) ? x : contiguous(x.detach());
+}
+
+template <class T>
+Matrix<T> matrix(const Tensor& x, int64_t offset) {
+  const int r = x.rank();
+  const int64_t rows = x.shape()[r - 2], columns = x.shape()[r - 1];
+  const bool transposed = !fits_blas(x, false);
+  const int64_t across = transposed ? rows : columns;
+  const int64_t stride =
+      (transposed ? columns : rows) == 1 ? 1 : x.strides()[transposed ? r - 1 : r - 2];
+  return {x.data<std::remove_const_t<T>>() + offset, rows, columns,
+          std::max<int64_t>({1, across, stride}), transposed};
+}
+
+/// The axes before the last two.
+Shape batches(const Tensor& x) {
+  return Shape(std::span(x.shape().begin(), static_cast<size_t>(x.rank() - 2)));
+}
+
+/// out = a · b + beta · out; `out` is contiguous, its batches are the broadcast ones.
+void multiply_batches(const Tensor& a, const Tensor& b, double beta, const Tensor& out) {
+  const Tensor x = made_to_fit(a), y = made_to_fit(b);
+  const Shape all = batches(out);
+  auto batch_strides = [&](const Tensor& t) {
+    const size_t n = static_cast<size_t>(t.rank() - 2);
+    return broadcast_strides(batches(t), Strides(std::span(t.strides().begin(), n)), all);
+  };
+  struct Batch {
+    int64_t x, y;
+  };
+  std::vector<Batch> list;
+  for_each_row<2>(all, {batch_strides(x), batch_strides(y)}, [&](auto at, int64_t n, auto step) {
+    for (int64_t i = 0; i < n; ++i) list.push_back({at[0] + i * step[0], at[1] + i * step[1]});
+  });
+  const int64_t size = out.shape()[out.rank() - 2] * out.shape()[out.rank() - 1];
+  const int64_t work = std::max<int64_t>(1, size * a.shape()[a.rank() - 1]);
+  dispatch_float("matmul", out.dtype(), [&](auto element) {
+    using T = decltype(element);
+    auto one = [&](int64_t i) {
+      const Batch& batch = list[static_cast<size_t>(i)];
+      const Matrix<const T> a = matrix<const T>(x, batch.x), b = matrix<const T>(y, batch.y);
+      const Matrix<T> c = matrix<T>(out, i * size);
+      if (work > 1 << 16 || out.rank() == 2 || !multiply_vector<T>(a, b, static_cast<T>(beta), c))
+        multiply<T>(a, b, static_cast<T>(beta), c);
+    };
+    const int64_t count = static_cast<int64_t>(list.size());
+    if (count == 1) return one(0);
+    parallel_for(count, std::max<int64_t>(1, 80'000 / work), [&](int64_t begin, int64_t end) {
+      for (int64_t i = begin; i < end; ++i) one(i);
+    });
+  });
+}
+
+/// The gradient a · b of `input`, which BLAS may add to what is there, unless batches are still to
+/// be summed. That of a transposed view is transposed, too: so it is contiguous for what was
+/// viewed.
+Gradient product(const Tensor& a, const Tensor& b, const Tensor& input) {
+  const int r = input.rank();
+  if (r > 2 && input.strides()[r - 2] == 1 && input.strides()[r - 1] > 1)
+    return transpose(matmul(transpose(b), transpose(a)));
+  if (broadcast("matmul", batches(a), batches(b)) != batches(input)) return matmul(a, b);
+  return {[=] { return matmul(a, b); }, [=](const Tensor& buffer) { add_matmul(a, b, buffer); }};
+}
+
+}  // namespace
+
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  check_float("matmul", a);
+  if (a.rank() < 2 || b.rank() < 2)
+    throw Error(fmt::format("matmul: wants at least two axes each: {} · {}", a.description(),
+                            b.description()));
+  const int64_t inner = a.shape()[a.rank() - 1];
+  if (inner != b.shape()[b.rank() - 2])
+    throw Error(
+        fmt::format("matmul: inner sizes differ: {} · {}", a.description(), b.description()));
+  if (a.dtype() != b.dtype())
+    throw Error(fmt::format("matmul: dtypes differ: {} {} · {} {}", name_of(a.dtype()),
+                            a.description(), name_of(b.dtype()), b.description()));
+  if (a.rank() > 2 && b.rank() == 2) {  // all batches in one product
+    Shape shape = a.shape().with(a.rank() - 1, b.shape()[1]);
+    const int64_t rows = a.shape().without(a.rank() - 1).numel();
+    return reshape(matmul(reshape(contiguous(a), {rows, inner}), b), shape);
+  }
+  Shape shape = broadcast("matmul", batches(a), batches(b));
+  shape.append(a.shape()[a.rank() - 2]);
+  shape.append(b.shape()[b.rank() - 1]);
+  Tensor out = Tensor::uninitialised(shape, a.dtype());
+  multiply_batches(a, b, 0, out);
+  constexpr Op op{"matmul", "a · b", "dL/da = g · bᵀ, dL/db = aᵀ · g"};
+  return record(
+      op, out, {a, b},
+      [](const Backward& s) {
+        std::vector<Gradient> gradients(2);
+        if (s.needs(0)) gradients[0] = product(s.gradient, transpose(s.inputs[1]), s.inputs[0]);
+        if (s.needs(1)) gradients[1] = product(transpose(s.inputs[0]), s.gradient, s.inputs[1]);
+        return gradients;
+      },
+      [](const auto& x) { return matmul(x[0], x[1]); });
+}
+
+void add_matmul(const Tensor& a, const Tensor& b, const Tensor& sum) {
+  multiply_batches(a, b, 1, sum);
+}
+
+namespace {
+
+/// Whether panels are faster than BLAS for products of so many rows with a weight: where they and
+/// the weight fit into the cache, because they need no copy of what is added, or are kept.
+bool suits_packing(int64_t rows, const Tensor& weight) {
+  return rows >= 4 && weight.shape()[0] >= 64 && weight.shape()[1] >= 64 &&
+         (rows <= 128 || weight.numel() <= 1 << 19) && weight.is_contiguous();
+}
+
+/// out = start + x · W, or x · Wᵀ; an undefined start is zero.
+void multiply_packed(const Tensor& x, const Tensor& weight, bool transposed, const Tensor& start,
+                     const Tensor& out) {
+  auto with_whole_rows = [](const Tensor& t) { return t.strides()[1] == 1 ? t : contiguous(t); };
+  const Tensor a = with_whole_rows(x.detach());
+  const Tensor first =
+      start.defined() ? with_whole_rows(expand(start.detach(), out.shape())) : Tensor();
+  dispatch_float("linear", out.dtype(), [&](auto element) {
+    using T = decltype(element);
+    auto matrix = [](const Tensor& t) {
+      return Matrix<T>{t.data<T>(), t.shape()[0], t.shape()[1], t.strides()[0]};
+    };
+    packed<T>(weight, transposed)
+        ->multiply(matrix(a), first.defined() ? matrix(first) : Matrix<T>{}, matrix(out));
+  });
+}
+
+/// g · W, which panels can add to what is there if they are kept.
+Gradient product_with_weight(const Tensor& g, const Tensor& weight, const Tensor& x) {
+  if (!keeps_packed(weight) || !suits_packing(g.shape()[0], weight) ||
+      is_recording(std::vector{g, weight}))
+    return product(g, weight, x);
+  return {[=] {
+            const Tensor out = Tensor::uninitialised(x.shape(), x.dtype());
+            multiply_packed(g, weight, false, {}, out);
+            return out;
+          },
+          [=](const Tensor& buffer) { multiply_packed(g, weight, false, buffer, buffer); }};
+}
+
+}  // namespace
+
+Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
+  check_float("linear", x);
+  if (x.rank() < 1 || weight.rank() != 2 || x.shape().back() != weight.shape()[1])
+    throw Error(fmt::format("linear: wants x (…, in) and a weight (out, in): {} · {}ᵀ",
+                            x.description(), weight.description()));
+  for (const Tensor* other : {&weight, &b})
+    if (other->defined() && other->dtype() != x.dtype())
+      throw Error(fmt::format("linear: dtypes differ: {} {} and {} {}", name_of(x.dtype()),
+                              x.description(), name_of(other->dtype()), other->description()));
+  const int64_t in = weight.shape()[1], out_size = weight.shape()[0];
+  const Shape shape = x.shape().with(x.rank() - 1, out_size);
+  if (b.defined() && broadcast("linear", shape, b.shape()) != shape)
+    throw Error(
+        fmt::format("linear: {} would stretch the result {}", b.description(), shape.text()));
+  if (x.rank() != 2) {  // all batches in one product
+    const int64_t count = x.shape().without(x.rank() - 1).numel();
+    const Tensor rows = reshape(contiguous(x), {count, in});
+    if (!b.defined() || b.rank() <= 1) return reshape(linear(rows, weight, b), shape);
+    return reshape(linear(rows, weight), shape) + b;
+  }
+  Tensor out = Tensor::uninitialised(shape, x.dtype());
+  if (suits_packing(shape[0], weight)) {
+    multiply_packed(x, weight, true, b, out);
+  } else {
+    if (b.defined()) out.assign(expand(b.detach(), shape));
+    multiply_batches(x, transpose(weight.detach()), b.defined() ? 1 : 0, out);
+  }
+  std::vector<Tensor> inputs{x, weight};
+  if (b.defined()) inputs.push_back(b);
+  constexpr Op with_b{"linear", "a · bᵀ + c", "dL/da = g · b, dL/db = gᵀ · a, dL/dc = g"};
+  constexpr Op without_b{"linear", "a · bᵀ", "dL/da = g · b, dL/db = gᵀ · a"};
+  return record(
+      b.defined() ? with_b : without_b, out, inputs,
+      [](const Backward& s) {
+        std::vector<Gradient> gradients(s.inputs.size());
+        if (s.needs(0)) gradients[0] = product_with_weight(s.gradient, s.inputs[1], s.inputs[0]);
+        if (s.needs(1)) gradients[1] = product(transpose(s.gradient), s.inputs[0], s.inputs[1]);
+        if (s.inputs.size() > 2) gradients[2] = s.gradient;
+        return gradients;
+      },
+      [](const auto& x) { return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor()); });
+}
+
+}  // namespace gradus

@@ -1,0 +1,302 @@
+#include "core/ops/movement.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cstring>
+
+#include "core/kernels/parallel.h"
+#include "core/kernels/simd.h"
+#include "core/ops/ops.h"
+#include "core/tensor/error.h"
+
+namespace gradus {
+
+namespace {
+
+/// The strides under which `x` has `shape`, if there are any.
+bool viewable(const Tensor& x, const Shape& shape, Strides& strides) {
+  strides = contiguous_strides(shape);
+  if (x.is_contiguous()) return true;
+  int from = 0, to = 0;
+  const Shape& old = x.shape();
+  while (to < shape.rank() && from < old.rank()) {
+    // The next group of axes on each side that hold the same number of elements.
+    const int from_begin = from, to_begin = to;
+    int64_t old_count = old[from++], new_count = shape[to++];
+    while (old_count != new_count) {
+      if (old_count < new_count) {
+        if (from == old.rank()) return false;
+        old_count *= old[from++];
+      } else {
+        if (to == shape.rank()) return false;
+        new_count *= shape[to++];
+      }
+    }
+    int64_t step = 0;      // of the group's last axis that is longer than 1
+    int64_t expected = 0;  // the stride that continues the group without a gap
+    for (int axis = from - 1; axis >= from_begin; --axis) {
+      if (old[axis] == 1) continue;
+      if (step == 0 && expected == 0)
+        step = x.strides()[axis];
+      else if (x.strides()[axis] != expected)
+        return false;
+      expected = x.strides()[axis] * old[axis];
+    }
+    for (int axis = to - 1; axis >= to_begin; --axis) {
+      strides[axis] = step;
+      step *= shape[axis];
+    }
+  }
+  return true;  // only axes of size 1 are left over
+}
+
+}  // namespace
+
+Tensor reshape(const Tensor& x, Shape shape) {
+  const Shape asked = shape;
+  int64_t known = 1;
+  int open = -1;
+  for (int axis = 0; axis < shape.rank(); ++axis) {
+    if (shape[axis] == -1 && open < 0)
+      open = axis;
+    else
+      known *= shape[axis];
+  }
+  if (open >= 0 && known > 0 && x.numel() % known == 0) shape[open] = x.numel() / known;
+  if (shape.numel() != x.numel() ||
+      std::any_of(shape.begin(), shape.end(), [](auto n) { return n < 0; }))
+    throw Error(fmt::format("reshape: {} elements of {} do not fit the shape {}", x.numel(),
+                            x.description(), asked.text()));
+  if (shape == x.shape()) return x;
+  Strides strides;
+  if (!viewable(x, shape, strides))
+    throw Error(
+        fmt::format("reshape: {} is a strided view that cannot be seen as {}; "
+                    "contiguous() it first",
+                    x.description(), shape.text()));
+  return record(
+      {"reshape", "x in another shape", "dL/dx = g in the shape of x"}, x.view(shape, strides), {x},
+      [](const Backward& b) {
+        return std::vector<Gradient>{reshape(contiguous(b.gradient), b.inputs[0].shape())};
+      },
+      [shape](const auto& x) { return reshape(x[0], shape); });
+}
+
+Tensor permute(const Tensor& x, std::span<const int> order) {
+  const std::vector<int> all = checked_axes("permute", order, x.shape());
+  if (static_cast<int>(order.size()) != x.rank())
+    throw Error(fmt::format("permute: {} wants an order of {} axes, was given ({})",
+                            x.description(), x.rank(), fmt::join(order, ", ")));
+  Shape shape = x.shape(), strides = x.strides();
+  std::vector<int> inverse(order.size());
+  for (int k = 0; k < x.rank(); ++k) {
+    const int from = checked_axis("permute", order[static_cast<size_t>(k)], x.shape());
+    shape[k] = x.shape()[from];
+    strides[k] = x.strides()[from];
+    inverse[static_cast<size_t>(from)] = k;
+  }
+  return record(
+      {"permute", "x with its axes in another order", "dL/dx = g with its axes in order again"},
+      x.view(shape, strides), {x},
+      [inverse](const Backward& b) { return std::vector<Gradient>{permute(b.gradient, inverse)}; },
+      [order = std::vector(order.begin(), order.end())](const auto& x) {
+        return permute(x[0], order);
+      });
+}
+
+Tensor transpose(const Tensor& x, int a, int b) {
+  std::vector<int> order(static_cast<size_t>(x.rank()));
+  for (int k = 0; k < x.rank(); ++k) order[static_cast<size_t>(k)] = k;
+  std::swap(order[static_cast<size_t>(checked_axis("transpose", a, x.shape()))],
+            order[static_cast<size_t>(checked_axis("transpose", b, x.shape()))]);
+  return permute(x, order);
+}
+
+Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step) {
+  axis = checked_axis("slice", axis, x.shape());
+  const int64_t size = x.shape()[axis];
+  const int64_t first = begin < 0 ? begin + size : begin, last = end < 0 ? end + size : end;
+  if (first < 0 || first > last || last > size || step < 1)
+    throw Error(fmt::format("slice: {}:{}:{} is no range of axis {} of {}", begin, end, step, axis,
+                            x.description()));
+  const int64_t count = (last - first + step - 1) / step;
+  if (count == size) return x;
+  auto take = [=](const Tensor& from) {
+    return from.view(from.shape().with(axis, count),
+                     from.strides().with(axis, from.strides()[axis] * step),
+                     first * from.strides()[axis]);
+  };
+  return record(
+      {"slice", "a part of x", "dL/dx = g in its place, 0 elsewhere"}, take(x), {x},
+      [=](const Backward& b) {
+        auto whole = [=, g = b.gradient] {
+          const int64_t covered = count == 0 ? 0 : (count - 1) * step + 1;
+          return pad(g, axis, first, size - first - covered, 0, step - 1);
+        };
+        auto add_to = [=, g = b.gradient](const Tensor& buffer) { add_into(take(buffer), g); };
+        return std::vector<Gradient>{{whole, add_to}};
+      },
+      [=](const auto& x) { return slice(x[0], axis, first, last, step); });
+}
+
+Tensor select_index(const Tensor& x, int axis, int64_t index) {
+  axis = checked_axis("select_index", axis, x.shape());
+  const int64_t size = x.shape()[axis];
+  if (index < -size || index >= size)
+    throw Error(fmt::format("select_index: there is no index {} on axis {} of {}", index, axis,
+                            x.description()));
+  const int64_t at = index < 0 ? index + size : index;
+  return squeeze(slice(x, axis, at, at + 1), axis);
+}
+
+Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after, double value, int64_t gap) {
+  axis = checked_axis("pad", axis, x.shape());
+  if (before < 0 || after < 0 || gap < 0)
+    throw Error(fmt::format("pad: cannot add {} before, {} after and {} between on axis {} of {}",
+                            before, after, gap, axis, x.description()));
+  const int64_t count = x.shape()[axis], step = gap + 1;
+  const int64_t covered = count == 0 ? 0 : (count - 1) * step + 1;
+  Tensor result = full(x.shape().with(axis, before + covered + after), value, x.dtype());
+  result
+      .view(x.shape(), result.strides().with(axis, result.strides()[axis] * step),
+            before * result.strides()[axis])
+      .assign(x);
+  return record(
+      {"pad", "x in a larger tensor", "dL/dx = the part of g where x is"}, result, {x},
+      [=](const Backward& b) {
+        return std::vector<Gradient>{slice(b.gradient, axis, before, before + covered, step)};
+      },
+      [=](const auto& x) { return pad(x[0], axis, before, after, value, gap); });
+}
+
+Tensor expand(const Tensor& x, const Shape& shape) {
+  if (shape == x.shape()) return x;
+  if (broadcast("expand", x.shape(), shape) != shape)
+    throw Error(fmt::format("expand: {} does not stretch to {}", x.description(), shape.text()));
+  return record(
+      {"expand", "x repeated", "dL/dx = Σ g over the repetitions"},
+      x.view(shape, broadcast_strides(x.shape(), x.strides(), shape)), {x},
+      [](const Backward& b) {  // the engine sums what was stretched
+        return std::vector<Gradient>{b.gradient};
+      },
+      [shape](const auto& x) { return expand(x[0], shape); });
+}
+
+Tensor unsqueeze(const Tensor& x, int axis) {
+  const int at = axis < 0 ? axis + x.rank() + 1 : axis;
+  if (at < 0 || at > x.rank())
+    throw Error(fmt::format("unsqueeze: {} has no place {}", x.description(), axis));
+  return reshape(x, x.shape().inserted(at, 1));
+}
+
+Tensor squeeze(const Tensor& x, int axis) {
+  axis = checked_axis("squeeze", axis, x.shape());
+  if (x.shape()[axis] != 1)
+    throw Error(fmt::format("squeeze: axis {} of {} is not of size 1", axis, x.description()));
+  return reshape(x, x.shape().without(axis));
+}
+
+Tensor concat(const std::vector<Tensor>& parts, int axis) {
+  if (parts.empty()) throw Error("concat: wants at least one tensor");
+  axis = checked_axis("concat", axis, parts[0].shape());
+  int64_t total = 0;
+  for (const Tensor& part : parts) {
+    if (part.rank() != parts[0].rank() || part.dtype() != parts[0].dtype() ||
+        part.shape().with(axis, 0) != parts[0].shape().with(axis, 0))
+      throw Error(fmt::format("concat: {} {} and {} {} differ elsewhere than on axis {}",
+                              name_of(parts[0].dtype()), parts[0].description(),
+                              name_of(part.dtype()), part.description(), axis));
+    total += part.shape()[axis];
+  }
+  Tensor result = Tensor::uninitialised(parts[0].shape().with(axis, total), parts[0].dtype());
+  int64_t begin = 0;
+  for (const Tensor& part : parts) {
+    result.view(part.shape(), result.strides(), begin * result.strides()[axis]).assign(part);
+    begin += part.shape()[axis];
+  }
+  return record(
+      {"concat", "a, b, … one after the other", "dL/da, dL/db, … = the parts of g"}, result, parts,
+      [axis](const Backward& b) {
+        std::vector<Gradient> gradients;
+        int64_t begin = 0;
+        for (size_t i = 0; i < b.inputs.size(); ++i) {
+          const int64_t end = begin + b.inputs[i].shape()[axis];
+          gradients.push_back(b.needs(i) ? slice(b.gradient, axis, begin, end) : Tensor());
+          begin = end;
+        }
+        return gradients;
+      },
+      [axis](const auto& x) { return concat(x, axis); });
+}
+
+Tensor stack(const std::vector<Tensor>& parts, int axis) {
+  std::vector<Tensor> rows;
+  for (const Tensor& part : parts) rows.push_back(unsqueeze(part, axis));
+  return concat(rows, axis);
+}
+
+std::vector<Tensor> split(const Tensor& x, int64_t pieces, int axis) {
+  axis = checked_axis("split", axis, x.shape());
+  if (pieces < 1 || x.shape()[axis] % pieces != 0)
+    throw Error(fmt::format("split: axis {} of {} does not fall into {} equal pieces", axis,
+                            x.description(), pieces));
+  const int64_t size = x.shape()[axis] / pieces;
+  std::vector<Tensor> result;
+  for (int64_t i = 0; i < pieces; ++i) result.push_back(slice(x, axis, i * size, (i + 1) * size));
+  return result;
+}
+
+Tensor contiguous(const Tensor& x) {
+  if (x.is_contiguous()) return x;
+  Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
+  copy.assign(x);
+  return record(
+      {"contiguous", "x", "dL/dx = g"}, copy, {x},
+      [](const Backward& b) { return std::vector<Gradient>{b.gradient}; },
+      [](const auto& x) { return contiguous(x[0]); });
+}
+
+Tensor cast(const Tensor& x, DType dtype) {
+  if (x.dtype() == dtype) return x;
+  Tensor result = Tensor::uninitialised(x.shape(), dtype);
+  dispatch(x.dtype(), [&](auto from) {
+    dispatch(dtype, [&](auto to) {
+      using To = decltype(to);
+      const auto* source = x.data<decltype(from)>();
+      To* target = result.data<To>();
+      for_each_row<1>(x.shape(), {x.strides()}, [&](auto at, int64_t n, auto step) {
+        for (int64_t i = 0; i < n; ++i) *target++ = static_cast<To>(source[at[0] + i * step[0]]);
+      });
+    });
+  });
+  if (dtype == DType::int64) return record("cast to int64", result, {x}, nullptr);
+  return record(
+      {"cast", "x in another dtype", "dL/dx = g in the dtype of x"}, result, {x},
+      [](const Backward& b) {
+        return std::vector<Gradient>{cast(b.gradient, b.inputs[0].dtype())};
+      },
+      [dtype](const auto& x) { return cast(x[0], dtype); });
+}
+
+void add_into(const Tensor& out, const Tensor& x) {
+  if (out.shape() != x.shape())
+    throw Error(fmt::format("add_into: {} and {} differ", out.description(), x.description()));
+  dispatch_float("add_into", out.dtype(), [&](auto element) {
+    using T = decltype(element);
+    T* to = out.data<T>();
+    const T* from = x.data<T>();
+    const auto add = simd::kernels<T>().add_into;
+    for_each_row<2>(out.shape(), {out.strides(), x.strides()}, [&](auto at, int64_t n, auto step) {
+      if (step[0] == 1 && step[1] == 1)
+        parallel_for(n, 1 << 15, [&](int64_t begin, int64_t end) {
+          add(from + at[1] + begin, to + at[0] + begin, end - begin);
+        });
+      else
+        for (int64_t i = 0; i < n; ++i) to[at[0] + i * step[0]] += from[at[1] + i * step[1]];
+    });
+  });
+}
+
+}  // namespace gradus

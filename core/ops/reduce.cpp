@@ -1,0 +1,193 @@
+#include "core/ops/reduce.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <limits>
+
+#include "core/kernels/parallel.h"
+#include "core/kernels/simd.h"
+#include "core/ops/ops.h"
+#include "core/tensor/error.h"
+
+namespace gradus {
+
+namespace {
+
+/// x seen as (outer, n, inner) with neighbouring axes [first, last] as the middle one.
+struct Span3 {
+  int64_t outer = 1, n = 1, inner = 1;
+  Span3(const Shape& shape, int first, int last) {
+    for (int axis = 0; axis < shape.rank(); ++axis)
+      (axis < first ? outer : axis <= last ? n : inner) *= shape[axis];
+  }
+};
+
+/// Reduces one run of neighbouring axes to size 1. `row` folds a contiguous row to one number;
+/// `merge` folds a contiguous row into an accumulated one.
+template <class T, class Row, class Merge>
+Tensor reduce_run(const Tensor& x, int first, int last, T neutral, Row row, Merge merge) {
+  Shape shape = x.shape();
+  for (int axis = first; axis <= last; ++axis) shape[axis] = 1;
+  Tensor result = Tensor::uninitialised(shape, x.dtype());
+  const Span3 span(x.shape(), first, last);
+  const T* from = x.data<T>();
+  T* to = result.data<T>();
+  const int64_t row_size = span.n * span.inner;
+  parallel_for(span.outer, std::max<int64_t>(1, 32768 / std::max<int64_t>(row_size, 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   if (span.inner == 1) {
+                     to[i] = row(from + i * span.n, span.n);
+                     continue;
+                   }
+                   T* out = to + i * span.inner;
+                   std::fill_n(out, span.inner, neutral);
+                   for (int64_t k = 0; k < span.n; ++k)
+                     merge(from + i * row_size + k * span.inner, out, span.inner);
+                 }
+               });
+  return result;
+}
+
+/// Applies `run(x, first, last)` to every run of neighbouring axes, from the last to the first.
+template <class Run>
+Tensor reduce(const Tensor& x, const std::vector<int>& axes, Run run) {
+  Tensor result = contiguous(x.detach());
+  for (size_t i = axes.size(); i > 0;) {
+    const int last = axes[--i];
+    int first = last;
+    while (i > 0 && axes[i - 1] == first - 1) first = axes[--i];
+    result = run(result, first, last);
+  }
+  return result;
+}
+
+Tensor without(const Tensor& x, const std::vector<int>& axes, bool keepdims) {
+  if (keepdims) return x;
+  Shape shape;
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (!std::binary_search(axes.begin(), axes.end(), axis)) shape.append(x.shape()[axis]);
+  return reshape(x, shape);
+}
+
+}  // namespace
+
+Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
+  check_float("sum", x);
+  const std::vector<int> over = checked_axes("sum", axes, x.shape());
+  Tensor result = dispatch_float("sum", x.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const auto& kernels = simd::kernels<T>();
+    return reduce(x, over, [&](const Tensor& part, int first, int last) {
+      return reduce_run<T>(part, first, last, T(0), kernels.sum, kernels.add_into);
+    });
+  });
+  result = record(
+      {"sum", "Σ x", "dL/dx = g"}, result, {x},
+      [](const Backward& b) {
+        return std::vector<Gradient>{expand(b.gradient, b.inputs[0].shape())};
+      },
+      [over](const auto& x) { return sum(x[0], over, true); });
+  return without(result, over, keepdims);
+}
+
+Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
+  check_float("max", x);
+  const std::vector<int> over = checked_axes("max", axes, x.shape());
+  Tensor result = dispatch_float("max", x.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const auto& kernels = simd::kernels<T>();
+    const auto maximum = kernels.functions[scalar::index_of<scalar::Maximum>()];
+    return reduce(x, over, [&](const Tensor& part, int first, int last) {
+      return reduce_run<T>(
+          part, first, last, -std::numeric_limits<T>::infinity(), kernels.max,
+          [&](const T* row, T* out, int64_t n) { maximum(row, out, out, out, n); });
+    });
+  });
+  result = record(
+      {"max", "max x", "dL/dx = g where x = y, in equal parts; 0 elsewhere"}, result, {x},
+      [over](const Backward& b) {
+        const Tensor tied = equal(b.inputs[0], b.output).detach();
+        return std::vector<Gradient>{tied / sum(tied, over, true) * b.gradient};
+      },
+      [over](const auto& x) { return max(x[0], over, true); });
+  return without(result, over, keepdims);
+}
+
+Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
+  check_float("min", x);
+  return -max(-x, axes, keepdims);
+}
+
+namespace {
+double count(const Tensor& x, const std::vector<int>& axes) {
+  int64_t n = 1;
+  for (int axis : axes) n *= x.shape()[axis];
+  return static_cast<double>(n);
+}
+}  // namespace
+
+Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
+  check_float("mean", x);
+  const double n = count(x, checked_axes("mean", axes, x.shape()));
+  return sum(x, axes, keepdims) / n;
+}
+
+Tensor variance(const Tensor& x, const Axes& axes, bool keepdims, int64_t correction) {
+  check_float("variance", x);
+  const double n = count(x, checked_axes("variance", axes, x.shape()));
+  const Tensor deviation = x - mean(x, axes, true);
+  return sum(deviation * deviation, axes, keepdims) / (n - static_cast<double>(correction));
+}
+
+namespace {
+/// x where it is finite, 0 elsewhere: a shift by it never makes ∞ − ∞.
+Tensor finite_or_zero(const Tensor& x) {
+  const double limit = x.dtype() == DType::float32 ? std::numeric_limits<float>::max()
+                                                   : std::numeric_limits<double>::max();
+  return where(greater(abs(x), limit), 0, x);
+}
+}  // namespace
+
+Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
+  check_float("logsumexp", x);
+  const std::vector<int> over = checked_axes("logsumexp", axes, x.shape());
+  Tensor result;
+  {
+    const NoGrad pause;
+    const Tensor shift = finite_or_zero(max(x, over, true));
+    result = log(sum(exp(x - shift), over, true)) + shift;
+  }
+  result = record(
+      {"logsumexp", "log Σ eˣ", "dL/dx = g · eˣ⁻ʸ"}, result, {x},
+      [](const Backward& b) {
+        return std::vector<Gradient>{b.gradient * exp(b.inputs[0] - finite_or_zero(b.output))};
+      },
+      [over](const auto& x) { return logsumexp(x[0], over, true); });
+  return without(result, over, keepdims);
+}
+
+Tensor argmax(const Tensor& x, int axis) {
+  axis = checked_axis("argmax", axis, x.shape());
+  if (x.shape()[axis] == 0)
+    throw Error(fmt::format("argmax: axis {} of {} is empty", axis, x.description()));
+  std::vector<int> order;  // `axis` goes last
+  for (int k = 0; k < x.rank(); ++k)
+    if (k != axis) order.push_back(k);
+  order.push_back(axis);
+  const Tensor rows = contiguous(permute(x.detach(), order));
+  Tensor result = Tensor::uninitialised(rows.shape().without(x.rank() - 1), DType::int64);
+  const int64_t n = x.shape()[axis];
+  dispatch(x.dtype(), [&](auto element) {
+    const auto* row = rows.data<decltype(element)>();
+    for (int64_t& index : result.span<int64_t>()) {
+      index = std::max_element(row, row + n) - row;
+      row += n;
+    }
+  });
+  return record("argmax", result, {x}, nullptr,
+                [axis](const auto& x) { return argmax(x[0], axis); });
+}
+
+}  // namespace gradus

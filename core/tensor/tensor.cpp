@@ -1,0 +1,282 @@
+#include "core/tensor/tensor.h"
+
+#include <fmt/format.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
+
+#include <algorithm>
+#include <cstring>
+#include <limits>
+
+#include "core/autograd/autograd.h"
+#include "core/kernels/parallel.h"
+#include "core/kernels/small_blocks.h"
+#include "core/tensor/error.h"
+
+namespace gradus {
+
+namespace {
+constexpr int64_t copy_grain = 1 << 15;  // elements for which it is worth to wake another thread
+}
+
+const char* name_of(DType dtype) {
+  switch (dtype) {
+    case DType::float32:
+      return "float32";
+    case DType::float64:
+      return "float64";
+    default:
+      return "int64";
+  }
+}
+
+size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
+
+void fail_not_float(const char* op) {
+  throw Error(fmt::format("{}: wants float32 or float64, was given int64; cast() it first", op));
+}
+
+void check_float(const char* op, const Tensor& x) {
+  if (!x.is_float())
+    throw Error(fmt::format("{}: wants float32 or float64, was given int64 {}; cast() it first", op,
+                            x.description()));
+}
+
+// --- the handle ---------------------------------------------------------------------------------
+
+void Tensor::fail_undefined() { throw Error("tensor: used before it was given a value"); }
+
+bool Tensor::is_contiguous() const {
+  int64_t step = 1;
+  for (int axis = rank() - 1; axis >= 0; --axis) {
+    if (shape()[axis] != 1 && strides()[axis] != step) return numel() == 0;
+    step *= shape()[axis];
+  }
+  return true;
+}
+
+void Tensor::check_dtype(DType wanted) const {
+  if (dtype() != wanted)
+    throw Error(fmt::format("data: the tensor {} is {}, not {}", description(), name_of(dtype()),
+                            name_of(wanted)));
+}
+
+void Tensor::check_contiguous() const {
+  if (!is_contiguous())
+    throw Error(fmt::format("span: {} is a strided view; call contiguous() first", description()));
+}
+
+template <class T>
+std::vector<T> Tensor::to_vector() const {
+  std::vector<T> result;
+  result.reserve(static_cast<size_t>(numel()));
+  dispatch(dtype(), [&](auto element) {
+    const auto* source = data<decltype(element)>();
+    for_each_row<1>(shape(), {strides()}, [&](auto offset, int64_t n, auto step) {
+      for (int64_t i = 0; i < n; ++i)
+        result.push_back(static_cast<T>(source[offset[0] + i * step[0]]));
+    });
+  });
+  return result;
+}
+template std::vector<float> Tensor::to_vector() const;
+template std::vector<double> Tensor::to_vector() const;
+template std::vector<int64_t> Tensor::to_vector() const;
+
+double Tensor::item() const {
+  if (numel() != 1)
+    throw Error(fmt::format("item: wants one element, was given {}", description()));
+  return to_vector<double>()[0];
+}
+
+void Tensor::assign(const Tensor& source) const {
+  if (source.shape() != shape() || source.dtype() != dtype())
+    throw Error(fmt::format("assign: {} {} cannot take the values of {} {}", name_of(dtype()),
+                            description(), name_of(source.dtype()), source.description()));
+  dispatch(dtype(), [&](auto element) {
+    using T = decltype(element);
+    T* to = data<T>();
+    const T* from = source.data<T>();
+    for_each_row<2>(shape(), {strides(), source.strides()}, [&](auto at, int64_t n, auto step) {
+      if (step[0] == 1 && step[1] == 1)
+        parallel_for(n, copy_grain, [&](int64_t begin, int64_t end) {
+          std::memcpy(to + at[0] + begin, from + at[1] + begin,
+                      static_cast<size_t>(end - begin) * sizeof(T));
+        });
+      else
+        for (int64_t i = 0; i < n; ++i) to[at[0] + i * step[0]] = from[at[1] + i * step[1]];
+    });
+  });
+}
+
+namespace {
+
+/// Lets the C library keep large blocks that are given back, instead of returning them to the
+/// system and having every page of the next one faulted in and cleared again.
+void keep_freed_memory() {
+#ifdef __GLIBC__
+  static const bool done = [] {
+    mallopt(M_MMAP_THRESHOLD, 32 << 20);
+    mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+    return true;
+  }();
+  (void)done;
+#endif
+}
+
+Storage allocate(size_t bytes) {
+  keep_freed_memory();
+  constexpr size_t line = 64;
+  auto block = std::allocate_shared_for_overwrite<std::byte[]>(SmallAllocator<std::byte>(),
+                                                               bytes + line - 1);
+  const auto address = reinterpret_cast<uintptr_t>(block.get());
+  std::byte* first = block.get() + (line - address % line) % line;
+  return Storage(std::move(block), first);
+}
+
+}  // namespace
+
+Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
+  int64_t bytes = static_cast<int64_t>(size_of(dtype));
+  for (int64_t size : shape) {
+    if (size < 0) throw Error(fmt::format("tensor: a size is negative in shape {}", shape.text()));
+    if (__builtin_mul_overflow(bytes, size, &bytes))
+      throw Error(fmt::format("tensor: shape {} has too many elements", shape.text()));
+  }
+  Tensor result;
+  result.impl_ = std::allocate_shared<Impl>(SmallAllocator<Impl>());
+  result.impl_->shape = shape;
+  result.impl_->strides = contiguous_strides(shape);
+  result.impl_->dtype = dtype;
+  result.impl_->storage = allocate(static_cast<size_t>(bytes));
+  return result;
+}
+
+Tensor Tensor::view(const Shape& shape, const Strides& strides, int64_t offset) const {
+  Tensor result;
+  result.impl_ = std::allocate_shared<Impl>(SmallAllocator<Impl>());
+  result.impl_->shape = shape;
+  result.impl_->strides = strides;
+  result.impl_->offset = impl().offset + offset;
+  result.impl_->dtype = dtype();
+  result.impl_->storage = impl().storage;
+  return result;
+}
+
+std::string Tensor::description() const {
+  if (!defined()) return "an undefined tensor";
+  return name().empty() ? shape().text() : fmt::format("{} '{}'", shape().text(), name());
+}
+
+// --- printing -----------------------------------------------------------------------------------
+
+namespace {
+
+constexpr int64_t shown_at_each_end = 3, shown_whole = 8;
+
+std::string number_text(double value, DType dtype) {
+  return dtype == DType::int64 ? fmt::format("{}", static_cast<int64_t>(value))
+                               : fmt::format("{:.4g}", value);
+}
+
+/// `at` is the flat index of the first element below this axis.
+std::string nested_text(const std::vector<double>& values, const Tensor& x, int axis, int64_t at) {
+  if (axis == x.rank()) return number_text(values[static_cast<size_t>(at)], x.dtype());
+  const int64_t n = x.shape()[axis], step = contiguous_strides(x.shape())[axis];
+  const bool innermost = axis + 1 == x.rank();
+  std::string result = "[";
+  for (int64_t i = 0; i < n; ++i) {
+    if (i > 0) result += innermost ? ", " : ",\n" + std::string(static_cast<size_t>(axis + 1), ' ');
+    if (n > shown_whole && i == shown_at_each_end) {
+      result += "…";
+      i = n - shown_at_each_end - 1;
+      continue;
+    }
+    result += nested_text(values, x, axis + 1, at + i * step);
+  }
+  return result + "]";
+}
+
+}  // namespace
+
+std::string Tensor::text() const {
+  if (!defined()) return "undefined";
+  return fmt::format("{} {}{}{}", name_of(dtype()), shape().text(), rank() > 1 ? "\n" : " ",
+                     nested_text(to_vector<double>(), *this, 0, 0));
+}
+
+// --- making tensors -----------------------------------------------------------------------------
+
+namespace {
+
+void flatten(const NestedList& list, int depth, Shape& shape, std::vector<double>& values) {
+  if (!list.is_list) {
+    if (depth != shape.rank()) throw Error("tensor: numbers and lists stand side by side");
+    values.push_back(list.number);
+    return;
+  }
+  if (depth == shape.rank()) {
+    if (!values.empty()) throw Error("tensor: numbers and lists stand side by side");
+    shape.append(static_cast<int64_t>(list.list.size()));
+  } else if (shape[depth] != static_cast<int64_t>(list.list.size())) {
+    throw Error(fmt::format("tensor: lists of one level differ in length: {} and {}", shape[depth],
+                            list.list.size()));
+  }
+  for (const NestedList& item : list.list) flatten(item, depth + 1, shape, values);
+}
+
+}  // namespace
+
+Tensor tensor(const NestedList& list, DType dtype) {
+  Shape shape;
+  std::vector<double> values;
+  flatten(list, 0, shape, values);
+  Tensor result = Tensor::uninitialised(shape, dtype);
+  dispatch(dtype, [&](auto element) {
+    using T = decltype(element);
+    std::transform(values.begin(), values.end(), result.data<T>(),
+                   [](double value) { return static_cast<T>(value); });
+  });
+  return result;
+}
+
+template <class T>
+Tensor tensor(std::span<const T> values, const Shape& shape) {
+  if (static_cast<int64_t>(values.size()) != shape.numel())
+    throw Error(fmt::format("tensor: shape {} wants {} values, was given {}", shape.text(),
+                            shape.numel(), values.size()));
+  Tensor result = Tensor::uninitialised(shape, dtype_of<T>());
+  std::copy(values.begin(), values.end(), result.data<T>());
+  return result;
+}
+template Tensor tensor(std::span<const float>, const Shape&);
+template Tensor tensor(std::span<const double>, const Shape&);
+template Tensor tensor(std::span<const int64_t>, const Shape&);
+
+Tensor full(const Shape& shape, double value, DType dtype) {
+  Tensor result = Tensor::uninitialised(shape, dtype);
+  dispatch(dtype, [&](auto element) {
+    using T = decltype(element);
+    parallel_for(result.numel(), copy_grain,
+                 [to = result.data<T>(), element = static_cast<T>(value)](
+                     int64_t begin, int64_t end) { std::fill(to + begin, to + end, element); });
+  });
+  return result;
+}
+
+Tensor zeros(const Shape& shape, DType dtype) { return full(shape, 0, dtype); }
+Tensor ones(const Shape& shape, DType dtype) { return full(shape, 1, dtype); }
+Tensor zeros_like(const Tensor& x) { return zeros(x.shape(), x.dtype()); }
+Tensor ones_like(const Tensor& x) { return ones(x.shape(), x.dtype()); }
+
+Tensor arange(int64_t n, DType dtype) {
+  Tensor result = Tensor::uninitialised({n}, dtype);
+  dispatch(dtype, [&](auto element) {
+    using T = decltype(element);
+    for (int64_t i = 0; i < n; ++i) result.data<T>()[i] = static_cast<T>(i);
+  });
+  return result;
+}
+
+}  // namespace gradus

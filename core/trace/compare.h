@@ -1,0 +1,26 @@
+#pragma once
+
+#include "core/trace/trace.h"
+
+namespace gradus {
+
+/// How two traces differ at one place.
+struct Difference {
+  enum class What { only_in_a, only_in_b, formula, shape, value, gradient, verdict };
+  What what;
+  int a = -1, b = -1;  ///< the node's numbers in the two traces; −1 where it is not in one
+  double largest = 0;  ///< of a value or gradient: the largest |a − b|, NaN counting as infinite,
+  int64_t element = -1;  ///< and where, in row-major order; −1 where only summaries were kept
+};
+
+/// Pairs the nodes of two traces, by kind, op, name, layer and time step and then by order, and
+/// lists what differs: first in the order of the forward pass (missing nodes, formulas, shapes,
+/// values, verdicts), then gradients in the order of the backward pass. So the first is where they
+/// parted. Numbers count as different beyond tolerance · max(|a|, |b|) of the tensor's largest;
+/// where one side has only a summary, summaries are compared.
+std::vector<Difference> compare(const Trace& a, const Trace& b, double tolerance = 0);
+
+/// Only the pairing: for each node of `a` the number of its counterpart in `b`, or −1.
+std::vector<int> align(const Trace& a, const Trace& b);
+
+}  // namespace gradus

@@ -1,0 +1,71 @@
+#include <fmt/format.h>
+
+#include "core/tensor/error.h"
+#include "core/trace/trace.h"
+
+namespace gradus {
+
+Trace Trace::replay(int number, const Tensor& value) const {
+  const Live& live = this->live("replay");
+  const TraceTensor& before = node(number).value;
+  if (value.shape() != before.shape() || value.dtype() != before.dtype())
+    throw Error(fmt::format("replay: {} is {} {}, was given {} {}", description(number),
+                            name_of(before.dtype()), before.shape().text(), name_of(value.dtype()),
+                            value.description()));
+  // In the memory layout of the value that it replaces: BLAS rounds by it.
+  Tensor changed = Tensor::uninitialised(value.shape(), value.dtype());
+  if (const Tensor& old = before.values(); !old.is_contiguous() && old.numel() > 0) {
+    int64_t last = 0;
+    for (int axis = 0; axis < old.rank(); ++axis)
+      last += (old.shape()[axis] - 1) * old.strides()[axis];
+    changed = Tensor::uninitialised({last + 1}, value.dtype()).view(old.shape(), old.strides());
+  }
+  changed.assign(value);
+
+  std::vector<Tensor> values(nodes_.size());
+  std::vector<bool> is_new(nodes_.size(), false);
+  Trace result;
+  {
+    const Recording recording = result.record();
+    for (int n = 0; n < size(); ++n) {
+      const TraceNode& node = nodes_[static_cast<size_t>(n)];
+      const auto& [rule, forward] = live.steps[static_cast<size_t>(n)];
+      Tensor& output = values[static_cast<size_t>(n)];
+      is_new[static_cast<size_t>(n)] = n == number;
+      output = (n == number ? changed : node.value.values()).detach();
+      if (node.kind == TraceNode::Kind::parameter) {
+        output.require_grad();
+        output.set_name(node.name);
+      }
+      if (node.kind != TraceNode::Kind::step) continue;
+      std::vector<Tensor> inputs;
+      for (int input : node.inputs) {
+        inputs.push_back(values[static_cast<size_t>(input)]);
+        if (is_new[static_cast<size_t>(input)]) is_new[static_cast<size_t>(n)] = true;
+      }
+      if (is_new[static_cast<size_t>(n)] && n != number) {
+        if (!forward)
+          throw Error(
+              fmt::format("replay: {} cannot run again: its record() was not given its "
+                          "computation",
+                          description(n)));
+        const NoGrad pause;
+        output = forward(inputs).detach();
+      }
+      output = gradus::record({node.op.c_str(), node.formula.c_str(), node.derivative.c_str()},
+                              output, std::move(inputs), rule, forward);
+    }
+    for (const auto& [root, seed] : live.seeds)
+      values[static_cast<size_t>(root)].backward(seed, true);
+  }
+  for (size_t n = 0; n < nodes_.size() && n < result.nodes_.size(); ++n) {
+    result.nodes_[n].path = nodes_[n].path;
+    result.nodes_[n].time = nodes_[n].time;
+    result.nodes_[n].source = nodes_[n].source;
+  }
+  result.queries = queries;
+  result.keys = keys;
+  return result;
+}
+
+}  // namespace gradus

@@ -1,0 +1,373 @@
+#include "core/trace/trace.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstring>
+#include <limits>
+#include <map>
+#include <string_view>
+#include <tuple>
+#include <unordered_map>
+
+#include "core/ops/ops.h"
+#include "core/tensor/error.h"
+
+namespace gradus {
+
+// --- tensors ------------------------------------------------------------------------------------
+
+namespace {
+/// Calls f(value) for every element in row-major order.
+template <class F>
+void for_each_element(const Tensor& x, F f) {
+  dispatch(x.dtype(), [&](auto element) {
+    const auto* values = x.data<decltype(element)>();
+    for_each_row<1>(x.shape(), {x.strides()}, [&](auto at, int64_t n, auto step) {
+      for (int64_t i = 0; i < n; ++i) f(static_cast<double>(values[at[0] + i * step[0]]));
+    });
+  });
+}
+}  // namespace
+
+Summary summarise(const Tensor& x) {
+  constexpr double infinity = std::numeric_limits<double>::infinity();
+  Summary s;
+  s.count = x.numel();
+  s.min = infinity;
+  s.max = -infinity;
+  double sum = 0, squares = 0;
+  for_each_element(x, [&](double value) {
+    if (!std::isfinite(value)) {
+      ++(std::isnan(value) ? s.nans : s.infinities);
+      return;
+    }
+    s.zeros += value == 0;
+    s.min = std::min(s.min, value);
+    s.max = std::max(s.max, value);
+    sum += value;
+    squares += value * value;
+  });
+  s.histogram.assign(Summary::bins, 0);
+  const int64_t finite = s.count - s.nans - s.infinities;
+  if (finite == 0) {
+    s.min = s.max = 0;
+    return s;
+  }
+  s.mean = sum / static_cast<double>(finite);
+  s.norm = std::sqrt(squares);
+  const double width = s.max / Summary::bins - s.min / Summary::bins;
+  const double per_width = width > 0 && std::isfinite(1 / width) ? 1 / width : 0;
+  for_each_element(x, [&](double value) {
+    if (!std::isfinite(value)) return;
+    const double bin = (value - s.min) * per_width;
+    ++s.histogram[bin < Summary::bins ? static_cast<size_t>(bin) : Summary::bins - 1];
+  });
+  return s;
+}
+
+TraceTensor::TraceTensor(Tensor values) : defined_(values.defined()), values_(std::move(values)) {
+  if (!defined_) return;
+  shape_ = values_.shape();
+  dtype_ = values_.dtype();
+}
+
+TraceTensor::TraceTensor(const Shape& shape, DType dtype, Summary summary, Tensor values)
+    : defined_(true),
+      shape_(shape),
+      dtype_(dtype),
+      values_(std::move(values)),
+      summary_(std::move(summary)) {}
+
+const Tensor& TraceTensor::values() const {
+  if (!defined_) throw Error("trace: there is no tensor here");
+  if (!values_.defined())
+    throw Error(
+        fmt::format("trace: of this tensor {} only the summary was kept, it has {} "
+                    "elements; record or save with a larger limit",
+                    shape_.text(), shape_.numel()));
+  return values_;
+}
+
+const Summary& TraceTensor::summary() const {
+  if (!summary_) summary_ = summarise(values());
+  return *summary_;
+}
+
+// --- recording ----------------------------------------------------------------------------------
+
+class Trace::Recorder : public Observer {
+ public:
+  Recorder(Trace& trace, LayerNames names) : trace_(trace), names_(std::move(names)) {
+    trace_ = Trace();
+    trace_.live_ = std::make_unique<Live>();
+  }
+
+  void on_step(const Op& op, const Tensor& output, const std::vector<Tensor>& inputs,
+               const Rule& rule, Forward forward) override {
+    TraceNode node;
+    node.op = op.name;
+    node.formula = op.formula;
+    node.derivative = op.derivative;
+    for (const Tensor& input : inputs) node.inputs.push_back(number_of(input));
+    node.value = TraceTensor(output.detach());
+    place(node);
+    stacks_.emplace_back(trace_.size(), call_stack());
+    steps_[output.node()->order] = add(std::move(node), {rule, std::move(forward)});
+  }
+
+  void on_seed(const Tensor& output, const Tensor& seed) override {
+    trace_.live_->seeds.emplace_back(number_of(output), seed.detach());
+  }
+
+  void on_gradient(const Tensor& output, const Tensor& gradient) override {
+    TraceTensor& sum = trace_.nodes_[static_cast<size_t>(number_of(output))].gradient;
+    const NoGrad pause;
+    sum = TraceTensor(sum.defined() ? sum.values() + gradient.detach() : gradient.detach());
+  }
+
+  /// Parameters and their gradients change in place afterwards: the trace gets copies.
+  void finish() {
+    struct Range {
+      const std::byte* end;
+      Tensor copy;
+    };
+    std::map<const std::byte*, Range> ranges;
+    auto extent = [](const Tensor& x) {
+      int64_t last = 0;
+      for (int axis = 0; axis < x.rank(); ++axis) last += (x.shape()[axis] - 1) * x.strides()[axis];
+      const std::byte* begin = dispatch(x.dtype(), [&](auto element) {
+        return reinterpret_cast<const std::byte*>(x.data<decltype(element)>());
+      });
+      return std::pair(begin, begin + (last + 1) * static_cast<int64_t>(size_of(x.dtype())));
+    };
+    auto add_range = [&](const TraceTensor& x) {
+      if (!x.defined() || x.values().numel() == 0) return;
+      auto [begin, end] = extent(x.values());
+      for (auto at = ranges.upper_bound(begin); true;) {  // merge what overlaps
+        if (at != ranges.begin() && std::prev(at)->second.end > begin)
+          at = std::prev(at);
+        else if (at == ranges.end() || at->first >= end)
+          break;
+        begin = std::min(begin, at->first);
+        end = std::max(end, at->second.end);
+        at = ranges.erase(at);
+      }
+      ranges[begin] = {end, {}};
+    };
+    for (const TraceNode& node : trace_.nodes_)
+      if (node.kind != TraceNode::Kind::step) {
+        add_range(node.value);
+        add_range(node.gradient);
+      }
+    auto copied = [&](TraceTensor& x) {
+      if (!x.defined() || x.values().numel() == 0) return;
+      const Tensor& old = x.values();
+      const auto [begin, end] = extent(old);
+      auto at = ranges.upper_bound(begin);
+      if (at == ranges.begin() || std::prev(at)->second.end <= begin) return;
+      --at;
+      const int64_t width = static_cast<int64_t>(size_of(old.dtype()));
+      Tensor& copy = at->second.copy;
+      dispatch(old.dtype(), [&](auto element) {
+        if (copy.defined()) return;
+        const int64_t count = (at->second.end - at->first) / width;
+        copy = Tensor::uninitialised({count}, old.dtype());
+        std::memcpy(copy.data<decltype(element)>(), at->first, static_cast<size_t>(count * width));
+      });
+      x = TraceTensor(copy.view(old.shape(), old.strides(), (begin - at->first) / width));
+    };
+    for (TraceNode& node : trace_.nodes_) {
+      copied(node.value);
+      copied(node.gradient);
+    }
+    for (const auto& [number, leaf] : leaves_)
+      trace_.nodes_[static_cast<size_t>(number)].name = leaf.name();
+    for (const auto& [number, stack] : stacks_)
+      trace_.nodes_[static_cast<size_t>(number)].source = source_lines(stack);
+    trace_.connect();
+    for (TraceNode& node : trace_.nodes_)
+      if (node.path.empty() && !node.parameters.empty()) {  // at least where its weights live
+        const std::string& name = trace_.node(node.parameters[0]).name;
+        if (const size_t dot = name.rfind('.'); dot != std::string::npos)
+          node.path = name.substr(0, dot);
+      }
+  }
+
+ private:
+  /// Fills in the layer and the time step of the running scopes.
+  void place(TraceNode& node) const {
+    auto prepend = [&](const std::string& name) {
+      node.path = name + (name.empty() || node.path.empty() ? "" : ".") + node.path;
+    };
+    bool complete = false;
+    for (const Scope* scope = Scope::innermost(); scope; scope = scope->outer()) {
+      if (node.time < 0) node.time = scope->time();
+      if (complete) continue;
+      if (scope->part()) prepend(scope->part());
+      if (!scope->layer()) continue;
+      const auto known = names_.find({scope->layer(), *scope->type()});
+      complete = known != names_.end();  // a known name is a whole path
+      prepend(complete ? known->second : short_name(scope->type()->name()));
+    }
+  }
+
+  using Place = std::tuple<const void*, std::vector<int64_t>, std::vector<int64_t>>;
+
+  int add(TraceNode node, Live::Step step) {
+    trace_.nodes_.push_back(std::move(node));
+    trace_.live_->steps.push_back(std::move(step));
+    return trace_.size() - 1;
+  }
+
+  /// The node that made `x`, or a new one for what was there before.
+  int number_of(const Tensor& x) {
+    if (x.requires_grad() && x.node()->order != 0) {
+      if (const auto found = steps_.find(x.node()->order); found != steps_.end())
+        return found->second;
+      return steps_[x.node()->order] = add(leaf(x, TraceNode::Kind::parameter), {});
+    }
+    if (x.requires_grad()) {
+      const auto [found, is_new] = parameters_.try_emplace(x.node().get(), trace_.size());
+      if (!is_new) return found->second;
+      leaves_.emplace_back(found->second, x);
+      return add(leaf(x, TraceNode::Kind::parameter), {});
+    }
+    const void* data = dispatch(
+        x.dtype(), [&](auto element) -> const void* { return x.data<decltype(element)>(); });
+    const Place place{
+        data, {x.shape().begin(), x.shape().end()}, {x.strides().begin(), x.strides().end()}};
+    const auto [found, is_new] = constants_.try_emplace(place, trace_.size());
+    return is_new ? add(leaf(x, TraceNode::Kind::constant), {}) : found->second;
+  }
+
+  static TraceNode leaf(const Tensor& x, TraceNode::Kind kind) {
+    TraceNode node;
+    node.kind = kind;
+    node.value = TraceTensor(x.detach());
+    return node;
+  }
+
+  Trace& trace_;
+  LayerNames names_;
+  std::vector<std::pair<int, std::vector<void*>>> stacks_;
+  std::unordered_map<uint64_t, int> steps_;          // by the order in which they were made
+  std::unordered_map<const Node*, int> parameters_;  // kept alive by leaves_
+  std::map<Place, int> constants_;                   // kept alive by their nodes
+  std::vector<std::pair<int, Tensor>> leaves_;
+};
+
+Trace::Recording::Recording(Trace& trace, LayerNames names)
+    : recorder_(std::make_unique<Recorder>(trace, std::move(names))), before_(observer) {
+  observer = recorder_.get();
+}
+
+Trace::Recording::~Recording() {
+  observer = before_;
+  recorder_->finish();
+}
+
+Trace::Recording Trace::record(LayerNames names) { return {*this, std::move(names)}; }
+
+// --- reading ------------------------------------------------------------------------------------
+
+Trace::Trace() = default;
+Trace::Trace(Trace&&) noexcept = default;
+Trace& Trace::operator=(Trace&&) noexcept = default;
+Trace::~Trace() = default;
+
+bool is_view(const TraceNode& node) {
+  constexpr std::string_view views[] = {"reshape", "permute", "slice", "expand"};
+  return node.inputs.size() == 1 && std::ranges::find(views, node.op) != std::end(views);
+}
+
+/// Fills in what follows from the inputs.
+void Trace::connect() {
+  users_.assign(nodes_.size(), {});
+  for (size_t i = 0; i < nodes_.size(); ++i) {
+    nodes_[i].parameters.clear();
+    for (int input : nodes_[i].inputs) {
+      std::vector<int>& users = users_[static_cast<size_t>(input)];
+      if (users.empty() || users.back() != static_cast<int>(i))
+        users.push_back(static_cast<int>(i));
+      const TraceNode& before = nodes_[static_cast<size_t>(input)];
+      std::vector<int>& parameters = nodes_[i].parameters;
+      if (before.kind == TraceNode::Kind::parameter)
+        parameters.push_back(input);
+      else if (is_view(before))
+        parameters.insert(parameters.end(), before.parameters.begin(), before.parameters.end());
+    }
+  }
+}
+
+const TraceNode& Trace::node(int number) const {
+  if (number < 0 || number >= size())
+    throw Error(
+        nodes_.empty()
+            ? fmt::format("trace: there is no node {}, the trace is empty", number)
+            : fmt::format("trace: there is no node {}, they go from 0 to {}", number, size() - 1));
+  return nodes_[static_cast<size_t>(number)];
+}
+
+std::vector<TraceTensor> Trace::sent(int number) const {
+  const TraceNode& node = this->node(number);
+  if (!live_) return sent_[static_cast<size_t>(number)];
+  std::vector<TraceTensor> result(node.inputs.size());
+  const Rule& rule = live_->steps[static_cast<size_t>(number)].rule;
+  if (!rule || !node.gradient.defined()) return result;
+  std::vector<Tensor> inputs;
+  std::vector<bool> wanted;
+  for (int input : node.inputs) {
+    inputs.push_back(this->node(input).value.values());
+    wanted.push_back(this->node(input).kind != TraceNode::Kind::constant);
+  }
+  const NoGrad pause;
+  const std::vector<Tensor> gradients = apply_rule(
+      node.op.c_str(), rule, {inputs, node.value.values(), node.gradient.values(), wanted});
+  for (size_t i = 0; i < gradients.size(); ++i) result[i] = TraceTensor(gradients[i]);
+  return result;
+}
+
+const Trace::Live& Trace::live(const char* asker) const {
+  if (!live_)
+    throw Error(
+        fmt::format("{}: this trace is from a file; only the program that records can run "
+                    "steps again",
+                    asker));
+  return *live_;
+}
+
+const Rule& Trace::rule(int number) const {
+  node(number);
+  return live("rule").steps[static_cast<size_t>(number)].rule;
+}
+
+const Forward& Trace::forward(int number) const {
+  node(number);
+  return live("forward").steps[static_cast<size_t>(number)].forward;
+}
+
+void Trace::set_verdict(int number, Verdict verdict) {
+  node(number);
+  nodes_[static_cast<size_t>(number)].verdict = std::move(verdict);
+}
+
+const std::vector<int>& Trace::users(int number) const {
+  node(number);
+  return users_[static_cast<size_t>(number)];
+}
+
+std::string Trace::description(int number) const {
+  const TraceNode& n = node(number);
+  std::string text = n.kind == TraceNode::Kind::step        ? n.op
+                     : n.kind == TraceNode::Kind::parameter ? "parameter"
+                                                            : "constant";
+  if (!n.name.empty()) text += fmt::format(" '{}'", n.name);
+  text += fmt::format(", node {}", number);
+  if (!n.path.empty()) text += ", in " + n.path;
+  if (n.time >= 0) text += fmt::format(", time {}", n.time);
+  return text;
+}
+
+}  // namespace gradus

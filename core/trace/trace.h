@@ -1,0 +1,202 @@
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/autograd/autograd.h"
+#include "core/trace/scope.h"
+#include "core/trace/source_line.h"
+
+/// A recorded forward and backward pass as plain data, that can be saved to one file:
+///
+///     Trace trace;
+///     {
+///       const auto recording = trace.record();
+///       model.loss(batch).backward();
+///     }
+///     trace.save("step.trace");
+namespace gradus {
+
+struct TensorFile;
+
+/// What a tensor's numbers are like; min, max, mean, norm (√Σx²) and histogram are of the finite
+/// ones.
+struct Summary {
+  static constexpr size_t bins = 16;
+
+  int64_t count = 0, nans = 0, infinities = 0, zeros = 0;
+  double min = 0, max = 0, mean = 0, norm = 0;
+  std::vector<int64_t> histogram;  ///< counts in `bins` equal bins from min to max
+};
+Summary summarise(const Tensor& x);
+
+/// A tensor that was kept whole, or of which only the summary was.
+class TraceTensor {
+ public:
+  TraceTensor() = default;  ///< there was none; defined() is false
+  explicit TraceTensor(Tensor values);
+  TraceTensor(const Shape& shape, DType dtype, Summary summary, Tensor values = {});
+
+  bool defined() const { return defined_; }
+  const Shape& shape() const { return shape_; }
+  DType dtype() const { return dtype_; }
+  bool is_whole() const { return values_.defined(); }
+  /// Throws Error when only the summary was kept.
+  const Tensor& values() const;
+  const Summary& summary() const;  ///< made when first asked for
+
+ private:
+  bool defined_ = false;
+  Shape shape_;
+  DType dtype_ = DType::float32;
+  Tensor values_;
+  mutable std::optional<Summary> summary_;
+};
+
+/// Whether a step's gradient rule agrees with differences of its forward computation, in float64.
+struct Verdict {
+  enum class Result { agrees, disagrees, unknown };
+  Result result = Result::unknown;
+  int input = -1;                   ///< where they differ most: which input,
+  int64_t element = -1;             ///< which element of it in row-major order,
+  double rule = 0, difference = 0;  ///< what the rule says there, and what the difference says
+  int64_t checked = 0, count = 0;   ///< so many elements were looked at, of so many
+  std::string reason;               ///< why it is unknown
+};
+
+/// One step of the computation, or a tensor that it began with.
+struct TraceNode {
+  enum class Kind {
+    step,       ///< an op
+    parameter,  ///< a leaf that requires a gradient; so is what was computed before the recording
+    constant    ///< does not require a gradient
+  };
+  Kind kind = Kind::step;
+  std::string op;          ///< "matmul"; empty for parameters and constants
+  std::string formula;     ///< "a · b": over x if there is one input, else a, b, c …
+  std::string derivative;  ///< "dL/da = g · bᵀ, dL/db = aᵀ · g": y is the value, g the gradient
+  std::string name;        ///< of a parameter, "decoder.0.weight_hh"
+  std::string path;        ///< of the layer: "decoder.attention.score"; empty outside of any
+  int64_t time = -1;       ///< the time step within the layer; −1 where there is none
+  std::vector<SourceLine> source;  ///< the calls that led here, innermost first; not those in core/
+  std::vector<int> inputs;         ///< numbers of earlier nodes
+  std::vector<int> parameters;     ///< numbers of those that it reads, themselves or as views
+  TraceTensor value;
+  TraceTensor gradient;  ///< dL/d(value); undefined where none arrived
+  std::optional<Verdict> verdict;
+};
+
+/// Whether the step only looks at its one input's numbers in another way.
+bool is_view(const TraceNode& node);
+
+struct TraceOptions {
+  int64_t largest = 65536;  ///< tensors of more elements are kept as summaries
+};
+
+/// Nodes are in the order of the forward pass; the backward pass visits those that have a gradient
+/// in the opposite order. A node's number is its place.
+class Trace {
+ public:
+  class Recording;
+
+  Trace();
+  Trace(Trace&&) noexcept;
+  Trace& operator=(Trace&&) noexcept;
+  ~Trace();
+
+  /// While the result lives, what this thread computes from tensors that require a gradient is
+  /// recorded, and what flows back through it. The trace begins anew, and must stay where it is
+  /// meanwhile. Layers without a name go by their type.
+  [[nodiscard]] Recording record(LayerNames names = {});
+
+  const std::vector<TraceNode>& nodes() const { return nodes_; }
+  int size() const { return static_cast<int>(nodes_.size()); }
+  /// What the queries and the keys of its attention are called, tokens for instance: readers write
+  /// them beside the weights. Empty where nobody said.
+  std::vector<std::string> queries, keys;
+  /// Throws Error when there is no such node.
+  const TraceNode& node(int number) const;
+  /// What the node sent back to each of its inputs: dL/d(input) as far as it comes through this
+  /// node. Undefined where no gradient was wanted. Computed when asked for in a recorded trace.
+  std::vector<TraceTensor> sent(int number) const;
+  /// The numbers of the nodes that have this one as an input.
+  const std::vector<int>& users(int number) const;
+  /// "matmul, node 12, in decoder.attention, time 3": how errors speak of it.
+  std::string description(int number) const;
+
+  /// Whether it was recorded in this program and not loaded: only then steps can run again.
+  bool is_live() const { return live_ != nullptr; }
+  /// A step's gradient rule and its computation; empty where it has none.
+  /// Throws Error for a loaded trace.
+  const Rule& rule(int number) const;
+  const Forward& forward(int number) const;
+  void set_verdict(int number, Verdict verdict);
+
+  /// What if node `number` had had this value: a new trace of the same steps, in which those after
+  /// it have run again, and of their backward passes. Bit for bit what the program would have
+  /// computed, had it overwritten the value there. Defined in core/trace/replay.cpp.
+  /// Throws Error for a loaded trace, another shape or dtype, and where a step cannot run again.
+  Trace replay(int number, const Tensor& value) const;
+
+  /// Writes the trace to one file, all or nothing. It is a safetensors file
+  /// (core/files/safetensors.h):
+  ///
+  ///   metadata "format"   "gradus trace"
+  ///   metadata "version"  "1"
+  ///   metadata "nodes"    JSON: a list with an object per node, under the names of TraceNode:
+  ///     {"kind": "step" | "parameter" | "constant", "op", "formula", "derivative", "name", "path",
+  ///      "time": −1 or more, "source": [[file, line, function], …], "inputs": [number, …],
+  ///      "parameters": [number, …], "value": T, "gradient": T, "sent": [T, … one per input],
+  ///      "verdict": {"result": "agrees" | "disagrees" | "unknown", "input", "element", "rule",
+  ///                  "difference", "checked", "count", "reason"} or null}
+  ///     where T is null or {"shape": [2, 3], "dtype": "float32", "count", "nans", "infinities",
+  ///      "zeros", "min", "max", "mean", "norm", "histogram": [16 counts]}; texts and lists that
+  ///      are empty are left out, as is what is null; a number that JSON cannot hold is null.
+  ///   metadata "queries", "keys"   JSON: lists of names, left out when empty
+  ///   tensors "12.value", "12.gradient", "12.sent.0": those that were kept whole
+  void save(const std::string& path, const TraceOptions& options = {}) const;
+  /// Throws Error, with the path, for a file that is not a trace, is of another version, or is
+  /// damaged.
+  static Trace load(const std::string& path);
+  /// The same from memory; errors begin with `origin`.
+  static Trace parse(std::span<const std::byte> bytes, const std::string& origin);
+
+ private:
+  class Recorder;
+  /// What only the recording program knows, by the nodes' numbers.
+  struct Live {
+    struct Step {
+      Rule rule;
+      Forward forward;
+    };
+    std::vector<Step> steps;
+    std::vector<std::pair<int, Tensor>> seeds;  ///< where backward passes began
+  };
+
+  const Live& live(const char* asker) const;
+
+  static Trace read(const TensorFile& file);
+  void connect();
+
+  std::vector<TraceNode> nodes_;
+  std::vector<std::vector<int>> users_;
+  std::vector<std::vector<TraceTensor>> sent_;  ///< of a loaded trace
+  std::unique_ptr<Live> live_;
+};
+
+/// Records until it ends; see Trace::record().
+class Trace::Recording {
+ public:
+  Recording(Trace& trace, LayerNames names);
+  ~Recording();
+  Recording(const Recording&) = delete;
+  Recording& operator=(const Recording&) = delete;
+
+ private:
+  std::unique_ptr<Recorder> recorder_;
+  Observer* before_;
+};
+
+}  // namespace gradus

@@ -1,0 +1,291 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cmath>
+#include <nlohmann/json.hpp>
+
+#include "core/files/safetensors.h"
+#include "core/tensor/error.h"
+#include "core/trace/trace.h"
+#include "core/trace/trace_json.h"
+
+namespace gradus {
+
+namespace {
+
+using nlohmann::json;
+
+constexpr const char *format = "gradus trace", *version = "1";
+constexpr std::array kinds{"step", "parameter", "constant"};
+constexpr std::array results{"agrees", "disagrees", "unknown"};
+
+std::string text_of(const json& value) {
+  return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+json json_of(const Verdict& v) {
+  return {{"result", results[static_cast<size_t>(v.result)]},
+          {"input", v.input},
+          {"element", v.element},
+          {"rule", v.rule},
+          {"difference", v.difference},
+          {"checked", v.checked},
+          {"count", v.count},
+          {"reason", v.reason}};
+}
+
+}  // namespace
+
+json json_of(const TraceTensor& x) {
+  const Summary& s = x.summary();
+  return {{"shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
+          {"dtype", name_of(x.dtype())},
+          {"count", s.count},
+          {"nans", s.nans},
+          {"infinities", s.infinities},
+          {"zeros", s.zeros},
+          {"min", s.min},
+          {"max", s.max},
+          {"mean", s.mean},
+          {"norm", s.norm},
+          {"histogram", s.histogram}};
+}
+
+json json_of(const Trace& trace, int number,
+             const std::function<json(const TraceTensor&, const std::string& name)>& tensor) {
+  const TraceNode& node = trace.node(number);
+  json result{{"kind", kinds[static_cast<size_t>(node.kind)]}};
+  auto text = [&](const char* key, const std::string& value) {
+    if (!value.empty()) result[key] = value;
+  };
+  text("op", node.op);
+  text("formula", node.formula);
+  text("derivative", node.derivative);
+  text("name", node.name);
+  text("path", node.path);
+  if (node.time >= 0) result["time"] = node.time;
+  for (const SourceLine& line : node.source)
+    result["source"].push_back({line.file, line.line, line.function});
+  if (!node.inputs.empty()) result["inputs"] = node.inputs;
+  if (!node.parameters.empty()) result["parameters"] = node.parameters;
+  if (node.verdict) result["verdict"] = json_of(*node.verdict);
+  auto told = [&](const TraceTensor& x, const std::string& name) {
+    return x.defined() ? tensor(x, fmt::format("{}.{}", number, name)) : json();
+  };
+  result["value"] = told(node.value, "value");
+  if (node.gradient.defined()) result["gradient"] = told(node.gradient, "gradient");
+  const std::vector<TraceTensor> sent = trace.sent(number);
+  if (std::any_of(sent.begin(), sent.end(), [](const auto& x) { return x.defined(); }))
+    for (size_t i = 0; i < sent.size(); ++i)
+      result["sent"].push_back(told(sent[i], fmt::format("sent.{}", i)));
+  return result;
+}
+
+// --- reading ------------------------------------------------------------------------------------
+
+namespace {
+
+/// A part of the JSON, which knows where it stands.
+class Reader {
+ public:
+  Reader(const json& value, std::string place) : value_(value), place_(std::move(place)) {}
+
+  [[noreturn]] void fail(const char* wanted) const {
+    // Printing a structure would recurse, as deep as the file likes.
+    throw Error(fmt::format("{} is not {}: {:.60}", place_, wanted,
+                            value_.is_structured() ? value_.type_name() : text_of(value_)));
+  }
+
+  bool is_null() const { return value_.is_null(); }
+  /// A member, or null where there is none.
+  Reader operator[](const char* key) const {
+    static const json null;
+    if (!value_.is_object()) fail("an object");
+    const auto found = value_.find(key);
+    return {found == value_.end() ? null : *found, fmt::format("{}'s {}", place_, key)};
+  }
+  std::string text() const {
+    if (is_null()) return "";
+    if (!value_.is_string()) fail("a text");
+    return value_.get<std::string>();
+  }
+  int64_t integer(int64_t least, int64_t most, int64_t otherwise) const {
+    if (is_null()) return otherwise;
+    if (!value_.is_number_integer() ||
+        (value_.is_number_unsigned() && value_.get<uint64_t>() > uint64_t{INT64_MAX}))
+      fail("an integer");
+    const int64_t result = value_.get<int64_t>();
+    if (result < least || result > most)
+      throw Error(fmt::format("{} is {}, which is outside [{}, {}]", place_, result, least, most));
+    return result;
+  }
+  int64_t count() const { return integer(0, INT64_MAX, 0); }
+  /// JSON has no infinities and no NaN; they are written as null.
+  double number() const {
+    if (is_null()) return std::nan("");
+    if (!value_.is_number()) fail("a number");
+    return value_.get<double>();
+  }
+  std::vector<Reader> list() const {
+    if (is_null()) return {};
+    if (!value_.is_array()) fail("a list");
+    std::vector<Reader> result;
+    for (size_t i = 0; i < value_.size(); ++i)
+      result.emplace_back(value_[i], fmt::format("{}[{}]", place_, i));
+    return result;
+  }
+  template <size_t n>
+  int choice(const std::array<const char*, n>& names) const {
+    for (size_t i = 0; i < n; ++i)
+      if (value_.is_string() && value_.get_ref<const std::string&>() == names[i])
+        return static_cast<int>(i);
+    fail("one of the known words");
+  }
+
+ private:
+  const json& value_;
+  std::string place_;
+};
+
+DType dtype_from(const Reader& reader) {
+  constexpr std::array names{"float32", "float64", "int64"};
+  return static_cast<DType>(reader.choice(names));
+}
+
+TraceTensor tensor_from(const Reader& reader, const TensorFile& file, const std::string& name) {
+  const auto whole = file.tensors.find(name);
+  if (reader.is_null()) {
+    if (whole != file.tensors.end())
+      throw Error(fmt::format("there is a tensor {}, of which no node tells", name));
+    return {};
+  }
+  std::vector<int64_t> sizes;
+  int64_t count = 1;
+  for (const Reader& size : reader["shape"].list()) {
+    sizes.push_back(size.count());
+    if (__builtin_mul_overflow(count, std::max<int64_t>(sizes.back(), 1), &count))
+      reader["shape"].fail("a possible shape");
+  }
+  if (sizes.size() > Shape::max_rank) reader["shape"].fail("a shape of at most 8 axes");
+  const Shape shape(sizes);
+  Summary s{reader["count"].count(), reader["nans"].count(),  reader["infinities"].count(),
+            reader["zeros"].count(), reader["min"].number(),  reader["max"].number(),
+            reader["mean"].number(), reader["norm"].number(), {}};
+  for (const Reader& bin : reader["histogram"].list()) s.histogram.push_back(bin.count());
+  if (s.histogram.size() != Summary::bins) reader["histogram"].fail("a list of 16 counts");
+  if (s.count != shape.numel()) reader["count"].fail("the product of the shape");
+  const DType dtype = dtype_from(reader["dtype"]);
+  if (whole == file.tensors.end()) return {shape, dtype, std::move(s)};
+  if (whole->second.shape() != shape || whole->second.dtype() != dtype)
+    throw Error(fmt::format("tensor {} is {} {}, its node says {} {}", name,
+                            name_of(whole->second.dtype()), whole->second.shape().text(),
+                            name_of(dtype), shape.text()));
+  return {shape, dtype, std::move(s), whole->second};
+}
+
+std::optional<Verdict> verdict_from(const Reader& reader) {
+  if (reader.is_null()) return std::nullopt;
+  Verdict v;
+  v.result = static_cast<Verdict::Result>(reader["result"].choice(results));
+  v.input = static_cast<int>(reader["input"].integer(-1, INT32_MAX, -1));
+  v.element = reader["element"].integer(-1, INT64_MAX, -1);
+  v.rule = reader["rule"].number();
+  v.difference = reader["difference"].number();
+  v.checked = reader["checked"].count();
+  v.count = reader["count"].count();
+  v.reason = reader["reason"].text();
+  return v;
+}
+
+TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
+  TraceNode node;
+  node.kind = static_cast<TraceNode::Kind>(reader["kind"].choice(kinds));
+  node.op = reader["op"].text();
+  node.formula = reader["formula"].text();
+  node.derivative = reader["derivative"].text();
+  node.name = reader["name"].text();
+  node.path = reader["path"].text();
+  node.time = reader["time"].integer(-1, INT64_MAX, -1);
+  for (const Reader& line : reader["source"].list()) {
+    const std::vector<Reader> parts = line.list();
+    if (parts.size() != 3) line.fail("[file, line, function]");
+    node.source.push_back(
+        {parts[0].text(), static_cast<int>(parts[1].integer(0, INT32_MAX, 0)), parts[2].text()});
+  }
+  for (const Reader& input : reader["inputs"].list())
+    node.inputs.push_back(static_cast<int>(input.integer(0, number - 1, 0)));
+  node.value = tensor_from(reader["value"], file, fmt::format("{}.value", number));
+  if (!node.value.defined()) reader["value"].fail("a tensor");
+  node.gradient = tensor_from(reader["gradient"], file, fmt::format("{}.gradient", number));
+  node.verdict = verdict_from(reader["verdict"]);
+  return node;
+}
+
+}  // namespace
+
+void Trace::save(const std::string& path, const TraceOptions& options) const {
+  TensorFile file;
+  json nodes = json::array();
+  for (int number = 0; number < size(); ++number)
+    nodes.push_back(json_of(*this, number, [&](const TraceTensor& x, const std::string& name) {
+      if (x.is_whole() && x.values().numel() <= options.largest) file.tensors[name] = x.values();
+      return json_of(x);
+    }));
+  file.metadata = {{"format", format}, {"version", version}, {"nodes", text_of(nodes)}};
+  if (!queries.empty()) file.metadata["queries"] = text_of(queries);
+  if (!keys.empty()) file.metadata["keys"] = text_of(keys);
+  save_tensors(path, file);
+}
+
+Trace Trace::read(const TensorFile& file) {
+  const auto metadata = [&](const char* key) {
+    const auto found = file.metadata.find(key);
+    return found == file.metadata.end() ? std::string() : found->second;
+  };
+  if (metadata("format") != format)
+    throw Error("not a trace: a safetensors file whose metadata does not say so");
+  if (metadata("version") != version)
+    throw Error(fmt::format("a trace of version '{}', this program reads version {}",
+                            metadata("version"), version));
+  const auto parsed = [&](const char* key) {
+    try {
+      return json::parse(metadata(key));
+    } catch (const json::exception&) {
+      throw Error(fmt::format("damaged: its {} are not JSON", key));
+    }
+  };
+  Trace trace;
+  const auto names = [&](const char* key, std::vector<std::string>& list) {
+    if (!file.metadata.contains(key)) return;
+    const json value = parsed(key);
+    for (const Reader& name : Reader(value, key).list()) list.push_back(name.text());
+  };
+  names("queries", trace.queries);
+  names("keys", trace.keys);
+  const json nodes = parsed("nodes");
+  for (const Reader& reader : Reader(nodes, "nodes").list()) {
+    const int number = trace.size();
+    trace.nodes_.push_back(node_from(reader, number, file));
+    const size_t inputs = trace.nodes_.back().inputs.size();
+    const std::vector<Reader> sent = reader["sent"].list();
+    if (!sent.empty() && sent.size() != inputs)
+      reader["sent"].fail("a list with an item per input");
+    trace.sent_.emplace_back(inputs);
+    for (size_t i = 0; i < sent.size(); ++i)
+      trace.sent_.back()[i] = tensor_from(sent[i], file, fmt::format("{}.sent.{}", number, i));
+  }
+  trace.connect();
+  return trace;
+}
+
+Trace Trace::load(const std::string& path) {
+  const TensorFile file = load_tensors(path);
+  return errors_at(path, [&] { return read(file); });
+}
+
+Trace Trace::parse(std::span<const std::byte> bytes, const std::string& origin) {
+  const TensorFile file = parse_tensors(bytes, origin);
+  return errors_at(origin, [&] { return read(file); });
+}
+
+}  // namespace gradus

@@ -1,0 +1,22 @@
+#pragma once
+
+#include "core/trace/trace.h"
+
+namespace gradus {
+
+/// Checks the gradient rule of one step against differences of the step's own computation, in
+/// float64, on the recorded inputs x: for L = Σ w · y with irregular weights w,
+///
+///     Σ v · dL/dx by the rule   against   (L(x + hv) − L(x − hv)) / 2h
+///
+/// Inputs of up to 64 elements are moved one element at a time; those of larger ones all at once,
+/// each by another amount, so that no element goes unlooked at, and only where that disagrees
+/// halving finds an element that is wrong. Elements of y that are not finite, or that lie on a kink
+/// (|x| at 0), take no part. The verdict stays with the trace and goes into its file.
+/// A loaded trace has the verdicts that it was saved with; Error where there is none.
+const Verdict& check(Trace& trace, int number);
+
+/// All steps that have a derivative. Returns the numbers of those that disagree.
+std::vector<int> check(Trace& trace);
+
+}  // namespace gradus

@@ -1,7 +1,0 @@
-#include "core/version.h"
-
-namespace gradus {
-
-const char* version() { return GRADUS_VERSION; }
-
-}  // namespace gradus

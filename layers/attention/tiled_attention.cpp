@@ -1,0 +1,237 @@
+#include "layers/attention/tiled_attention.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
+#include "core/autograd/fused.h"
+#include "core/kernels/parallel.h"
+#include "core/tensor/error.h"
+
+namespace gradus {
+
+namespace {
+
+const Pointwise exp_of_difference{"exp_of_difference", [](Expr x, Expr m) { return exp(x - m); }};
+const Pointwise rescaled_sum{"rescaled_sum", [](Expr x, Expr c, Expr y) { return x * c + y; }};
+const Pointwise score_gradient{"score_gradient",
+                               [](Expr p, Expr dp, Expr d) { return p * (dp - d); }};
+const Pointwise log_of_sum{"log_of_sum", [](Expr m, Expr l) { return m + log(where(l, l, 1)); }};
+const Pointwise divided{"divided", [](Expr o, Expr l) { return o / where(l, l, 1); }};
+
+/// Below every score, and yet finite: so that nothing seen so far is no NaN.
+constexpr double nothing_yet = -1e30;
+
+/// The matrix of the last two axes at place n of those before.
+Tensor matrix(const Tensor& x, int64_t n) {
+  const int r = x.rank();
+  int64_t offset = 0;
+  for (int axis = r - 3; axis >= 0; --axis) {
+    offset += n % x.shape()[axis] * x.strides()[axis];
+    n /= x.shape()[axis];
+  }
+  return x.view({x.shape()[r - 2], x.shape()[r - 1]}, {x.strides()[r - 2], x.strides()[r - 1]},
+                offset);
+}
+
+Tensor rows(const Tensor& x, int64_t begin, int64_t end) { return slice(x, 0, begin, end); }
+
+/// 1 where a query of [i, i_end) sees a key of [j, j_end); undefined where all see all.
+Tensor within_span(const AttentionSpan& reach, int64_t i, int64_t i_end, int64_t j, int64_t j_end,
+                   DType dtype) {
+  if (i == i_end || (reach.first(i_end - 1) <= j && reach.end(i, j_end) == j_end)) return {};
+  Tensor seen = zeros({i_end - i, j_end - j});
+  float* row = seen.data<float>();
+  for (int64_t query = i; query < i_end; ++query, row += j_end - j) {
+    const int64_t first = std::max(j, reach.first(query)), end = reach.end(query, j_end);
+    if (first < end) std::fill(row + first - j, row + end - j, 1.0F);
+  }
+  return cast(seen, dtype);
+}
+
+/// Which keys queries see.
+struct Sight {
+  Tensor attended;  // (…, 1 or queries, 1 or keys), or undefined
+  AttentionSpan reach;
+
+  Sight(const Mask& mask, const AttentionSpan& reach, const Shape& scores, DType dtype)
+      : reach(reach) {
+    if (!mask.defined()) return;
+    if (broadcast("tiled attention", mask.shape(), scores) != scores)
+      throw Error(fmt::format("tiled attention: a mask of {} does not broadcast to {}",
+                              mask.shape().text(), scores.text()));
+    Shape shape = scores;  // with the mask's own last axes
+    Tensor given = mask.attended(dtype);
+    while (given.rank() < scores.rank()) given = unsqueeze(given, 0);
+    for (int axis = scores.rank() - 2; axis < scores.rank(); ++axis)
+      shape[axis] = given.shape()[axis];
+    attended = expand(given, shape);
+  }
+
+  /// Scores of the queries from i and the keys from j on, −∞ where one is not seen.
+  Tensor operator()(Tensor scores, const Tensor& mask, int64_t i, int64_t j) const {
+    constexpr double infinity = std::numeric_limits<double>::infinity();
+    const int64_t rows = scores.shape()[0], columns = scores.shape()[1];
+    if (mask.defined()) {
+      auto part = [&](const Tensor& x, int axis, int64_t begin, int64_t size) {
+        return x.shape()[axis] == 1 ? x : slice(x, axis, begin, begin + size);
+      };
+      scores = where(part(part(mask, 0, i, rows), 1, j, columns), scores, -infinity);
+    }
+    const Tensor seen = within_span(reach, i, i + rows, j, j + columns, scores.dtype());
+    return seen.defined() ? where(seen, scores, -infinity) : scores;
+  }
+};
+
+/// Calls body(begin, end) for the tiles of [0, n) that hold some of [first, end).
+void for_each_tile(int64_t first, int64_t end, int64_t n, int64_t size, const auto& body) {
+  for (int64_t begin = first / size * size; begin < end; begin += size)
+    body(begin, std::min(n, begin + size));
+}
+
+/// Calls body(n) for each of the matrices, on all threads.
+void for_each_matrix(int64_t count, const auto& body) {
+  parallel_for(count, 1, [&](int64_t begin, int64_t end) {
+    const NoGrad pause;
+    for (int64_t n = begin; n < end; ++n) body(n);
+  });
+}
+
+struct Tiles {
+  TiledAttention tile;
+  Sight sight;
+  int64_t count, queries, keys;  // of matrices; of rows
+  double scale;
+
+  Tiles(const TiledAttention& tile, const Mask& mask, const Tensor& q, const Tensor& k)
+      : tile(tile),
+        sight(mask, tile.reach, q.shape().with(q.rank() - 1, k.size(-2)), q.dtype()),
+        count(1),
+        queries(q.size(-2)),
+        keys(k.size(-2)),
+        scale(1 / std::sqrt(static_cast<double>(q.size(-1)))) {
+    for (int axis = 0; axis < q.rank() - 2; ++axis) count *= q.shape()[axis];
+  }
+
+  Tensor mask_of(int64_t n) const {
+    return sight.attended.defined() ? matrix(sight.attended, n) : Tensor();
+  }
+
+  /// Writes the output, and for the way back log Σ exp of each query's scores, (…, queries, 1).
+  void forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
+               const Tensor& log_sum) const {
+    for_each_matrix(count, [&](int64_t n) {
+      const Tensor qn = matrix(q, n), kn = matrix(k, n), vn = matrix(v, n), mask = mask_of(n);
+      for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
+        const Tensor qi = rows(qn, i, i_end) * scale;
+        Tensor m = full({i_end - i, 1}, nothing_yet, q.dtype()), l = zeros_like(m);
+        Tensor o = zeros({i_end - i, v.size(-1)}, q.dtype());
+        const int64_t first = tile.reach.first(i), end = tile.reach.end(i_end - 1, keys);
+        for_each_tile(first, end, keys, tile.keys, [&](int64_t j, int64_t j_end) {
+          const Tensor s = sight(matmul(qi, transpose(rows(kn, j, j_end))), mask, i, j);
+          const Tensor larger = maximum(m, max(s, {1}, keepdims));
+          const Tensor p = exp_of_difference(s, larger), c = exp_of_difference(m, larger);
+          l = rescaled_sum(l, c, sum(p, {1}, keepdims));
+          o = rescaled_sum(o, c, matmul(p, rows(vn, j, j_end)));
+          m = larger;
+        });
+        rows(matrix(out, n), i, i_end).assign(divided(o, l));
+        rows(matrix(log_sum, n), i, i_end).assign(log_of_sum(m, l));
+      });
+    });
+  }
+
+  std::vector<Gradient> backward(const Tensor& log_sum, const Backward& b) const {
+    const Tensor &q = b.inputs[0], &k = b.inputs[1], &v = b.inputs[2];
+    const Tensor dq = zeros(q.shape(), q.dtype()), dk = zeros(k.shape(), q.dtype()),
+                 dv = zeros(v.shape(), q.dtype());
+    for_each_matrix(count, [&](int64_t n) {
+      const Tensor qn = matrix(q, n) * scale, kn = matrix(k, n), vn = matrix(v, n),
+                   gn = matrix(b.gradient, n), mask = mask_of(n), sums = matrix(log_sum, n);
+      const Tensor d = sum(gn * matrix(b.output, n), {1}, keepdims);
+      for_each_tile(0, keys, keys, tile.keys, [&](int64_t j, int64_t j_end) {
+        const Tensor kj = rows(kn, j, j_end), vj = rows(vn, j, j_end);
+        const Tensor dkj = rows(matrix(dk, n), j, j_end), dvj = rows(matrix(dv, n), j, j_end);
+        for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
+          if (j >= tile.reach.end(i_end - 1, keys) || j_end <= tile.reach.first(i)) return;
+          const Tensor qi = rows(qn, i, i_end), g = rows(gn, i, i_end);
+          const Tensor s = sight(matmul(qi, transpose(kj)), mask, i, j);
+          const Tensor p = exp_of_difference(s, rows(sums, i, i_end));
+          const Tensor ds = score_gradient(p, matmul(g, transpose(vj)), rows(d, i, i_end));
+          add_matmul(transpose(p), g, dvj);
+          add_matmul(transpose(ds), qi, dkj);
+          add_matmul(ds, kj, rows(matrix(dq, n), i, i_end));
+        });
+      });
+    });
+    return {dq * scale, dk, dv};
+  }
+};
+
+/// Room for the logarithm of each query's sum of exponentials.
+Tensor log_sums_of(const Tensor& q) {
+  return Tensor::uninitialised(q.shape().with(q.rank() - 1, 1), q.dtype());
+}
+
+const void* address(const Tensor& x) {
+  return dispatch_float("tiled_attention", x.dtype(), [&](auto element) {
+    return static_cast<const void*>(x.data<decltype(element)>());
+  });
+}
+
+}  // namespace
+
+Mask AttentionSpan::mask(int64_t queries, int64_t keys) const {
+  const Tensor seen = within_span(*this, 0, queries, 0, keys, DType::float32);
+  return seen.defined() ? Mask::attend(seen) : Mask();
+}
+
+AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
+                                           const Mask& mask, Generator*) const {
+  const int r = q.rank();
+  const bool fits = r >= 2 && k.rank() == r && v.rank() == r &&
+                    k.shape() == q.shape().with(r - 2, k.size(-2)) &&
+                    v.shape() == k.shape().with(r - 1, v.size(-1));
+  if (!fits)
+    throw Error(
+        fmt::format("tiled attention: wants queries (…, queries, d), keys (…, keys, d) and "
+                    "values (…, keys, n), was given {}, {} and {}",
+                    q.description(), k.description(), v.description()));
+  if (queries < 1 || keys < 1)
+    throw Error(
+        fmt::format("tiled attention: wants tiles of at least 1 query and 1 key, was given "
+                    "{} and {}",
+                    queries, keys));
+  if (reach.before < 0 || reach.after < 0 || reach.link < 1)
+    throw Error(
+        fmt::format("tiled attention: wants a reach of at least 0 before and after, in links "
+                    "of at least 1, was given {}, {} and {}",
+                    reach.before, reach.after, reach.link));
+  const Tiles tiles(*this, mask, q, k);
+  // The rule uses what the first run of the op has kept, as long as it is about the same queries.
+  const Tensor kept = log_sums_of(q);
+  const auto one_pass = [tiles, kept, first = address(q)](const std::vector<Tensor>& x) {
+    const Tensor out =
+        Tensor::uninitialised(x[0].shape().with(x[0].rank() - 1, x[2].size(-1)), x[0].dtype());
+    tiles.forward(x[0].detach(), x[1].detach(), x[2].detach(), out,
+                  address(x[0]) == first ? kept : log_sums_of(x[0]));
+    return out;
+  };
+  const auto rule = [tiles, kept, first = address(q)](const Backward& b) {
+    if (address(b.inputs[0]) == first) return tiles.backward(kept, b);
+    const Tensor again = log_sums_of(b.inputs[0]);
+    const Tensor out = Tensor::uninitialised(b.output.shape(), b.output.dtype());
+    tiles.forward(b.inputs[0].detach(), b.inputs[1].detach(), b.inputs[2].detach(), out, again);
+    return tiles.backward(again, b);
+  };
+  const auto composed = [mask, reach = reach](const std::vector<Tensor>& x) {
+    const Mask seen = mask & reach.mask(x[0].size(-2), x[1].size(-2));
+    return ScaledDotAttention{}(x[0], x[1], x[2], seen).output;
+  };
+  constexpr Op op{"tiled_attention", "softmax(a · bᵀ / √d) · c"};
+  return {fused(op, {q, k, v}, one_pass, rule, composed), {}};
+}
+
+}  // namespace gradus

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+
+#include "core/autograd/autograd.h"
+#include "core/ops/mask.h"
+#include "layers/parameters.h"
+#include "layers/parts.h"
+
+namespace gradus {
+
+/// The ops of one forward pass as an ONNX graph (https://onnx.ai, opset 13). See export_onnx().
+class OnnxGraph {
+ public:
+  static constexpr int opset = 13;
+
+  OnnxGraph();
+  OnnxGraph(OnnxGraph&&) noexcept;
+  ~OnnxGraph();
+
+  void add_parameter(const std::string& name, const Tensor& parameter);
+  void add_input(const std::string& name, const Tensor& input);
+  /// Notes each op that `forward` computes.
+  void record(const std::function<void()>& forward);
+  /// Throws Error when the tensor was not computed by the ops that were seen.
+  void add_output(const std::string& name, const Tensor& output);
+
+  /// Throws Error when another pass, with other inputs, took other steps or other constants.
+  void check_same_as(const OnnxGraph& other) const;
+  /// Throws Error beyond 2 GiB, the limit of the format.
+  void write(const std::string& path) const;
+
+ private:
+  struct Recorder;
+  std::unique_ptr<Recorder> recorder_;
+};
+
+/// Other numbers of the same kind and in the same range: what a graph must not depend on.
+Tensor other_values(const Tensor& x);
+
+/// Writes what `model(inputs…)` computes as an ONNX file, so that other programs can run the
+/// trained model. Any model of ops is exported, op by op, in its own dtype; elementwise formulas,
+/// softmax and its like become the operators that they are made of. Parameters keep their dotted
+/// names; the inputs are "input_0", "input_1", …, the outputs "output_0", …, in the order in which
+/// the tensors stand among the arguments and in the result.
+///
+///     export_onnx("tagger.onnx", tagger, ids);
+///
+/// All sizes are those of the given inputs; masks, lengths and what C++ code decides on the way
+/// become part of the graph.
+/// Throws Error, and writes nothing, for an op without a counterpart in ONNX, and where steps or
+/// constants change with the values of the inputs (one_hot, a random mask), which a graph cannot
+/// say.
+template <class L, class... Inputs>
+void export_onnx(const std::string& path, L& model, const Inputs&... inputs) {
+  auto trace = [&](bool with_others) {
+    OnnxGraph graph;
+    if constexpr (Layer<L>)
+      for_each_parameter(model, [&](const std::string& name, Tensor& parameter) {
+        graph.add_parameter(name, parameter);
+      });
+    std::tuple<Inputs...> arguments(inputs...);
+    int input = 0, output = 0;
+    Cases name{[&](Tensor& x) {
+                 if (!x.defined()) return;
+                 x = with_others ? other_values(x) : x.detach();
+                 graph.add_input(fmt::format("input_{}", input++), x);
+               },
+               [](Mask&) {}};
+    for_each_part(arguments, name);
+    graph.record([&] {
+      auto result = std::apply(model, arguments);
+      Cases take{[&](Tensor& x) {
+                   if (x.defined()) graph.add_output(fmt::format("output_{}", output++), x);
+                 },
+                 [](Mask&) {}};
+      for_each_part(result, take);
+    });
+    return graph;
+  };
+  const OnnxGraph graph = trace(false);
+  graph.check_same_as(trace(true));
+  graph.write(path);
+}
+
+}  // namespace gradus

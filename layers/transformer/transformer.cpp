@@ -1,0 +1,112 @@
+#include "layers/transformer/transformer.h"
+
+#include <cmath>
+
+#include "core/trace/scope.h"
+#include "layers/attention/tiled_attention.h"
+
+namespace gradus {
+
+namespace {
+
+FeedForward feed_forward_of(int64_t size, const TransformerOptions& options, Generator& generator) {
+  return {size, options.feed_forward > 0 ? options.feed_forward : 4 * size, generator};
+}
+
+MultiHeadAttention attention_of(int64_t size, int64_t heads, const TransformerOptions& options,
+                                Generator& generator) {
+  return {size, heads, generator, {.attend = ScaledDotAttention{options.dropout}}};
+}
+
+/// Where no weights are dropped, long sequences are attended to in tiles.
+MultiHeadAttention encoder_attention(int64_t size, int64_t heads, const TransformerOptions& options,
+                                     Generator& generator) {
+  constexpr int64_t long_sequence = 512;
+  const ScaledDotAttention whole{options.dropout};
+  return {size,
+          heads,
+          generator,
+          {.attend = [whole](const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask,
+                             Generator* dropout) {
+            if (k.size(-2) <= long_sequence || (dropout && whole.dropout > 0))
+              return whole(q, k, v, mask, dropout);
+            return TiledAttention{}(q, k, v, mask);
+          }}};
+}
+
+/// x beside f(x), normalised before or after.
+template <class F>
+Tensor sublayer(const Tensor& x, const LayerNorm& norm, const TransformerOptions& options,
+                Generator* generator, F f) {
+  if (options.norm_first) return x + dropout(f(norm(x)), options.dropout, generator);
+  return norm(x + dropout(f(x), options.dropout, generator));
+}
+
+}  // namespace
+
+Tensor sinusoidal_positions(int64_t time, int64_t size, int64_t first, DType dtype) {
+  Tensor positions = zeros({time, size}, DType::float64);
+  double* value = positions.data<double>();
+  for (int64_t p = first; p < first + time; ++p)
+    for (int64_t n = 0; n < size; ++n) {
+      const double exponent = static_cast<double>(n - n % 2) / static_cast<double>(size);
+      const double angle = static_cast<double>(p) / std::pow(10000.0, exponent);
+      *value++ = n % 2 == 0 ? std::sin(angle) : std::cos(angle);
+    }
+  return cast(positions, dtype);
+}
+
+TransformerEncoderLayer::TransformerEncoderLayer(int64_t size, int64_t heads, Generator& generator,
+                                                 TransformerOptions options)
+    : options(options),
+      attention(encoder_attention(size, heads, options, generator)),
+      feed_forward(feed_forward_of(size, options, generator)),
+      attention_norm(size),
+      feed_forward_norm(size) {}
+
+Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask,
+                                           Generator* generator) const {
+  const Scope scope(this);
+  const Tensor y = sublayer(x, attention_norm, options, generator, [&](const Tensor& x) {
+    return attention(x, x, x, mask, generator).output;
+  });
+  return sublayer(y, feed_forward_norm, options, generator,
+                  [&](const Tensor& y) { return feed_forward(y, options.dropout, generator); });
+}
+
+TransformerDecoderLayer::TransformerDecoderLayer(int64_t size, int64_t heads, Generator& generator,
+                                                 TransformerOptions options)
+    : options(options),
+      attention(attention_of(size, heads, options, generator)),
+      cross(attention_of(size, heads, options, generator)),
+      feed_forward(feed_forward_of(size, options, generator)),
+      attention_norm(size),
+      cross_norm(size),
+      feed_forward_norm(size) {}
+
+KeyValues TransformerDecoderLayer::prepare(const Tensor& x) const {
+  const Scope scope(this);
+  const Tensor seen = options.norm_first ? attention_norm(x) : x;
+  return attention.prepare(seen, seen);
+}
+
+AttentionOutput TransformerDecoderLayer::operator()(const Tensor& x, const KeyValues& past,
+                                                    const Mask& past_mask, const KeyValues& memory,
+                                                    const Mask& memory_mask,
+                                                    Generator* generator) const {
+  const Scope scope(this);
+  const Tensor y = sublayer(x, attention_norm, options, generator, [&](const Tensor& x) {
+    return attention.attend(x, past, past_mask, generator).output;
+  });
+  Tensor weights;
+  const Tensor z = sublayer(y, cross_norm, options, generator, [&](const Tensor& y) {
+    const AttentionOutput looked_back = cross.attend(y, memory, memory_mask, generator);
+    weights = looked_back.weights;
+    return looked_back.output;
+  });
+  return {sublayer(z, feed_forward_norm, options, generator,
+                   [&](const Tensor& z) { return feed_forward(z, options.dropout, generator); }),
+          weights};
+}
+
+}  // namespace gradus

@@ -1,0 +1,163 @@
+#include <doctest/doctest.h>
+
+#include <functional>
+
+#include "core/ops/ops.h"
+#include "core/tensor/random.h"
+#include "tests/core/helpers.h"
+
+using namespace gradus;
+using namespace gradus::testing;
+
+TEST_CASE("bad input is refused with the op, the rule and what was given") {
+  const Tensor x = zeros({2, 3, 4}), matrix = zeros({2, 3}), row = zeros({3}), one = zeros({});
+  const Tensor ids = zeros({2}, DType::int64), doubles = zeros({2, 3}, DType::float64);
+  const Tensor nine = full({2}, 9, DType::int64), minus = full({2}, -1, DType::int64);
+  const std::vector<std::pair<std::function<void()>, std::string>> cases{
+      // pointwise
+      {[&] { x + matrix; },
+       "add: shapes (2, 3, 4) and (2, 3) do not broadcast: sizes 3 and 2 differ"},
+      {[&] { matrix* doubles; },
+       "multiply: dtypes differ: float32 (2, 3) and float64 (2, 3); cast() one of them"},
+      {[&] { exp(ids); }, "exp: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { ids + 1; }, "add: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { where(row, matrix, zeros({2})); },
+       "where: shapes (2, 3) and (2) do not broadcast: sizes 3 and 2 differ"},
+      {[&] { maximum(row, zeros({2})); },
+       "maximum: shapes (3) and (2) do not broadcast: sizes 3 and 2 differ"},
+      {[&] { gelu(ids); }, "gelu: wants float32 or float64, was given int64 (2); cast() it first"},
+      // movement
+      {[&] {
+         reshape(x, {5, 5});
+       },
+       "reshape: 24 elements of (2, 3, 4) do not fit the shape (5, 5)"},
+      {[&] {
+         reshape(x, {-1, 5});
+       },
+       "reshape: 24 elements of (2, 3, 4) do not fit the shape (-1, 5)"},
+      {[&] {
+         reshape(x, {-1, -1, 24});
+       },
+       "reshape: 24 elements of (2, 3, 4) do not fit the shape (-1, -1, 24)"},
+      {[&] {
+         permute(x, {0, 1});
+       },
+       "permute: (2, 3, 4) wants an order of 3 axes, was given (0, 1)"},
+      {[&] {
+         permute(x, {0, 1, 1});
+       },
+       "permute: an axis is named twice in 0, 1, 1 of shape (2, 3, 4)"},
+      {[&] {
+         permute(x, {0, 1, 3});
+       },
+       "permute: there is no axis 3 in shape (2, 3, 4)"},
+      {[&] { transpose(row); }, "transpose: there is no axis -2 in shape (3)"},
+      {[&] { slice(x, 3, 0, 1); }, "slice: there is no axis 3 in shape (2, 3, 4)"},
+      {[&] { slice(x, 1, 2, 1); }, "slice: 2:1:1 is no range of axis 1 of (2, 3, 4)"},
+      {[&] { slice(x, 1, 0, 4); }, "slice: 0:4:1 is no range of axis 1 of (2, 3, 4)"},
+      {[&] { slice(x, 1, -4, 2); }, "slice: -4:2:1 is no range of axis 1 of (2, 3, 4)"},
+      {[&] { slice(x, 1, 0, 2, 0); }, "slice: 0:2:0 is no range of axis 1 of (2, 3, 4)"},
+      {[&] { select_index(x, 1, 3); }, "select_index: there is no index 3 on axis 1 of (2, 3, 4)"},
+      {[&] { select_index(x, 1, -4); },
+       "select_index: there is no index -4 on axis 1 of (2, 3, 4)"},
+      {[&] { pad(row, 0, -1, 0); },
+       "pad: cannot add -1 before, 0 after and 0 between on axis 0 of (3)"},
+      {[&] {
+         expand(row, {2, 4});
+       },
+       "expand: shapes (3) and (2, 4) do not broadcast: sizes 3 and 4 differ"},
+      {[&] { expand(matrix, {3}); }, "expand: (2, 3) does not stretch to (3)"},
+      {[&] { unsqueeze(row, 2); }, "unsqueeze: (3) has no place 2"},
+      {[&] { squeeze(row, 0); }, "squeeze: axis 0 of (3) is not of size 1"},
+      {[&] { concat({}, 0); }, "concat: wants at least one tensor"},
+      {[&] {
+         concat({x, matrix}, 0);
+       },
+       "concat: float32 (2, 3, 4) and float32 (2, 3) differ elsewhere than on axis 0"},
+      {[&] {
+         concat({matrix, doubles}, 0);
+       },
+       "concat: float32 (2, 3) and float64 (2, 3) differ elsewhere than on axis 0"},
+      {[&] {
+         concat({one, one}, 0);
+       },
+       "concat: there is no axis 0 in shape ()"},
+      {[&] { split(x, 2, 1); }, "split: axis 1 of (2, 3, 4) does not fall into 2 equal pieces"},
+      {[&] { split(x, 0, 1); }, "split: axis 1 of (2, 3, 4) does not fall into 0 equal pieces"},
+      // reductions
+      {[&] { sum(x, {3}); }, "sum: there is no axis 3 in shape (2, 3, 4)"},
+      {[&] {
+         sum(x, {0, -3});
+       },
+       "sum: an axis is named twice in 0, -3 of shape (2, 3, 4)"},
+      {[&] { sum(ids); }, "sum: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { max(x, {-4}); }, "max: there is no axis -4 in shape (2, 3, 4)"},
+      {[&] { mean(ids); }, "mean: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { softmax(ids); },
+       "softmax: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] {
+         zeros({int64_t{1} << 32, int64_t{1} << 32});
+       },
+       "tensor: shape (4294967296, 4294967296) has too many elements"},
+      {[&] { max(ids); }, "max: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { mean(x, {3}); }, "mean: there is no axis 3 in shape (2, 3, 4)"},
+      {[&] { variance(x, {3}); }, "variance: there is no axis 3 in shape (2, 3, 4)"},
+      {[&] { logsumexp(x, {3}); }, "logsumexp: there is no axis 3 in shape (2, 3, 4)"},
+      {[&] {
+         argmax(zeros({2, 0}), 1);
+       },
+       "argmax: axis 1 of (2, 0) is empty"},
+      // matrix products
+      {[&] { matmul(matrix, row); }, "matmul: wants at least two axes each: (2, 3) · (3)"},
+      {[&] { matmul(matrix, matrix); }, "matmul: inner sizes differ: (2, 3) · (2, 3)"},
+      {[&] { matmul(matrix, transpose(doubles)); },
+       "matmul: dtypes differ: float32 (2, 3) · float64 (3, 2)"},
+      {[&] {
+         matmul(x, zeros({3, 4, 2}));
+       },
+       "matmul: shapes (2) and (3) do not broadcast: sizes 2 and 3 differ"},
+      {[&] {
+         matmul(zeros({1, 2}, DType::int64), zeros({2, 1}, DType::int64));
+       },
+       "matmul: wants float32 or float64, was given int64 (1, 2); cast() it first"},
+      {[&] { linear(matrix, doubles); },
+       "linear: dtypes differ: float32 (2, 3) and float64 (2, 3)"},
+      {[&] { linear(x, matrix); },
+       "linear: wants x (…, in) and a weight (out, in): (2, 3, 4) · (2, 3)ᵀ"},
+      {[&] {
+         linear(row, matrix, zeros({4, 2}));
+       },
+       "linear: (4, 2) would stretch the result (2)"},
+      // rows by number
+      {[&] { gather(matrix, row); }, "gather: wants int64 indices, was given float32 (3)"},
+      {[&] { gather(matrix, nine); }, "gather: index 9 is outside [0, 2)"},
+      {[&] { gather(matrix, minus); }, "gather: index -1 is outside [0, 2)"},
+      {[&] { gather(one, ids); }, "gather: wants a table of at least one axis"},
+      {[&] { scatter_add(4, nine, matrix); }, "scatter_add: index 9 is outside [0, 4)"},
+      {[&] { scatter_add(4, ids, row); }, "scatter_add: rows (3) do not match indices (2)"},
+      {[&] { pick(matrix, zeros({3}, DType::int64)); },
+       "pick: (2, 3) wants one index a row, was given (3)"},
+      {[&] { pick(matrix, nine); }, "pick: index 9 is outside [0, 3)"},
+      {[&] { one_hot(nine, 5); }, "one_hot: index 9 is outside [0, 5)"},
+      // normalisation and losses
+      {[&] { softmax(x, 3); }, "softmax: there is no axis 3 in shape (2, 3, 4)"},
+      {[&] { softmax(x, -1, Mask::causal(2, 4)); },
+       "softmax: shapes (2, 4) and (2, 3, 4) do not broadcast: sizes 2 and 3 differ"},
+      {[&] { log_softmax(one); }, "log_softmax: there is no axis -1 in shape ()"},
+      {[&] { layer_norm(one); }, "layer_norm: wants at least one axis, was given ()"},
+      {[&] { layer_norm(matrix, zeros({2})); },
+       "layer_norm: (2, 3) wants weight and bias of (3), was given (2)"},
+      {[&] { cross_entropy(matrix, zeros({3}, DType::int64)); },
+       "cross_entropy: logits (2, 3) want one target a row, were given (3)"},
+      {[&] { cross_entropy(matrix, zeros({2})); },
+       "cross_entropy: wants int64 targets, was given float32 (2)"},
+      {[&] { cross_entropy(matrix, nine); },
+       "cross_entropy: target 9 is outside [0, 3) and not the ignored class -100"},
+      {[&] { cross_entropy(matrix, ids, {.label_smoothing = 1.5}); },
+       "cross_entropy: label smoothing 1.5 is outside [0, 1]"},
+  };
+  for (const auto& [call, message] : cases) {
+    INFO(message);
+    CHECK(error_of(call) == message);
+  }
+}

@@ -1,0 +1,152 @@
+#include "layers/exchange/exchange.h"
+
+#include <doctest/doctest.h>
+
+#include "core/files/safetensors.h"
+#include "core/ops/ops.h"
+#include "tests/core/helpers.h"
+
+using namespace gradus;
+using namespace gradus::testing;
+
+namespace {
+
+/// The model of golden/make_exchange.py.
+struct Tagger {
+  explicit Tagger(Generator& generator)
+      : words(7, 4, generator),
+        encoder(4, 3, generator, {.layers = 2, .bidirectional = true}),
+        attention(6, 2, generator),
+        norm(6),
+        tags(6, 5, generator) {}
+
+  Tensor operator()(const Tensor& ids) const {
+    const Tensor states = encoder(words(ids)).output;
+    return tags(norm(states + attention(states, states, states).output));
+  }
+  void parameters(auto&& visit) {
+    visit("words", words), visit("encoder", encoder), visit("attention", attention);
+    visit("norm", norm), visit("tags", tags);
+  }
+
+  Embedding words;
+  LSTM encoder;
+  MultiHeadAttention attention;
+  LayerNorm norm;
+  Dense tags;
+};
+
+Tagger tagger(uint64_t seed) {
+  Generator generator(seed);
+  return Tagger(generator);
+}
+
+struct Golden {
+  explicit Golden(const std::string& file)
+      : weights(load_tensors(std::string(GRADUS_TEST_DATA) + "/layers/golden/" + file).tensors) {
+    input = weights.extract("input").mapped();
+    output = weights.extract("output").mapped();
+  }
+  NamedTensors weights;
+  Tensor input, output;
+};
+
+/// Names, shapes and bits.
+bool same(const NamedTensors& a, const NamedTensors& b) {
+  return std::ranges::equal(a, b, [](const auto& x, const auto& y) {
+    return x.first == y.first && x.second.shape() == y.second.shape() &&
+           x.second.template to_vector<float>() == y.second.template to_vector<float>();
+  });
+}
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  return max(abs(a.detach() - b.detach())).item();
+}
+
+}  // namespace
+
+TEST_CASE(
+    "a model with PyTorch's weights computes PyTorch's output, and gives them back unchanged") {
+  const Golden torch("torch.safetensors");
+  Tagger model = tagger(1);
+  load_pytorch(model, torch.weights);
+  CHECK(largest_difference(model(torch.input), torch.output) < 1e-6);
+  CHECK(same(to_pytorch(model, torch.weights), torch.weights));
+}
+
+TEST_CASE("a model with Keras' weights computes Keras' output, and gives them back unchanged") {
+  const Golden keras("keras.safetensors");
+  Tagger model = tagger(1);
+  load_keras(model, keras.weights);
+  CHECK(largest_difference(model(keras.input), keras.output) < 1e-6);
+  CHECK(same(to_keras(model), keras.weights));
+}
+
+TEST_CASE("of the two biases of PyTorch's LSTM, ours is the sum, and goes back as one of them") {
+  const Golden torch("torch.safetensors");
+  Tagger model = tagger(1);
+  load_pytorch(model, torch.weights);
+  const Tensor bias = model.encoder.backward[1].bias;
+  const Tensor ih = torch.weights.at("encoder.bias_ih_l1_reverse"),
+               hh = torch.weights.at("encoder.bias_hh_l1_reverse");
+  CHECK(values(bias) == values(ih + hh));
+
+  const NamedTensors plain = to_pytorch(model);
+  CHECK(values(plain.at("encoder.bias_ih_l1_reverse")) == values(bias));
+  CHECK(values(plain.at("encoder.bias_hh_l1_reverse")) == values(zeros({12})));
+
+  // Once it was trained, the pair that was loaded no longer adds up to it.
+  bias.span<float>()[0] += 1;
+  const NamedTensors trained = to_pytorch(model, torch.weights);
+  CHECK(values(trained.at("encoder.bias_ih_l1_reverse")) == values(bias));
+  CHECK(values(trained.at("encoder.bias_hh_l1_reverse")) == values(zeros({12})));
+  CHECK(values(trained.at("encoder.bias_hh_l0")) == values(torch.weights.at("encoder.bias_hh_l0")));
+
+  Tagger other = tagger(2);
+  load_pytorch(other, trained);
+  CHECK(largest_difference(other(torch.input), model(torch.input)) == 0);
+}
+
+TEST_CASE("what is written is the writer's own: training on does not change it") {
+  Tagger model = tagger(1);
+  const NamedTensors torch = to_pytorch(model), keras = to_keras(model);
+  const NamedTensors torch_then = to_pytorch(tagger(1) = model);
+  for_each_parameter(model, [](const std::string&, Tensor& x) {
+    for (float& value : x.span<float>()) value += 1;
+  });
+  CHECK(same(torch, torch_then));
+  CHECK_FALSE(same(keras, to_keras(model)));
+}
+
+TEST_CASE("keys and values of sizes of their own have projections of their own in PyTorch") {
+  Generator generator(3);
+  MultiHeadAttention attention(6, 2, generator, {.key_size = 4, .value_size = 5});
+  const NamedTensors weights = to_pytorch(attention);
+  CHECK(weights.at("q_proj_weight").shape() == Shape{6, 6});
+  CHECK(weights.at("k_proj_weight").shape() == Shape{6, 4});
+  CHECK(weights.at("v_proj_weight").shape() == Shape{6, 5});
+  CHECK(weights.at("in_proj_bias").shape() == Shape{18});
+  CHECK(to_keras(attention).at("value/kernel").shape() == Shape{5, 2, 3});
+}
+
+TEST_CASE("all that does not fit is said at once, and nothing is loaded") {
+  Golden torch("torch.safetensors");
+  torch.weights.erase("encoder.bias_hh_l0");
+  torch.weights["tags.weight"] = zeros({5, 7});
+  torch.weights["norm.bias"] = zeros({6}, DType::float64);
+  torch.weights["head.weight"] = zeros({2});
+  Tagger model = tagger(1);
+  const NamedTensors before = to_pytorch(model);
+  CHECK(error_of([&] { load_pytorch(model, torch.weights); }) ==
+        "load: the tensors do not fit the model:\n"
+        "  missing: 'encoder.bias_hh_l0', float32 (12)\n"
+        "  different: 'norm.bias' is float32 (6) in the model, was given float64 (6)\n"
+        "  different: 'tags.weight' is float32 (5, 6) in the model, was given float32 (5, 7)\n"
+        "  unknown to the model: 'head.weight', float32 (2)");
+  CHECK(same(to_pytorch(model), before));
+
+  const std::string error = error_of([&] { load_keras(model, torch.weights); });
+  CHECK(error.find("missing: 'encoder/forward_lstm/lstm_cell/kernel', float32 (4, 12)") !=
+        std::string::npos);
+  CHECK(error.find("unknown to the model: 'words.weight', float32 (7, 4)") != std::string::npos);
+}
