@@ -13,7 +13,7 @@
 #include <sstream>
 
 #include "core/tensor/error.h"
-#include "examples/translate/progress.h"
+#include "examples/terminal/terminal.h"
 
 namespace gradus::step {
 
@@ -79,8 +79,8 @@ int read_terminal(Session& session) {
 
 Screen screen_of_terminal() {
   const char* no_colour = std::getenv("NO_COLOR");
-  const bool is_terminal = translate::is_terminal(stdout);
-  return {is_terminal ? std::clamp(translate::terminal_columns(stdout), 40, 120) : 80,
+  const bool is_terminal = terminal::is_terminal(stdout);
+  return {is_terminal ? std::clamp(terminal::terminal_columns(stdout), 40, 120) : 80,
           is_terminal && (no_colour == nullptr || *no_colour == '\0')};
 }
 

@@ -9,15 +9,15 @@
 #include "core/tensor/error.h"
 #include "core/trace/compare.h"
 #include "examples/step/views.h"
-#include "examples/translate/display_width.h"
-#include "examples/translate/draw.h"
+#include "examples/terminal/display_width.h"
+#include "examples/terminal/draw.h"
 
 namespace gradus::step {
 
-using translate::align_left;
-using translate::display_width;
-using translate::fit;
-using translate::printable;
+using terminal::align_left;
+using terminal::display_width;
+using terminal::fit;
+using terminal::printable;
 
 std::string list_view(const Trace& trace, int from, int to, int marked, const Screen& screen) {
   std::vector<std::array<std::string, 5>> lines;
@@ -188,7 +188,7 @@ std::vector<std::string> lines_of(const std::string& text) {
 }  // namespace
 
 std::string attention_view(const Trace& trace, const std::string& layer) {
-  translate::AttentionMap map;
+  terminal::AttentionMap map;
   std::string path;
   int64_t keys = 0;
   for (int n = 0; n < trace.size(); ++n) {
@@ -217,7 +217,7 @@ std::string attention_view(const Trace& trace, const std::string& layer) {
   map.source = names(trace.keys, static_cast<size_t>(keys));
   map.target = names(trace.queries, map.weights.size());
   std::string text;
-  for (const std::string& line : lines_of(translate::attention_text(map)))
+  for (const std::string& line : lines_of(terminal::attention_text(map)))
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   return text;
 }

@@ -6,11 +6,11 @@
 
 #include "core/tensor/error.h"
 #include "examples/step/views.h"
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
-using translate::printable;
+using terminal::printable;
 
 Session::Session(Trace trace, Screen screen) : screen_(screen) { turn_to(std::move(trace)); }
 
@@ -180,7 +180,7 @@ std::string Session::help(const std::string& arguments) {
     for (const Group& group : groups)
       if (std::string_view(group.first) == c.name)
         text += (text.empty() ? "" : "\n") + screen_.bold(group.title) + "\n";
-    text += translate::fit(
+    text += terminal::fit(
                 fmt::format("  {:27} {}", fmt::format("{} {}", c.name, c.arguments), c.summary),
                 screen_.width) +
             "\n";

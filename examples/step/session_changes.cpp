@@ -10,11 +10,11 @@
 #include "examples/step/page.h"
 #include "examples/step/session.h"
 #include "examples/step/views.h"
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
-using translate::printable;
+using terminal::printable;
 
 std::string Session::check(const std::string& arguments) {
   if (arguments != "all") {

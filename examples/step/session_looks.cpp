@@ -6,11 +6,11 @@
 #include "core/tensor/error.h"
 #include "examples/step/session.h"
 #include "examples/step/views.h"
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
-using translate::printable;
+using terminal::printable;
 
 std::string Session::where(const std::string&) { return details_view(trace_, here(), screen_); }
 

@@ -5,11 +5,11 @@
 
 #include "core/tensor/error.h"
 #include "examples/step/session.h"
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
-using translate::printable;
+using terminal::printable;
 
 std::optional<size_t> Session::breakpoint_at(const Place& place) const {
   for (const auto& [number, condition] : breakpoints_)

@@ -10,14 +10,14 @@
 
 #include "core/ops/ops.h"
 #include "core/tensor/error.h"
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
-using translate::align_left;
-using translate::align_right;
-using translate::display_width;
-using translate::fit;
+using terminal::align_left;
+using terminal::align_right;
+using terminal::display_width;
+using terminal::fit;
 
 std::string Screen::in_style(const char* style, std::string_view text) const {
   if (!has_colour || text.empty()) return std::string(text);

@@ -4,15 +4,15 @@
 
 #include <algorithm>
 
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
-using translate::align_left;
-using translate::align_right;
-using translate::display_width;
-using translate::fit;
-using translate::printable;
+using terminal::align_left;
+using terminal::align_right;
+using terminal::display_width;
+using terminal::fit;
+using terminal::printable;
 
 std::string kind_text(const TraceNode& node) {
   if (node.kind == TraceNode::Kind::step) return printable(node.op);

@@ -15,11 +15,12 @@
 #include "core/files/atomic_file.h"
 #include "core/kernels/parallel.h"
 #include "core/tensor/error.h"
+#include "examples/terminal/draw.h"
 #include "examples/translate/corpus.h"
-#include "examples/translate/draw.h"
 
 namespace gradus::translate {
 
+using namespace terminal;
 using nlohmann::json;
 
 namespace {

@@ -177,8 +177,8 @@ double peak_memory_mib() {
 }
 
 TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
-                  const std::vector<Pair>& valid, const TrainOptions& options, Progress& progress,
-                  const std::function<bool()>& stop) {
+                  const std::vector<Pair>& valid, const TrainOptions& options,
+                  terminal::Progress& progress, const std::function<bool()>& stop) {
   const std::vector<Batch> batches =
       make_batches(encode(train_pairs, trained.source, trained.target), options.batch_size);
   const std::vector<Tensor> weights = parameters(trained.model);
@@ -203,12 +203,12 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
     auto live = [&] {
       const double done = static_cast<double>(at.batch) / static_cast<double>(batches.size());
       const double left = options.epochs - at.epoch + 1 - done;
-      return EpochProgress{at.epoch,
-                           options.epochs,
-                           done,
-                           at.loss_sum / static_cast<double>(at.tokens),
-                           static_cast<double>(at.tokens) / at.training_seconds,
-                           done > 0 ? at.training_seconds / done * left : 0};
+      return terminal::EpochProgress{at.epoch,
+                                     options.epochs,
+                                     done,
+                                     at.loss_sum / static_cast<double>(at.tokens),
+                                     static_cast<double>(at.tokens) / at.training_seconds,
+                                     done > 0 ? at.training_seconds / done * left : 0};
     };
     while (at.batch < batches.size()) {
       const Batch& batch = batches[static_cast<size_t>(order[at.batch])];

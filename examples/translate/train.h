@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "examples/translate/progress.h"
+#include "examples/terminal/progress.h"
 #include "examples/translate/trained.h"
 
 namespace gradus::translate {
@@ -44,8 +44,8 @@ struct TrainReport {
 /// Throws Error when a gradient is not finite, or a checkpoint does not fit model, data and
 /// options.
 TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
-                  const std::vector<Pair>& valid, const TrainOptions& options, Progress& progress,
-                  const std::function<bool()>& stop);
+                  const std::vector<Pair>& valid, const TrainOptions& options,
+                  terminal::Progress& progress, const std::function<bool()>& stop);
 
 /// The largest resident size of this process so far, in MiB.
 double peak_memory_mib();

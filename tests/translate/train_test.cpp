@@ -29,7 +29,7 @@ TrainReport quietly(Trained& trained, const TrainOptions& options,
                     const std::vector<Pair>& pairs = toy::pairs(),
                     const std::vector<Pair>& valid = toy::pairs()) {
   std::FILE* nowhere = std::fopen("/dev/null", "w");
-  Progress progress(nowhere, false);
+  terminal::Progress progress(nowhere, false);
   try {
     const TrainReport report = train(trained, pairs, valid, options, progress, stop);
     std::fclose(nowhere);

@@ -4,6 +4,7 @@
 
 #include "core/tensor/error.h"
 #include "examples/step/lessons.h"
+#include "examples/terminal/progress.h"
 #include "examples/translate/corpus.h"
 #include "examples/translate/train.h"
 
@@ -37,7 +38,7 @@ Trained small_translator() {
   fmt::print(stderr, "training a small translator, which is kept in {}\n", model_path);
   std::filesystem::create_directories("runs");
   const std::string unfinished = std::string(model_path) + ".unfinished";
-  Progress progress(stderr);
+  terminal::Progress progress(stderr);
   train(trained, corpus.train, {corpus.valid.begin(), corpus.valid.begin() + 50},
         {.epochs = 2,
          .batch_size = 8,

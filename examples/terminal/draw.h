@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gradus::translate {
+namespace gradus::terminal {
 
 /// One value per epoch, the first of them for epoch 1. A value that is not finite leaves a gap.
 struct Curve {
@@ -40,4 +40,4 @@ std::string attention_text(const AttentionMap& map);
 /// The same as a self-contained SVG; the weight shows when the pointer rests on a cell.
 std::string attention_svg(const AttentionMap& map);
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

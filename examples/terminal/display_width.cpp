@@ -1,10 +1,10 @@
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
 #include <utf8proc.h>
 
 #include <algorithm>
 
-namespace gradus::translate {
+namespace gradus::terminal {
 namespace {
 
 constexpr utf8proc_int32_t replacement = 0xFFFD;
@@ -76,4 +76,4 @@ std::string align_left(std::string_view text, int columns) {
   return std::string(text) + spaces_to_fill(text, columns);
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

@@ -3,9 +3,9 @@
 #include <string>
 #include <vector>
 
-#include "examples/translate/draw.h"
+#include "examples/terminal/draw.h"
 
-namespace gradus::translate {
+namespace gradus::terminal {
 
 struct Tick {
   double value;
@@ -37,4 +37,4 @@ std::vector<std::pair<size_t, size_t>> drawable_runs(const std::vector<double>& 
 /// lone value is seen.
 std::vector<size_t> marked_points(const std::vector<double>& values, size_t stride);
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

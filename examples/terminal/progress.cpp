@@ -1,16 +1,13 @@
-#include "examples/translate/progress.h"
+#include "examples/terminal/progress.h"
 
 #include <fmt/format.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cmath>
-#include <cstdlib>
 
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
-namespace gradus::translate {
+namespace gradus::terminal {
 namespace {
 
 constexpr std::string_view clear_to_end = "\x1b[K";
@@ -33,16 +30,6 @@ std::string figures_of(const EpochProgress& progress) {
 }
 
 }  // namespace
-
-bool is_terminal(std::FILE* stream) {
-  const char* term = std::getenv("TERM");
-  return isatty(fileno(stream)) && term && *term && std::string_view(term) != "dumb";
-}
-
-int terminal_columns(std::FILE* stream) {
-  winsize size{};
-  return ioctl(fileno(stream), TIOCGWINSZ, &size) == 0 && size.ws_col > 0 ? size.ws_col : 80;
-}
 
 std::string format_duration(double seconds) {
   if (!(seconds >= 0 && seconds < 1e15)) return "–:––";
@@ -94,4 +81,4 @@ void Progress::write(std::string_view text) {
   failed_ = std::fwrite(text.data(), 1, text.size(), out_) != text.size() || std::fflush(out_) != 0;
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

@@ -1,10 +1,10 @@
-#include "examples/translate/draw.h"
+#include "examples/terminal/draw.h"
 
 #include <fmt/format.h>
 
 #include <stdexcept>
 
-namespace gradus::translate {
+namespace gradus::terminal {
 
 void check(const AttentionMap& map) {
   if (map.weights.size() != map.target.size()) {
@@ -21,4 +21,4 @@ void check(const AttentionMap& map) {
   }
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

@@ -1,4 +1,4 @@
-#include "examples/translate/progress.h"
+#include "examples/terminal/progress.h"
 
 #include <doctest/doctest.h>
 #include <unistd.h>
@@ -8,9 +8,9 @@
 #include <functional>
 #include <limits>
 
-#include "examples/translate/display_width.h"
+#include "examples/terminal/display_width.h"
 
-using namespace gradus::translate;
+using namespace gradus::terminal;
 
 namespace {
 

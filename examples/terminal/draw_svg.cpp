@@ -4,11 +4,11 @@
 #include <array>
 #include <cmath>
 
-#include "examples/translate/axis.h"
-#include "examples/translate/display_width.h"
-#include "examples/translate/draw.h"
+#include "examples/terminal/axis.h"
+#include "examples/terminal/display_width.h"
+#include "examples/terminal/draw.h"
 
-namespace gradus::translate {
+namespace gradus::terminal {
 namespace {
 
 std::string escape(std::string_view text) {
@@ -291,4 +291,4 @@ std::string attention_svg(const AttentionMap& map) {
                       describe(map), attention_style);
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gradus::translate {
+namespace gradus::terminal {
 
 /// `text` made safe for a terminal and for XML: every control character, line separator,
 /// noncharacter and byte that is not UTF-8 becomes U+FFFD.
@@ -24,4 +24,4 @@ std::vector<std::string> fit(const std::vector<std::string>& texts, int columns)
 std::string align_right(std::string_view text, int columns);
 std::string align_left(std::string_view text, int columns);
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

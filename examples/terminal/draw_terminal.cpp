@@ -4,11 +4,11 @@
 #include <array>
 #include <cmath>
 
-#include "examples/translate/axis.h"
-#include "examples/translate/display_width.h"
-#include "examples/translate/draw.h"
+#include "examples/terminal/axis.h"
+#include "examples/terminal/display_width.h"
+#include "examples/terminal/draw.h"
 
-namespace gradus::translate {
+namespace gradus::terminal {
 namespace {
 
 /// Characters of one column each, to be overwritten; trailing spaces are not printed.
@@ -206,4 +206,4 @@ std::string attention_text(const AttentionMap& map) {
   return out;
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

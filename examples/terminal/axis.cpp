@@ -1,4 +1,4 @@
-#include "examples/translate/axis.h"
+#include "examples/terminal/axis.h"
 
 #include <fmt/format.h>
 
@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-namespace gradus::translate {
+namespace gradus::terminal {
 namespace {
 
 /// The least of 1, 2, 5 or 10 · 10^k that is at least `rough`.
@@ -91,4 +91,4 @@ std::vector<size_t> marked_points(const std::vector<double>& values, size_t stri
   return points;
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

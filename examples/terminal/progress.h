@@ -5,13 +5,9 @@
 #include <string>
 #include <string_view>
 
-namespace gradus::translate {
+#include "examples/terminal/terminal.h"
 
-/// True if `stream` is a terminal on which a line can be rewritten (TERM is set and not "dumb").
-bool is_terminal(std::FILE* stream);
-
-/// Columns of the terminal behind `stream`; 80 if they are not known.
-int terminal_columns(std::FILE* stream);
+namespace gradus::terminal {
 
 /// "0:12", "1:02:03"; "–:––" if the time is not finite or is negative.
 std::string format_duration(double seconds);
@@ -60,4 +56,4 @@ class Progress {
   std::chrono::steady_clock::time_point last_write_;
 };
 
-}  // namespace gradus::translate
+}  // namespace gradus::terminal

@@ -1,4 +1,4 @@
-#include "examples/translate/draw.h"
+#include "examples/terminal/draw.h"
 
 #include <doctest/doctest.h>
 
@@ -9,10 +9,10 @@
 #include <sstream>
 #include <stdexcept>
 
-#include "examples/translate/axis.h"
-#include "examples/translate/display_width.h"
+#include "examples/terminal/axis.h"
+#include "examples/terminal/display_width.h"
 
-using namespace gradus::translate;
+using namespace gradus::terminal;
 
 namespace {
 
