@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/ops/normalise.h"
+#include "core/ops/dropout.h"
 
 namespace gradus {
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/ops/normalise.h"
+#include "core/ops/layer_norm.h"
 #include "core/trace/scope.h"
 
 namespace gradus {

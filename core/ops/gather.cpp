@@ -5,7 +5,7 @@
 #include <cstring>
 
 #include "core/kernels/simd.h"
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

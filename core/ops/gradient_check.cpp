@@ -4,7 +4,8 @@
 
 #include <cmath>
 
-#include "core/ops/ops.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

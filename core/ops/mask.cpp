@@ -4,7 +4,8 @@
 
 #include <algorithm>
 
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

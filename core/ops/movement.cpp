@@ -8,7 +8,6 @@
 
 #include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
-#include "core/ops/ops.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

@@ -1,0 +1,134 @@
+#include "core/ops/cross_entropy.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <vector>
+
+#include "core/autograd/fused.h"
+#include "core/ops/gather.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
+#include "core/ops/rows.h"
+#include "core/ops/softmax.h"
+#include "core/tensor/error.h"
+#include "core/trace/scope.h"
+
+namespace gradus {
+
+namespace {
+
+constexpr int64_t ignored = -1;
+
+/// The losses of all rows. targets[i] is a class, or `ignored`.
+Tensor composed_cross_entropy(const Tensor& logits, const std::vector<int64_t>& targets,
+                              double smoothing) {
+  const Shape shape = logits.shape().without(logits.rank() - 1);
+  std::vector<int64_t> picked = targets;
+  std::vector<float> counted(targets.size(), 1);
+  for (size_t i = 0; i < targets.size(); ++i)
+    if (targets[i] == ignored) picked[i] = 0, counted[i] = 0;
+  const Tensor log_p = log_softmax(logits);
+  Tensor losses = -pick(log_p, tensor(picked, shape));
+  if (smoothing > 0) losses = losses * (1 - smoothing) - mean(log_p, {-1}) * smoothing;
+  return where(cast(tensor(counted, shape), logits.dtype()), losses, 0);
+}
+
+/// The losses of all rows.
+Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targets,
+                          double smoothing) {
+  const int64_t n = row_size(logits), rows = static_cast<int64_t>(targets.size());
+  const Tensor losses =
+      Tensor::uninitialised(logits.shape().without(logits.rank() - 1), logits.dtype());
+  dispatch_float("cross_entropy", logits.dtype(), [&](auto element) {
+    using T = decltype(element);
+    for_rows(rows, n, [&](int64_t i) {
+      const T* x = logits.data<T>() + i * n;
+      T& loss = losses.data<T>()[i];
+      const int64_t target = targets[static_cast<size_t>(i)];
+      loss = 0;
+      if (target == ignored) return;
+      std::vector<T> e(static_cast<size_t>(n));
+      const Exponentials<T> row(x, e.data(), n);
+      loss = std::log(row.total) - (x[target] - row.largest);
+      if (smoothing > 0) {
+        const T mean = simd::kernels<T>().sum(x, n) / static_cast<T>(n);
+        const T even = std::log(row.total) - (mean - row.largest);
+        loss = static_cast<T>(1 - smoothing) * loss + static_cast<T>(smoothing) * even;
+      }
+    });
+  });
+  return losses;
+}
+
+Tensor cross_entropy_gradient(const Backward& b, const std::vector<int64_t>& targets,
+                              double smoothing) {
+  const Tensor &logits = b.inputs[0], g = contiguous(b.gradient);
+  const Tensor dx = Tensor::uninitialised(logits.shape(), logits.dtype());
+  const int64_t n = row_size(logits);
+  dispatch_float("cross_entropy", logits.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const auto& kernels = simd::kernels<T>();
+    for_rows(static_cast<int64_t>(targets.size()), n, [&](int64_t i) {
+      T* out = dx.data<T>() + i * n;
+      const int64_t target = targets[static_cast<size_t>(i)];
+      if (target == ignored) return std::fill_n(out, n, T(0)), void();
+      const T *x = logits.data<T>() + i * n, weight = g.data<T>()[i];
+      // The loss tells log Σ eˣ, by which softmax shifts.
+      T shift = b.output.data<T>()[i] + static_cast<T>(1 - smoothing) * x[target];
+      if (smoothing > 0) shift += static_cast<T>(smoothing) * kernels.sum(x, n) / static_cast<T>(n);
+      if (!std::isfinite(shift)) {
+        const Exponentials<T> row(x, out, n);
+        shift = row.largest + std::log(row.total);
+      }
+      kernels.exp_shifted(x, shift, out, n);
+      kernels.affine(out, weight, -weight * static_cast<T>(smoothing) / static_cast<T>(n), out, n);
+      out[target] -= weight * static_cast<T>(1 - smoothing);
+    });
+  });
+  return dx;
+}
+
+}  // namespace
+
+Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
+                     const CrossEntropyOptions& options) {
+  const Scope scope("cross_entropy");
+  check_float("cross_entropy", logits);
+  const double smoothing = options.label_smoothing;
+  if (logits.rank() < 1 || logits.shape().without(logits.rank() - 1) != targets.shape())
+    throw Error(fmt::format("cross_entropy: logits {} want one target a row, were given {}",
+                            logits.description(), targets.description()));
+  if (smoothing < 0 || smoothing > 1)
+    throw Error(fmt::format("cross_entropy: label smoothing {} is outside [0, 1]", smoothing));
+  if (targets.dtype() != DType::int64)
+    throw Error(fmt::format("cross_entropy: wants int64 targets, was given {} {}",
+                            name_of(targets.dtype()), targets.description()));
+  std::vector<int64_t> ids = targets.to_vector<int64_t>();
+  for (size_t i = 0; i < ids.size(); ++i) {
+    if (ids[i] == options.ignored_class)
+      ids[i] = ignored;
+    else if (ids[i] < 0 || ids[i] >= logits.shape().back())
+      throw Error(
+          fmt::format("cross_entropy: target {} is outside [0, {}) and not the ignored class {}",
+                      ids[i], logits.shape().back(), options.ignored_class));
+  }
+  const auto counted = std::count_if(ids.begin(), ids.end(), [](auto id) { return id != ignored; });
+  const Tensor rows = contiguous(logits);
+  const auto shared_ids = std::make_shared<const std::vector<int64_t>>(std::move(ids));
+  const Tensor losses = fused(
+      {"cross_entropy", "−Σ target · log softmax(x)", "dL/dx = (softmax(x) − target) · g"}, {rows},
+      [=](const auto& x) { return cross_entropy_rows(x[0], *shared_ids, smoothing); },
+      [=](const Backward& b) {
+        return std::vector<Gradient>{cross_entropy_gradient(b, *shared_ids, smoothing)};
+      },
+      [=](const auto& x) { return composed_cross_entropy(x[0], *shared_ids, smoothing); });
+  if (options.reduction == Reduction::none) return losses;
+  if (options.reduction == Reduction::sum) return sum(losses);
+  return sum(losses) / static_cast<double>(std::max<int64_t>(1, counted));
+}
+
+}  // namespace gradus

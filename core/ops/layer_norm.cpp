@@ -1,0 +1,104 @@
+#include "core/ops/layer_norm.h"
+
+#include <fmt/format.h>
+
+#include <cmath>
+#include <vector>
+
+#include "core/autograd/fused.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
+#include "core/ops/rows.h"
+#include "core/tensor/error.h"
+#include "core/trace/scope.h"
+
+namespace gradus {
+
+namespace {
+
+Tensor composed_layer_norm(const std::vector<Tensor>& inputs, double epsilon) {
+  const Tensor &x = inputs[0], &weight = inputs[1], &bias = inputs[2];
+  const Tensor deviation = x - mean(x, {-1}, keepdims);
+  const Tensor variance = mean(deviation * deviation, {-1}, keepdims);
+  return deviation / sqrt(variance + epsilon) * weight + bias;
+}
+
+/// x − mean of one row, into `out`; returns 1 / √(variance + epsilon).
+template <class T>
+T centre(const T* x, int64_t n, double epsilon, T* out) {
+  const auto& kernels = simd::kernels<T>();
+  kernels.affine(x, 1, -kernels.sum(x, n) / static_cast<T>(n), out, n);
+  return 1 / std::sqrt(kernels.dot(out, out, n) / static_cast<T>(n) + static_cast<T>(epsilon));
+}
+
+std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
+  const Tensor &x = b.inputs[0], &weight = b.inputs[1], g = contiguous(b.gradient);
+  const int64_t n = row_size(x), rows = row_count(x), block = 64;
+  const int64_t blocks = (rows + block - 1) / block;
+  const Tensor dx = Tensor::uninitialised(x.shape(), x.dtype());
+  // Of weight and bias, for each block of rows: the same sums for any number of threads.
+  const Tensor parts = zeros({2, blocks, n}, x.dtype());
+  dispatch_float("layer_norm", x.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const auto& kernels = simd::kernels<T>();
+    const auto multiply = kernels.functions[scalar::index_of<scalar::Multiply>()];
+    for_rows(blocks, block * n, [&](int64_t k) {
+      std::vector<T> centred(static_cast<size_t>(n));
+      T *dw = parts.data<T>() + k * n, *db = parts.data<T>() + (blocks + k) * n;
+      for (int64_t i = k * block; i < std::min(rows, (k + 1) * block); ++i) {
+        // With r = 1 / √(variance + epsilon), d = x − mean and u = g · weight:
+        // dL/dx = r · (u − mean(u) − d · r² · mean(u · d))
+        T *d = centred.data(), *out = dx.data<T>() + i * n;
+        const T *gradient = g.data<T>() + i * n, size = static_cast<T>(n);
+        const T r = centre(x.data<T>() + i * n, n, epsilon, d);
+        multiply(gradient, weight.data<T>(), weight.data<T>(), out, n);
+        const T mean_u = kernels.sum(out, n) / size, mean_ud = kernels.dot(out, d, n) / size;
+        kernels.affine(out, r, -r * mean_u, out, n);
+        kernels.add_scaled(d, -r * r * r * mean_ud, out, n);
+        kernels.multiply_add(gradient, d, r, dw, dw, n);
+        kernels.add_into(gradient, db, n);
+      }
+    });
+  });
+  return {dx, sum(select_index(parts, 0, 0), {0}), sum(select_index(parts, 0, 1), {0})};
+}
+
+}  // namespace
+
+Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
+  const Scope scope("layer_norm");
+  check_float("layer_norm", x);
+  if (x.rank() < 1)
+    throw Error(fmt::format("layer_norm: wants at least one axis, was given {}", x.description()));
+  for (const Tensor* parameter : {&weight, &bias})
+    if (parameter->defined() && parameter->shape() != Shape{x.shape().back()})
+      throw Error(fmt::format("layer_norm: {} wants weight and bias of ({}), was given {}",
+                              x.description(), x.shape().back(), parameter->description()));
+  const Tensor rows = contiguous(x);
+  const Tensor w = contiguous(weight.defined() ? weight : ones({x.shape().back()}, x.dtype()));
+  const Tensor offset = contiguous(bias.defined() ? bias : zeros({x.shape().back()}, x.dtype()));
+  auto one_pass = [epsilon](const std::vector<Tensor>& inputs) {
+    const Tensor &x = inputs[0], &w = inputs[1], &offset = inputs[2];
+    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+    dispatch_float("layer_norm", x.dtype(), [&](auto element) {
+      using T = decltype(element);
+      const int64_t n = row_size(x);
+      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.data<T>()](int64_t i) {
+        T* out = to + i * n;
+        const T inverse = centre(from + i * n, n, epsilon, out);
+        simd::kernels<T>().multiply_add(out, w.data<T>(), inverse, offset.data<T>(), out, n);
+      });
+    });
+    return y;
+  };
+  return fused(
+      {"layer_norm", "(a − mean(a)) / √(variance(a) + ε) · b + c",
+       "dL/da = r · (u − mean(u) − n · mean(u · n)) with r = 1 / √(variance(a) + ε), "
+       "n = (a − mean(a)) · r, u = g · b; dL/db = Σ g · n, dL/dc = Σ g"},
+      {rows, w, offset}, one_pass,
+      [epsilon](const Backward& b) { return layer_norm_gradients(b, epsilon); },
+      [epsilon](const auto& inputs) { return composed_layer_norm(inputs, epsilon); });
+}
+
+}  // namespace gradus

@@ -1,0 +1,12 @@
+#pragma once
+
+#include "core/tensor/tensor.h"
+
+namespace gradus {
+
+/// (x − mean) / √(variance + epsilon) over the last axis, times `weight`, plus `bias` (both (n) and
+/// optional): Ba, Kiros, Hinton 2016. The variance is the biased one.
+Tensor layer_norm(const Tensor& x, const Tensor& weight = {}, const Tensor& bias = {},
+                  double epsilon = 1e-5);
+
+}  // namespace gradus
