@@ -8,6 +8,7 @@
 #include "layers/attention/local_attention.h"
 #include "layers/attention/multi_head_attention.h"
 #include "layers/attention/tiled_attention.h"
+#include "layers/batches.h"
 #include "layers/dense.h"
 #include "layers/dropout.h"
 #include "layers/embedding.h"

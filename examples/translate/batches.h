@@ -5,6 +5,7 @@
 #include "core/tensor/tensor.h"
 #include "examples/translate/pairs.h"
 #include "examples/translate/vocabulary.h"
+#include "layers/batches.h"
 
 namespace gradus::translate {
 
@@ -16,23 +17,15 @@ struct Example {
 std::vector<Example> encode(const std::vector<Pair>& pairs, const Vocabulary& source,
                             const Vocabulary& target);
 
-/// Sentences filled up with <pad> to the longest: (batch, time) ids and each row's length.
-struct PaddedIds {
-  Tensor ids;
-  std::vector<int64_t> lengths;
-};
-PaddedIds pad_ids(const std::vector<std::vector<int64_t>>& sentences);
-
 /// What one training step sees: teacher forcing feeds <bos> y₁ … yₙ and expects y₁ … yₙ <eos>.
 struct Batch {
-  PaddedIds source;
+  PaddedSequences source;        ///< padded with <pad>
   Tensor target_in, target_out;  ///< (batch, time)
   int64_t target_tokens = 0;     ///< those of target_out that are not padding
 };
 Batch make_batch(const std::vector<Example>& examples);
 
-/// All examples in batches of similar length, so that little is padding: sorted by target length,
-/// then source length.
+/// All examples in batches of similar length: sorted by target length, then source length.
 std::vector<Batch> make_batches(std::vector<Example> examples, int64_t batch_size);
 
 }  // namespace gradus::translate

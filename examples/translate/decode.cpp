@@ -113,7 +113,7 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
   }
   if (growing.empty()) return finished;
 
-  Memory memory = model.encode(pad_ids(sources));
+  Memory memory = model.encode(pad_sequences(sources, pad_id));
   DecoderState state = model.first_state(memory);
   for (int64_t length = 1; !growing.empty(); ++length) {
     std::vector<int64_t> last;

@@ -77,7 +77,7 @@ LSTMModel::LSTMModel(int64_t source_tokens, int64_t target_tokens, const ModelOp
   });
 }
 
-Memory LSTMModel::encode(const PaddedIds& source, Generator* generator) const {
+Memory LSTMModel::encode(const PaddedSequences& source, Generator* generator) const {
   const Tensor embedded = dropout(source_embedding(source.ids), options.dropout, generator);
   const LSTMOutput out = encoder(embedded, source.lengths, {}, generator);
   Memory memory{Mask::lengths(source.lengths, source.ids.size(1)), {}, {}};

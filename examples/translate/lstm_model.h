@@ -23,7 +23,7 @@ struct LSTMModel {
   /// (batch, target time, target vocabulary); `dropout`: see Dropout.
   Tensor logits(const Batch& batch, Generator* dropout) const;
 
-  Memory encode(const PaddedIds& source, Generator* dropout) const;
+  Memory encode(const PaddedSequences& source, Generator* dropout) const;
   DecoderState first_state(const Memory& memory) const;
   DecoderStep step(const Tensor& ids, const DecoderState& before, const Memory& memory) const;
 

@@ -22,7 +22,7 @@ std::variant<LSTMModel, TransformerModel> make(int64_t source_tokens, int64_t ta
 }
 
 /// Without the columns that no sentence reaches, so that more padding changes nothing.
-PaddedIds trimmed(const PaddedIds& source) {
+PaddedSequences trimmed(const PaddedSequences& source) {
   if (source.lengths.empty()) return source;
   const int64_t longest = std::max<int64_t>(1, std::ranges::max(source.lengths));
   if (longest >= source.ids.size(1)) return source;
@@ -46,7 +46,7 @@ Tensor Translator::loss(const Batch& batch, Generator* training) const {
                         .reduction = Reduction::sum});
 }
 
-Memory Translator::encode(const PaddedIds& source) const {
+Memory Translator::encode(const PaddedSequences& source) const {
   return std::visit([&](const auto& of) { return of.encode(trimmed(source), nullptr); }, model);
 }
 

@@ -17,7 +17,7 @@ struct Translator {
   /// of training, with dropout and label smoothing.
   Tensor loss(const Batch& batch, Generator* training = nullptr) const;
 
-  Memory encode(const PaddedIds& source) const;
+  Memory encode(const PaddedSequences& source) const;
   DecoderState first_state(const Memory& memory) const;
   /// One step for the token ids (batch) that came before.
   DecoderStep step(const Tensor& ids, const DecoderState& before, const Memory& memory) const;

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
-#include <numeric>
 
 #include "core/autograd/autograd.h"
 #include "core/files/safetensors.h"
@@ -15,22 +14,8 @@ namespace gradus::translate {
 
 namespace {
 
-/// Numbers of sentences of these lengths in batches of at most 100, shortest first: so little is
-/// padding. Where sentences are so long that they would fill the memory, batches are smaller.
-std::vector<std::vector<size_t>> batches_by_length(const std::vector<size_t>& lengths) {
-  constexpr size_t most_sentences = 100, most_tokens = 20'000;
-  std::vector<size_t> order(lengths.size());
-  std::iota(order.begin(), order.end(), 0);
-  std::ranges::stable_sort(order, {}, [&](size_t i) { return lengths[i]; });
-  std::vector<std::vector<size_t>> batches;
-  for (const size_t i : order) {
-    if (batches.empty() || batches.back().size() == most_sentences ||
-        (batches.back().size() + 1) * lengths[i] > most_tokens)
-      batches.emplace_back();
-    batches.back().push_back(i);
-  }
-  return batches;
-}
+/// Of sentences to translate: so many that the matrices are large, so few that they fit in memory.
+constexpr BatchOptions batch_options{.batch_size = 100, .max_elements = 20'000};
 
 template <class T>
 T value_among(const std::map<std::string, T>& names, const char* what, const std::string& name) {
@@ -130,17 +115,18 @@ std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
                                                      const std::vector<std::string>& texts,
                                                      const DecodeOptions& options) {
   std::vector<std::vector<int64_t>> sentences;
-  std::vector<size_t> lengths;
+  std::vector<int64_t> lengths;
   for (const std::string& text : texts) {
     sentences.push_back(trained.source.encode_text(text));
-    lengths.push_back(sentences.back().size());
+    lengths.push_back(std::ssize(sentences.back()));
   }
   std::vector<std::vector<Hypothesis>> translations(texts.size());
-  for (const std::vector<size_t>& numbers : batches_by_length(lengths)) {
+  for (const auto& indices : batches_by_length(lengths, batch_options)) {
     std::vector<std::vector<int64_t>> batch;
-    for (const size_t i : numbers) batch.push_back(sentences[i]);
+    for (const int64_t i : indices) batch.push_back(sentences[static_cast<size_t>(i)]);
     auto decoded = decode(trained.model, batch, options);
-    for (size_t k = 0; k < numbers.size(); ++k) translations[numbers[k]] = std::move(decoded[k]);
+    for (size_t k = 0; k < indices.size(); ++k)
+      translations[static_cast<size_t>(indices[k])] = std::move(decoded[k]);
   }
   return translations;
 }
@@ -150,14 +136,14 @@ Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
   const NoGrad pause;
   const ConstantParameters constant;
   const std::vector<Example> examples = encode(pairs, trained.source, trained.target);
-  std::vector<size_t> lengths;
+  std::vector<int64_t> lengths;
   for (const Example& example : examples)
-    lengths.push_back(std::max(example.source.size(), example.target.size()));
+    lengths.push_back(std::max(std::ssize(example.source), std::ssize(example.target)));
   double loss = 0;
   int64_t target_tokens = 0;
-  for (const std::vector<size_t>& numbers : batches_by_length(lengths)) {
+  for (const auto& indices : batches_by_length(lengths, batch_options)) {
     std::vector<Example> part;
-    for (const size_t i : numbers) part.push_back(examples[i]);
+    for (const int64_t i : indices) part.push_back(examples[static_cast<size_t>(i)]);
     const Batch batch = make_batch(part);
     loss += trained.model.loss(batch).item();
     target_tokens += batch.target_tokens;

@@ -31,7 +31,7 @@ Tensor TransformerModel::embed(const Embedding& embedding, const Tensor& ids, in
                  options.dropout, generator);
 }
 
-Memory TransformerModel::encode(const PaddedIds& source, Generator* generator) const {
+Memory TransformerModel::encode(const PaddedSequences& source, Generator* generator) const {
   Memory memory{Mask::lengths(source.lengths, source.ids.size(1)), {}, {}};
   Tensor x = embed(source_embedding, source.ids, 0, generator);
   for (const TransformerEncoderLayer& layer : encoder) x = layer(x, memory.mask, generator);

@@ -17,7 +17,7 @@ struct TransformerModel {
   /// (batch, target time, target vocabulary); `dropout`: see Dropout.
   Tensor logits(const Batch& batch, Generator* dropout) const;
 
-  Memory encode(const PaddedIds& source, Generator* dropout) const;
+  Memory encode(const PaddedSequences& source, Generator* dropout) const;
   DecoderState first_state(const Memory& memory) const;
   /// The weights are the mean over layers and heads.
   DecoderStep step(const Tensor& ids, const DecoderState& before, const Memory& memory) const;

@@ -8,19 +8,6 @@ using namespace gradus;
 using namespace gradus::translate;
 using Ids = std::vector<int64_t>;
 
-TEST_CASE("sentences are filled up with <pad> to the longest") {
-  const PaddedIds padded = pad_ids({{5, 6}, {}, {7, 8, 9}});
-  CHECK(padded.ids.shape() == Shape{3, 3});
-  CHECK(padded.ids.dtype() == DType::int64);
-  CHECK(padded.ids.to_vector<int64_t>() == Ids{5, 6, pad_id, pad_id, pad_id, pad_id, 7, 8, 9});
-  CHECK(padded.lengths == Ids{2, 0, 3});
-}
-
-TEST_CASE("nothing but empty sentences, and no sentences, are padded to no columns") {
-  CHECK(pad_ids({{}, {}}).ids.shape() == Shape{2, 0});
-  CHECK(pad_ids({}).ids.shape() == Shape{0, 0});
-}
-
 TEST_CASE("the decoder is fed <bos> and the target, and is to say the target and <eos>") {
   const Batch batch = make_batch({{{5}, {6, 7}}, {{8, 9}, {10}}});
   CHECK(batch.source.ids.to_vector<int64_t>() == Ids{5, pad_id, 8, 9});

@@ -94,7 +94,7 @@ void all_translations(const Translator& model, const Memory& memory, const Grown
 std::vector<Hypothesis> plain_beam_search(const Translator& model, const Ids& sentence,
                                           const DecodeOptions& options) {
   const NoGrad pause;
-  const Memory memory = model.encode(pad_ids({sentence}));
+  const Memory memory = model.encode(pad_sequences({sentence}, pad_id));
   const auto beam = static_cast<size_t>(options.beam);
   const auto longest = static_cast<size_t>(options.longest);
   std::vector<Grown> growing = {{{}, 0, model.first_state(memory)}};
@@ -153,7 +153,7 @@ TEST_CASE("greedy decoding takes the most probable token at every step") {
       for (size_t i = 0; i < sentences.size(); ++i) {
         REQUIRE(decoded[i].size() == 1);
         if (sentences[i].empty()) continue;
-        const Memory memory = model.encode(pad_ids({sentences[i]}));
+        const Memory memory = model.encode(pad_sequences({sentences[i]}, pad_id));
         DecoderState state = model.first_state(memory);
         Ids ids;
         double log_p = 0;
@@ -178,7 +178,7 @@ TEST_CASE("a beam that holds all translations finds them all, best first") {
     for (uint64_t seed = 1; seed <= 5; ++seed) {
       const Translator model = make(6, seed);  // two tokens and <eos>
       const NoGrad pause;
-      const Memory memory = model.encode(pad_ids({{4, 5, 6}}));
+      const Memory memory = model.encode(pad_sequences({{4, 5, 6}}, pad_id));
       std::vector<Hypothesis> all;
       all_translations(model, memory, {{}, 0, model.first_state(memory)}, 4, alpha, all);
       sort_best_first(all);

@@ -57,7 +57,7 @@ Translator make(const ModelOptions& options) {
 
 /// Σ −log p of one sentence, a step at a time, alone in its batch.
 double loss_by_steps(const Translator& model, const Example& example) {
-  const Memory memory = model.encode(pad_ids({example.source}));
+  const Memory memory = model.encode(pad_sequences({example.source}, pad_id));
   DecoderState state = model.first_state(memory);
   double loss = 0;
   int64_t before = bos_id;

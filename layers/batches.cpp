@@ -1,0 +1,66 @@
+#include "layers/batches.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <numeric>
+
+#include "core/tensor/error.h"
+
+namespace gradus {
+
+std::vector<std::vector<int64_t>> batches_by_length(std::span<const int64_t> lengths,
+                                                    const BatchOptions& options,
+                                                    Generator* generator) {
+  if (options.batch_size < 1)
+    throw Error(fmt::format("batches_by_length: expected a batch_size of at least 1, got {}",
+                            options.batch_size));
+  if (options.max_elements < 0)
+    throw Error(fmt::format("batches_by_length: expected max_elements of at least 0, got {}",
+                            options.max_elements));
+  for (size_t i = 0; i < lengths.size(); ++i)
+    if (lengths[i] < 0)
+      throw Error(fmt::format("batches_by_length: expected lengths of at least 0, got {} at {}",
+                              lengths[i], i));
+
+  std::vector<int64_t> order(lengths.size());
+  std::iota(order.begin(), order.end(), 0);
+  if (generator) order = generator->permutation(std::ssize(lengths));
+  auto length = [&](int64_t i) { return lengths[static_cast<size_t>(i)]; };
+  std::ranges::stable_sort(order, {}, length);
+
+  std::vector<std::vector<int64_t>> batches;
+  for (const int64_t i : order) {
+    auto has_room = [&](const std::vector<int64_t>& batch) {
+      const int64_t size = std::ssize(batch) + 1;  // i is its longest
+      return size <= options.batch_size &&
+             (options.max_elements == 0 || length(i) <= options.max_elements / size);
+    };
+    if (batches.empty() || !has_room(batches.back())) batches.emplace_back();
+    batches.back().push_back(i);
+  }
+  if (!generator) return batches;
+  std::vector<std::vector<int64_t>> shuffled;
+  for (const int64_t i : generator->permutation(std::ssize(batches)))
+    shuffled.push_back(std::move(batches[static_cast<size_t>(i)]));
+  return shuffled;
+}
+
+PaddedSequences pad_sequences(const std::vector<std::vector<int64_t>>& sequences, int64_t padding) {
+  PaddedSequences padded;
+  int64_t longest = 0;
+  for (const auto& sequence : sequences) {
+    padded.lengths.push_back(std::ssize(sequence));
+    longest = std::max(longest, padded.lengths.back());
+  }
+  padded.ids = Tensor::uninitialised({std::ssize(sequences), longest}, DType::int64);
+  int64_t* row = padded.ids.data<int64_t>();
+  for (const auto& sequence : sequences) {
+    std::ranges::copy(sequence, row);
+    std::fill(row + sequence.size(), row + longest, padding);
+    row += longest;
+  }
+  return padded;
+}
+
+}  // namespace gradus
