@@ -13,7 +13,7 @@ from html import escape
 BLOCK = re.compile(r"(?:^ *///     .*\n)+", re.M)
 CODE = re.compile(r'[;{]$|::|["{]|\w\.\w+\(|\bprepare\(', re.M)
 PROSE = re.compile(r"[a-z]{2,} (?!max|log|exp)[a-z]{2,}\b|^[a-zA-Z_ ]{2,}$|\b[12]\d{3}\b")
-HEADER_LINK = re.compile(r"\[([^\]]+)\]\((\w+/\w+\.h)\)")
+HEADER_LINK = re.compile(r"\[([^\]]+)\]\(((?:\w+/)+\w+\.h)\)")
 LETTER = "[A-Za-zα-ωΦ]"
 SUBSCRIPTS, SUPERSCRIPTS = "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₒₓₕₖₗₘₙₚₛₜᵢⱼᵣᵤᵥ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀᵗⁿⁱʸ′'"
 TOKEN = re.compile(rf"{LETTER}{{2,}}(?:_[a-z]{{2,}})*\d*|\d+(?:\.\d+)?|{LETTER}\u0302?"
