@@ -53,7 +53,7 @@ double sum_of_squares(const Tensor& x) {
 
 double clip_gradients(std::span<const Tensor> parameters, double max_norm) {
   if (!(max_norm >= 0))
-    throw Error(fmt::format("clip_gradients: max_norm wants at least 0, was given {}", max_norm));
+    throw Error(fmt::format("clip_gradients: expected max_norm of at least 0, got {}", max_norm));
   const NoGrad pause;
   double total = 0;
   for (size_t i = 0; i < parameters.size(); ++i) {

@@ -3,27 +3,29 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <set>
 
+#include "core/files/named_tensors.h"
 #include "core/kernels/simd.h"
 #include "core/tensor/error.h"
+#include "optim/checked_names.h"
 
 namespace gradus {
 
 namespace {
 
-void check(bool holds, const std::string& kind, const char* option, const char* wanted,
-           double given) {
-  if (!holds)
-    throw Error(fmt::format("{}: {} wants {}, was given {}", kind, option, wanted, given));
-}
-
-void check_not_negative(const std::string& kind, const char* option, double given) {
-  check(given >= 0 && std::isfinite(given), kind, option, "a finite number of at least 0", given);
+void check_not_negative(const std::string& kind, const std::string& option, double given) {
+  if (!(given >= 0 && std::isfinite(given)))
+    throw Error(
+        fmt::format("{}: expected {} to be finite and at least 0, got {}", kind, option, given));
 }
 
 void check_decay_rate(const std::string& kind, const char* option, double given) {
-  check(given >= 0 && given < 1, kind, option, "a number in [0, 1)", given);
+  if (!(given >= 0 && given < 1))
+    throw Error(fmt::format("{}: expected {} in [0, 1), got {}", kind, option, given));
+}
+
+std::vector<ParameterGroup> one_group(const std::vector<Tensor>& parameters) {
+  return {ParameterGroup{.parameters = parameters}};
 }
 
 Tensor copy(const Tensor& x) {
@@ -34,34 +36,46 @@ Tensor copy(const Tensor& x) {
 
 }  // namespace
 
+std::vector<ParameterGroup> decay_matrices_only(const std::vector<Tensor>& parameters) {
+  std::vector<ParameterGroup> groups(2);
+  groups[1].weight_decay = 0;
+  for (const Tensor& parameter : parameters)
+    groups[parameter.rank() < 2 ? 1 : 0].parameters.push_back(parameter);
+  return groups;
+}
+
 Optimizer::Optimizer(std::string kind, const std::vector<Tensor>& parameters, double learning_rate,
-                     std::vector<std::string> moment_names, Update update)
+                     std::vector<std::string> moment_names, Update update, double weight_decay)
+    : Optimizer(std::move(kind), one_group(parameters), learning_rate, std::move(moment_names),
+                std::move(update), weight_decay) {}
+
+Optimizer::Optimizer(std::string kind, const std::vector<ParameterGroup>& groups,
+                     double learning_rate, std::vector<std::string> moment_names, Update update,
+                     double weight_decay)
     : learning_rate(learning_rate),
       kind_(std::move(kind)),
       moment_names_(std::move(moment_names)),
       update_(std::move(update)) {
   check_not_negative(kind_, "learning_rate", learning_rate);
-  if (parameters.empty()) throw Error(fmt::format("{}: there are no parameters", kind_));
-  std::map<const Node*, size_t> seen;
-  std::set<std::string> names;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const Tensor& value = parameters[i];
-    auto fail = [&](const std::string& why) {
-      throw Error(fmt::format("{}: parameter {}, {}, {}", kind_, i, value.description(), why));
-    };
-    if (!value.defined()) throw Error(fmt::format("{}: parameter {} is undefined", kind_, i));
-    if (!value.requires_grad()) fail("requires no gradient: call require_grad(), or leave it out");
-    if (value.node()->order != 0)
-      fail(fmt::format("is the result of '{}', not a leaf", value.node()->op));
-    if (!value.is_contiguous()) fail("is a strided view: make a leaf of contiguous() instead");
-    if (const auto [other, fresh] = seen.emplace(value.node().get(), i); !fresh)
-      fail(fmt::format("is the same tensor as parameter {}: list it once", other->second));
-    const std::string name = value.name().empty() ? std::to_string(i) : value.name();
-    if (!names.insert(name).second) fail("has the name of another parameter: set_name() one");
-    Parameter parameter{name, value, zeros({}, DType::int64), {}};
+  check_not_negative(kind_, "weight_decay", weight_decay);
+  std::vector<Tensor> all;
+  for (size_t i = 0; i < groups.size(); ++i) {
+    const double scale = groups[i].learning_rate_scale;
+    const double decay = groups[i].weight_decay.value_or(weight_decay);
+    check_not_negative(kind_, fmt::format("learning_rate_scale of group {}", i), scale);
+    check_not_negative(kind_, fmt::format("weight_decay of group {}", i), decay);
+    for (const Tensor& value : groups[i].parameters) {
+      all.push_back(value);
+      parameters_.push_back({"", value, {}, {}, scale, decay});
+    }
+  }
+  const std::vector<std::string> names = checked_names(kind_, all);
+  for (size_t i = 0; i < all.size(); ++i) {
+    Parameter& parameter = parameters_[i];
+    parameter.name = names[i];
+    parameter.step = zeros({}, DType::int64);
     for (size_t k = 0; k < moment_names_.size(); ++k)
-      parameter.moments.push_back(zeros(value.shape(), value.dtype()));
-    parameters_.push_back(std::move(parameter));
+      parameter.moments.push_back(zeros(all[i].shape(), all[i].dtype()));
   }
 }
 
@@ -73,7 +87,7 @@ void Optimizer::step() {
     if (!parameter.value.grad().defined()) continue;
     any = true;
     ++*parameter.step.data<int64_t>();
-    update_(parameter, learning_rate);
+    update_(parameter, learning_rate * parameter.learning_rate_scale);
   }
   if (!any)
     throw Error(
@@ -86,9 +100,9 @@ void Optimizer::zero_grad() const {
   for (const Parameter& parameter : parameters_) parameter.value.clear_grad();
 }
 
-// --- the state ----------------------------------------------------------------------------------
+// --- the state ------------------------------------------------------------------------------
 
-std::map<std::string, Tensor> Optimizer::remembered() const {
+std::map<std::string, Tensor> Optimizer::named_state() const {
   std::map<std::string, Tensor> result;
   for (const Parameter& parameter : parameters_) {
     result[parameter.name + ".step"] = parameter.step;
@@ -99,50 +113,36 @@ std::map<std::string, Tensor> Optimizer::remembered() const {
 }
 
 std::map<std::string, Tensor> Optimizer::state() const {
-  std::map<std::string, Tensor> result = remembered();
+  std::map<std::string, Tensor> result = named_state();
   for (auto& [name, tensor] : result) tensor = copy(tensor);
   return result;
 }
 
 void Optimizer::set_state(const std::map<std::string, Tensor>& state) {
-  const std::map<std::string, Tensor> mine = remembered();
-  auto text = [](const Tensor& x) {
-    return x.defined() ? fmt::format("{} {}", name_of(x.dtype()), x.shape().text()) : "undefined";
-  };
-  std::string wrong;
-  for (const auto& [name, tensor] : mine) {
-    const auto given = state.find(name);
-    if (given == state.end())
-      wrong += fmt::format("; {} is missing", name);
-    else if (text(given->second) != text(tensor))
-      wrong +=
-          fmt::format("; {} should be {}, was given {}", name, text(tensor), text(given->second));
-  }
-  for (const auto& [name, tensor] : state)
-    if (!mine.contains(name)) wrong += fmt::format("; {} belongs to no parameter", name);
-  if (!wrong.empty())
-    throw Error(fmt::format("{}: the state is not of these parameters{}", kind_, wrong));
-  for (const auto& [name, tensor] : mine) tensor.assign(state.at(name));
+  std::map<std::string, Tensor> mine = named_state();
+  if (const std::string wrong = differences(mine, state); !wrong.empty())
+    throw Error(fmt::format("{}: the state does not fit the parameters:{}", kind_, wrong));
+  for (auto& [name, tensor] : mine) tensor.assign(state.at(name));
 }
 
-// --- the update rules ---------------------------------------------------------------------------
+// --- the update rules -----------------------------------------------------------------------
 
 namespace {
 
 Optimizer::Update sgd_update(const SGDOptions& options) {
   check_decay_rate("SGD", "momentum", options.momentum);
-  check_not_negative("SGD", "weight_decay", options.weight_decay);
   if (options.nesterov && options.momentum == 0)
-    throw Error("SGD: nesterov wants a momentum above 0");
+    throw Error("SGD: expected a momentum above 0 for nesterov, got 0");
   if (options.momentum == 0)
-    return [options](const Parameter& parameter, double rate) {
-      parameter.update<0>(
-          [=]<class T>(T g, T& p) { p -= T(rate) * (g + T(options.weight_decay) * p); });
+    return [](const Parameter& parameter, double rate) {
+      parameter.update<0>([rate, decay = parameter.weight_decay]<class T>(T g, T& p) {
+        p -= T(rate) * (g + T(decay) * p);
+      });
     };
   return [options](const Parameter& parameter, double rate) {
     const double fresh = options.nesterov ? 1 : 0, kept = options.nesterov ? options.momentum : 1;
-    parameter.update<1>([=]<class T>(T g, T& p, T& v) {
-      g += T(options.weight_decay) * p;
+    parameter.update<1>([=, decay = parameter.weight_decay]<class T>(T g, T& p, T& v) {
+      g += T(decay) * p;
       v = T(options.momentum) * v + g;
       p -= T(rate) * (T(fresh) * g + T(kept) * v);
     });
@@ -153,7 +153,8 @@ Optimizer::Update rmsprop_update(const RMSpropOptions& options) {
   check_decay_rate("RMSprop", "alpha", options.alpha);
   check_not_negative("RMSprop", "epsilon", options.epsilon);
   return [options](const Parameter& parameter, double rate) {
-    parameter.update<1>([=]<class T>(T g, T& p, T& v) {
+    parameter.update<1>([=, decay = parameter.weight_decay]<class T>(T g, T& p, T& v) {
+      g += T(decay) * p;
       v = T(options.alpha) * v + T(1 - options.alpha) * g * g;
       p -= T(rate) * g / (std::sqrt(v) + T(options.epsilon));
     });
@@ -161,24 +162,24 @@ Optimizer::Update rmsprop_update(const RMSpropOptions& options) {
 }
 
 /// Adam's own weight decay is part of the gradient, AdamW's is not.
-Optimizer::Update adam_update(const char* kind, const AdamWOptions& options, bool decoupled) {
-  check_decay_rate(kind, "beta1", options.beta1);
-  check_decay_rate(kind, "beta2", options.beta2);
-  check_not_negative(kind, "epsilon", options.epsilon);
-  check_not_negative(kind, "weight_decay", options.weight_decay);
-  return [options, decoupled](const Parameter& parameter, double rate) {
+Optimizer::Update adam_update(const char* kind, double beta1, double beta2, double epsilon,
+                              bool decoupled) {
+  check_decay_rate(kind, "beta1", beta1);
+  check_decay_rate(kind, "beta2", beta2);
+  check_not_negative(kind, "epsilon", epsilon);
+  return [=](const Parameter& parameter, double rate) {
     const auto t = static_cast<double>(*parameter.step.data<int64_t>());
     dispatch_float("Adam", parameter.value.dtype(), [&](auto element) {
       using T = decltype(element);
-      const double stride = rate / (1 - std::pow(options.beta1, t));
+      const double stride = rate / (1 - std::pow(beta1, t));
       const simd::AdamStep<T> step{
-          .pull = static_cast<T>(decoupled ? 0 : options.weight_decay),
-          .beta1 = static_cast<T>(options.beta1),
-          .beta2 = static_cast<T>(options.beta2),
-          .shrink = static_cast<T>(decoupled ? 1 - rate * options.weight_decay : 1),
+          .pull = static_cast<T>(decoupled ? 0 : parameter.weight_decay),
+          .beta1 = static_cast<T>(beta1),
+          .beta2 = static_cast<T>(beta2),
+          .shrink = static_cast<T>(decoupled ? 1 - rate * parameter.weight_decay : 1),
           .stride = static_cast<T>(stride),
-          .inverse_root = static_cast<T>(1 / std::sqrt(1 - std::pow(options.beta2, t))),
-          .epsilon = static_cast<T>(options.epsilon)};
+          .inverse_root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t))),
+          .epsilon = static_cast<T>(epsilon)};
       const Tensor gradient = contiguous(parameter.value.grad());
       const T* g = gradient.data<T>();
       T *p = parameter.value.data<T>(), *m = parameter.moments[0].data<T>(),
@@ -193,24 +194,35 @@ Optimizer::Update adam_update(const char* kind, const AdamWOptions& options, boo
 }  // namespace
 
 SGD::SGD(const std::vector<Tensor>& parameters, const SGDOptions& options)
+    : SGD(one_group(parameters), options) {}
+
+SGD::SGD(const std::vector<ParameterGroup>& groups, const SGDOptions& options)
     : Optimizer(
-          "SGD", parameters, options.learning_rate,
+          "SGD", groups, options.learning_rate,
           options.momentum == 0 ? std::vector<std::string>{} : std::vector<std::string>{"velocity"},
-          sgd_update(options)) {}
+          sgd_update(options), options.weight_decay) {}
 
 RMSprop::RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options)
-    : Optimizer("RMSprop", parameters, options.learning_rate, {"mean_square"},
-                rmsprop_update(options)) {}
+    : RMSprop(one_group(parameters), options) {}
+
+RMSprop::RMSprop(const std::vector<ParameterGroup>& groups, const RMSpropOptions& options)
+    : Optimizer("RMSprop", groups, options.learning_rate, {"mean_square"}, rmsprop_update(options),
+                options.weight_decay) {}
 
 Adam::Adam(const std::vector<Tensor>& parameters, const AdamOptions& options)
-    : Optimizer("Adam", parameters, options.learning_rate, {"first_moment", "second_moment"},
-                adam_update("Adam",
-                            {options.learning_rate, options.beta1, options.beta2, options.epsilon,
-                             options.weight_decay},
-                            false)) {}
+    : Adam(one_group(parameters), options) {}
+
+Adam::Adam(const std::vector<ParameterGroup>& groups, const AdamOptions& options)
+    : Optimizer("Adam", groups, options.learning_rate, {"first_moment", "second_moment"},
+                adam_update("Adam", options.beta1, options.beta2, options.epsilon, false),
+                options.weight_decay) {}
 
 AdamW::AdamW(const std::vector<Tensor>& parameters, const AdamWOptions& options)
-    : Optimizer("AdamW", parameters, options.learning_rate, {"first_moment", "second_moment"},
-                adam_update("AdamW", options, true)) {}
+    : AdamW(one_group(parameters), options) {}
+
+AdamW::AdamW(const std::vector<ParameterGroup>& groups, const AdamWOptions& options)
+    : Optimizer("AdamW", groups, options.learning_rate, {"first_moment", "second_moment"},
+                adam_update("AdamW", options.beta1, options.beta2, options.epsilon, true),
+                options.weight_decay) {}
 
 }  // namespace gradus

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -11,12 +12,29 @@
 
 namespace gradus {
 
-/// A leaf tensor and what its optimiser remembers about it.
+/// Parameters with a learning rate and a weight decay of their own.
+struct ParameterGroup {
+  std::vector<Tensor> parameters;
+  double learning_rate_scale = 1;  ///< times the optimiser's learning rate at each step, so that
+                                   ///< one schedule serves all groups
+  std::optional<double> weight_decay = {};  ///< the optimiser's when empty
+};
+
+/// No weight decay for biases and norms:
+///
+///     AdamW adamw(decay_matrices_only(parameters(model)), {.weight_decay = 0.1});
+///
+/// Two groups: tensors of at least two axes (weights, embeddings), which have the optimiser's
+/// decay, and the others (biases, the weight and bias of LayerNorm), which have none.
+std::vector<ParameterGroup> decay_matrices_only(const std::vector<Tensor>& parameters);
+
+/// A leaf tensor, its options, and the optimiser's state for it.
 struct Parameter {
-  std::string name;  ///< the tensor's own, or its position in the list: "0", "1", …
+  std::string name;  ///< the tensor's own, or its position among all parameters: "0", "1", …
   Tensor value;
   Tensor step;                  ///< updates so far, an int64 scalar
   std::vector<Tensor> moments;  ///< zero at first; shape and dtype as the value's
+  double learning_rate_scale = 1, weight_decay = 0;  ///< of its group
 
   /// Calls formula(g, p, m…) for every element, in one pass over the memory: g is the gradient's
   /// element, p& the value's, m&… those of the first `count` moments, all of the value's dtype.
@@ -25,8 +43,9 @@ struct Parameter {
   void update(const Formula& formula) const;
 };
 
-/// Moves parameters against their gradients. An optimiser is a name, its parameters, the names of
-/// the moments that it keeps for each of them, and the update of one parameter:
+/// Moves parameters against their gradients. An optimiser is a name, its parameters or groups of
+/// them, the learning rate, the names of the moments that it keeps for each parameter, and the
+/// update of one parameter by the learning rate of its group:
 ///
 ///     Optimizer signs("SignSGD", parameters(model), 1e-3, {},
 ///                     [](const Parameter& parameter, double rate) {
@@ -38,31 +57,38 @@ class Optimizer {
  public:
   using Update = std::function<void(const Parameter&, double learning_rate)>;
 
-  /// Throws Error unless the parameters are distinct contiguous leaves that require a gradient,
-  /// with distinct names, and the rate is at least 0.
+  /// `weight_decay` is that of the groups without one of their own; the update reads it from the
+  /// Parameter. Throws Error unless the parameters of all groups are distinct contiguous leaves
+  /// that require a gradient, with distinct names, and rates, scales and decays are finite and at
+  /// least 0.
+  Optimizer(std::string kind, const std::vector<ParameterGroup>& groups, double learning_rate,
+            std::vector<std::string> moment_names, Update update, double weight_decay = 0);
+  /// All parameters in one group.
   Optimizer(std::string kind, const std::vector<Tensor>& parameters, double learning_rate,
-            std::vector<std::string> moment_names, Update update);
+            std::vector<std::string> moment_names, Update update, double weight_decay = 0);
   Optimizer(Optimizer&&) = default;
   Optimizer& operator=(Optimizer&&) = default;
 
-  double learning_rate;  ///< may change between steps, see optim/schedule.h
+  double learning_rate;  ///< of all groups; may change between steps, see optim/schedule.h
 
-  /// Updates every parameter that has a gradient, in place, not recorded; the others, and what is
-  /// remembered about them, stay as they are. Throws Error when none has one.
+  /// Updates every parameter that has a gradient, in place, not recorded; the others and their
+  /// state stay as they are. Throws Error when no parameter has a gradient.
   void step();
   /// Clears the gradients of all parameters.
   void zero_grad() const;
 
-  /// A copy of all that is remembered, by name: "encoder.wx.step", "encoder.wx.first_moment", ….
-  /// With it and the parameters' values training resumes to the same bits. The learning rate and
-  /// the other options are not part of it.
+  /// A copy of the state by name: "encoder.wx.step", "encoder.wx.first_moment", …. With it and the
+  /// parameters' values training resumes to the same bits, whatever the order of the parameters and
+  /// their groups. The learning rate and the other options are not part of it.
   std::map<std::string, Tensor> state() const;
-  /// Throws Error with everything that is missing, unknown, or of another shape or dtype; nothing
-  /// has changed then.
+  /// Throws Error, which lists every tensor that is missing, unknown, or of another shape or dtype;
+  /// nothing has changed then.
   void set_state(const std::map<std::string, Tensor>& state);
 
  private:
-  std::map<std::string, Tensor> remembered() const;
+  friend struct StatePart;
+  /// The state itself, not a copy.
+  std::map<std::string, Tensor> named_state() const;
 
   std::string kind_;
   std::vector<std::string> moment_names_;
@@ -85,20 +111,24 @@ struct SGDOptions {
 /// Throws Error for a negative rate or decay, momentum outside [0, 1), nesterov without momentum.
 struct SGD : Optimizer {
   explicit SGD(const std::vector<Tensor>& parameters, const SGDOptions& options = {});
+  explicit SGD(const std::vector<ParameterGroup>& groups, const SGDOptions& options = {});
 };
 
 struct RMSpropOptions {
   double learning_rate = 1e-2;
   double alpha = 0.99;
   double epsilon = 1e-8;
+  double weight_decay = 0;
 };
-/// Steps divided by the root of a running mean of squares (Tieleman & Hinton 2012):
+/// Steps divided by the root of a running mean of squares (Tieleman & Hinton 2012): with
+/// g ← g + weight_decay · p,
 ///
 ///     v ← alpha · v + (1 − alpha) · g²,   p ← p − learning_rate · g / (√v + epsilon)
 ///
-/// Throws Error for a negative rate or epsilon, alpha outside [0, 1).
+/// Throws Error for a negative rate, epsilon or decay, alpha outside [0, 1).
 struct RMSprop : Optimizer {
   explicit RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options = {});
+  explicit RMSprop(const std::vector<ParameterGroup>& groups, const RMSpropOptions& options = {});
 };
 
 struct AdamOptions {
@@ -116,6 +146,7 @@ struct AdamOptions {
 /// Throws Error for a negative rate, epsilon or decay, betas outside [0, 1).
 struct Adam : Optimizer {
   explicit Adam(const std::vector<Tensor>& parameters, const AdamOptions& options = {});
+  explicit Adam(const std::vector<ParameterGroup>& groups, const AdamOptions& options = {});
 };
 
 struct AdamWOptions {
@@ -128,6 +159,7 @@ struct AdamWOptions {
 /// p ← p · (1 − learning_rate · weight_decay) comes before Adam's update.
 struct AdamW : Optimizer {
   explicit AdamW(const std::vector<Tensor>& parameters, const AdamWOptions& options = {});
+  explicit AdamW(const std::vector<ParameterGroup>& groups, const AdamWOptions& options = {});
 };
 
 template <size_t count, class Formula>

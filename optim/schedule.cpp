@@ -14,8 +14,7 @@ namespace gradus {
 namespace {
 
 void check_steps(const char* schedule, int64_t steps) {
-  if (steps < 1)
-    throw Error(fmt::format("{}: wants at least 1 step, was given {}", schedule, steps));
+  if (steps < 1) throw Error(fmt::format("{}: expected at least 1 step, got {}", schedule, steps));
 }
 
 }  // namespace
@@ -53,14 +52,14 @@ ReduceOnPlateau::ReduceOnPlateau(double learning_rate, const PlateauOptions& opt
   if (options.better == Better::higher) state.best = -state.best;
   auto check = [](bool holds, const char* option, const char* wanted, double given) {
     if (!holds)
-      throw Error(fmt::format("ReduceOnPlateau: {} wants {}, was given {}", option, wanted, given));
+      throw Error(fmt::format("ReduceOnPlateau: expected {} {}, got {}", option, wanted, given));
   };
-  check(learning_rate >= 0, "learning_rate", "at least 0", learning_rate);
-  check(options.factor > 0 && options.factor < 1, "factor", "a number in (0, 1)", options.factor);
-  check(options.patience >= 0, "patience", "at least 0", static_cast<double>(options.patience));
-  check(options.threshold >= 0, "threshold", "at least 0", options.threshold);
+  check(learning_rate >= 0, "learning_rate", "of at least 0", learning_rate);
+  check(options.factor > 0 && options.factor < 1, "factor", "in (0, 1)", options.factor);
+  check(options.patience >= 0, "patience", "of at least 0", static_cast<double>(options.patience));
+  check(options.threshold >= 0, "threshold", "of at least 0", options.threshold);
   check(options.lowest_rate >= 0 && options.lowest_rate <= learning_rate, "lowest_rate",
-        "a number in [0, learning_rate]", options.lowest_rate);
+        "in [0, learning_rate]", options.lowest_rate);
 }
 
 double ReduceOnPlateau::update(double result) {

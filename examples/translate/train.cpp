@@ -6,12 +6,12 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "core/files/safetensors.h"
 #include "core/ops/packed_matrix.h"
 #include "core/tensor/error.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "optim/schedule.h"
+#include "optim/training_state.h"
 
 namespace gradus::translate {
 
@@ -40,56 +40,60 @@ EpochReport report_from(const json& j) {
 
 /// Where training stands between two batches.
 struct Position {
-  int epoch = 1;
-  size_t batch = 0;
+  int64_t epoch = 1, batch = 0, tokens = 0;
   double loss_sum = 0, seconds = 0, training_seconds = 0;  // of this epoch so far
-  int64_t tokens = 0;
-  TrainReport report;
+  TrainReport report = {};
 
-  void next_epoch() { *this = {epoch + 1, 0, 0, 0, 0, 0, std::move(report)}; }
+  void next_epoch() { *this = {.epoch = epoch + 1, .report = std::move(report)}; }
 };
 
 /// The whole state of a run, in one file beside the model.
 class Checkpoint {
  public:
-  Checkpoint(std::string path, json run) : path_(std::move(path)), run_(std::move(run)) {}
+  Checkpoint(std::string path, json run, Trained& trained, Adam& adam, Generator& dropout,
+             Position& at)
+      : path_(std::move(path)),
+        run_(std::move(run)),
+        trained_(trained),
+        report_(at.report),
+        state_{{"model", named_tensors(trained.model)},
+               {"adam", &adam},
+               {"dropout", &dropout},
+               {"epoch", &at.epoch},
+               {"batch", &at.batch},
+               {"tokens", &at.tokens},
+               {"loss_sum", &at.loss_sum},
+               {"seconds", &at.seconds},
+               {"training_seconds", &at.training_seconds}} {}
 
-  void save(Trained& trained, const Adam& adam, const Generator& dropout,
-            const Position& at) const {
-    TensorFile file{{}, describe(trained)};
-    for (const auto& [name, value] : named_tensors(trained.model))
-      file.tensors["model." + name] = value;
-    for (const auto& [name, value] : adam.state()) file.tensors["adam." + name] = value;
+  void save() const {
+    auto metadata = describe(trained_);
     json epochs = json::array();
-    for (const EpochReport& r : at.report.epochs) epochs.push_back(to_json(r));
-    file.metadata["run"] = run_.dump();
-    file.metadata["position"] = json{
-        {"epoch", at.epoch},
-        {"batch", at.batch},
-        {"loss_sum", at.loss_sum},
-        {"seconds", at.seconds},
-        {"training_seconds", at.training_seconds},
-        {"tokens", at.tokens},
-        {"dropout", dropout.state()},
-        {"epochs", epochs},
-        {"best", at.report.best}}.dump();
-    save_tensors(path_, file);
+    for (const EpochReport& r : report_.epochs) epochs.push_back(to_json(r));
+    metadata["run"] = run_.dump();
+    metadata["report"] = json{{"epochs", epochs}, {"best", report_.best}}.dump();
+    save_training_state(path_, state_, metadata);
   }
 
-  Position load(Trained& trained, Adam& adam, Generator& dropout) const {
-    const TensorFile file = load_tensors(path_);
-    try {
-      return restore(file, trained, adam, dropout);
-    } catch (const std::exception& error) {
-      throw Error(fmt::format("{}: {}", path_, error.what()));
-    }
+  void load() {
+    TrainReport report;
+    load_training_state(path_, state_, [&](const auto& metadata) {
+      if (!metadata.contains("run") || !metadata.contains("report"))
+        throw Error("not a checkpoint of this translator (it lacks \"run\" or \"report\")");
+      try {
+        check_run(json::parse(metadata.at("run")));
+        const json j = json::parse(metadata.at("report"));
+        for (const json& epoch : j.at("epochs")) report.epochs.push_back(report_from(epoch));
+        report.best = j.at("best");
+      } catch (const json::exception& error) {
+        throw Error(error.what());
+      }
+    });
+    report_ = report;
   }
 
  private:
-  Position restore(const TensorFile& file, Trained& trained, Adam& adam, Generator& dropout) const {
-    if (!file.metadata.contains("run") || !file.metadata.contains("position"))
-      throw Error("not a checkpoint of this translator (it lacks \"run\" or \"position\")");
-    const json theirs = json::parse(file.metadata.at("run"));
+  void check_run(const json& theirs) const {
     std::string differences;
     for (const auto& [name, value] : run_.items())
       if (theirs.value(name, json()) != value)
@@ -100,30 +104,13 @@ class Checkpoint {
           "made with other data or options; resume with the same ones, or start anew without "
           "--resume; what differs:" +
           differences);
-
-    std::map<std::string, Tensor> model, state;
-    for (const auto& [name, value] : file.tensors) {
-      if (name.starts_with("model.")) model[name.substr(6)] = value;
-      if (name.starts_with("adam.")) state[name.substr(5)] = value;
-    }
-    load_tensors_into(trained.model, model);
-    adam.set_state(state);
-    const json j = json::parse(file.metadata.at("position"));
-    dropout.set_state(j.at("dropout"));
-    Position at{j.at("epoch"),
-                j.at("batch"),
-                j.at("loss_sum"),
-                j.at("seconds"),
-                j.at("training_seconds"),
-                j.at("tokens"),
-                {}};
-    for (const json& epoch : j.at("epochs")) at.report.epochs.push_back(report_from(epoch));
-    at.report.best = j.at("best");
-    return at;
   }
 
   std::string path_;
   json run_;
+  Trained& trained_;
+  TrainReport& report_;
+  TrainingState state_;
 };
 
 /// What tells texts apart: FNV-1a (Fowler, Noll, Vo 1991).
@@ -184,11 +171,11 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
   const std::vector<Tensor> weights = parameters(trained.model);
   Adam adam(weights, {.learning_rate = options.learning_rate});
   Generator dropout(options.seed ^ 0x64726f706f757421);
-  const Checkpoint checkpoint(options.model_path + ".checkpoint",
-                              run_of(trained, train_pairs, valid, options));
   const Schedule rate = schedule_of(options, options.epochs * std::ssize(batches));
   Position at;
-  if (options.resume) at = checkpoint.load(trained, adam, dropout);
+  Checkpoint checkpoint(options.model_path + ".checkpoint",
+                        run_of(trained, train_pairs, valid, options), trained, adam, dropout, at);
+  if (options.resume) checkpoint.load();
   TrainReport& report = at.report;
 
   auto exhausted = [&] {
@@ -202,19 +189,19 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
             .permutation(std::ssize(batches));
     auto live = [&] {
       const double done = static_cast<double>(at.batch) / static_cast<double>(batches.size());
-      const double left = options.epochs - at.epoch + 1 - done;
-      return terminal::EpochProgress{at.epoch,
+      const double left = static_cast<double>(options.epochs - at.epoch + 1) - done;
+      return terminal::EpochProgress{static_cast<int>(at.epoch),
                                      options.epochs,
                                      done,
                                      at.loss_sum / static_cast<double>(at.tokens),
                                      static_cast<double>(at.tokens) / at.training_seconds,
                                      done > 0 ? at.training_seconds / done * left : 0};
     };
-    while (at.batch < batches.size()) {
-      const Batch& batch = batches[static_cast<size_t>(order[at.batch])];
+    while (at.batch < std::ssize(batches)) {
+      const int64_t number = order[static_cast<size_t>(at.batch)];
+      const Batch& batch = batches[static_cast<size_t>(number)];
       adam.zero_grad();
-      adam.learning_rate =
-          rate((at.epoch - 1) * std::ssize(batches) + static_cast<int64_t>(at.batch));
+      adam.learning_rate = rate((at.epoch - 1) * std::ssize(batches) + at.batch);
       Tensor loss;
       {
         const ConstantParameters constant;
@@ -230,12 +217,12 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
       progress.update(live());
       if (stop()) {
         at.seconds = seconds_before + seconds_since(start);
-        checkpoint.save(trained, adam, dropout, at);
+        checkpoint.save();
         report.interrupted = true;
         return report;
       }
     }
-    EpochReport epoch{at.epoch,
+    EpochReport epoch{static_cast<int>(at.epoch),
                       at.loss_sum / static_cast<double>(at.tokens),
                       evaluate(trained, valid),
                       static_cast<double>(at.tokens) / at.training_seconds,
@@ -252,7 +239,7 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
       save(options.model_path, trained);
     }
     at.next_epoch();
-    checkpoint.save(trained, adam, dropout, at);
+    checkpoint.save();
   }
   if (report.best >= 0) trained = load(options.model_path);
   return report;

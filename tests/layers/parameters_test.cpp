@@ -138,11 +138,9 @@ TEST_CASE("loading names everything that does not fit at once, and changes nothi
   CHECK_THROWS_WITH_AS(load_tensors_into(block, tensors),
                        "load: the tensors do not fit the model:\n"
                        "  missing: 'first.weight', float32 (3, 2)\n"
-                       "  different: 'layers.0.bias' is float32 (4) in the model, was given "
-                       "float32 (5)\n"
-                       "  different: 'layers.1.bias' is float32 (4) in the model, was given "
-                       "float64 (4)\n"
-                       "  unknown to the model: 'last.weight', float32 (2, 2)",
+                       "  different: 'layers.0.bias': expected float32 (4), got float32 (5)\n"
+                       "  different: 'layers.1.bias': expected float32 (4), got float64 (4)\n"
+                       "  unknown: 'last.weight', float32 (2, 2)",
                        Error);
   CHECK(all_values(block) == before);
 }

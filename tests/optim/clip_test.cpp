@@ -62,6 +62,6 @@ TEST_CASE("the first parameter with NaN or infinite gradients is named, and noth
 
 TEST_CASE("a negative max_norm is refused") {
   CHECK_THROWS_WITH_AS(clip_gradients({}, -1),
-                       "clip_gradients: max_norm wants at least 0, was given -1", Error);
+                       "clip_gradients: expected max_norm of at least 0, got -1", Error);
   CHECK_THROWS_AS(clip_gradients({}, std::nan("")), Error);
 }

@@ -61,12 +61,11 @@ TEST_CASE("negative results that fall short of the threshold are a plateau too")
 }
 
 TEST_CASE("schedules refuse values outside their range") {
-  CHECK_THROWS_WITH_AS(warm_up(0, constant(1)), "warm_up: wants at least 1 step, was given 0",
-                       Error);
+  CHECK_THROWS_WITH_AS(warm_up(0, constant(1)), "warm_up: expected at least 1 step, got 0", Error);
   CHECK_THROWS_AS(cosine(1, 0), Error);
   CHECK_THROWS_AS(inverse_square_root(1, -5), Error);
   CHECK_THROWS_WITH_AS(ReduceOnPlateau(1, {.factor = 1}),
-                       "ReduceOnPlateau: factor wants a number in (0, 1), was given 1", Error);
+                       "ReduceOnPlateau: expected factor in (0, 1), got 1", Error);
   CHECK_THROWS_AS(ReduceOnPlateau(1, {.patience = -1}), Error);
   CHECK_THROWS_AS(ReduceOnPlateau(1, {.threshold = -1}), Error);
   CHECK_THROWS_AS(ReduceOnPlateau(1, {.lowest_rate = 2}), Error);

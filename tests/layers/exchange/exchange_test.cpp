@@ -140,13 +140,13 @@ TEST_CASE("all that does not fit is said at once, and nothing is loaded") {
   CHECK(error_of([&] { load_pytorch(model, torch.weights); }) ==
         "load: the tensors do not fit the model:\n"
         "  missing: 'encoder.bias_hh_l0', float32 (12)\n"
-        "  different: 'norm.bias' is float32 (6) in the model, was given float64 (6)\n"
-        "  different: 'tags.weight' is float32 (5, 6) in the model, was given float32 (5, 7)\n"
-        "  unknown to the model: 'head.weight', float32 (2)");
+        "  different: 'norm.bias': expected float32 (6), got float64 (6)\n"
+        "  different: 'tags.weight': expected float32 (5, 6), got float32 (5, 7)\n"
+        "  unknown: 'head.weight', float32 (2)");
   CHECK(same(to_pytorch(model), before));
 
   const std::string error = error_of([&] { load_keras(model, torch.weights); });
   CHECK(error.find("missing: 'encoder/forward_lstm/lstm_cell/kernel', float32 (4, 12)") !=
         std::string::npos);
-  CHECK(error.find("unknown to the model: 'words.weight', float32 (7, 4)") != std::string::npos);
+  CHECK(error.find("unknown: 'words.weight', float32 (7, 4)") != std::string::npos);
 }

@@ -1,4 +1,4 @@
-"""Writes optim.json: what PyTorch's optimisers, clipping and schedules do, in float32.
+"""Writes optim.json: what PyTorch's optimisers, clipping, schedules and averages do, in float32.
 
     python3 make_optim.py
 """
@@ -20,12 +20,16 @@ def numbers(x):
     return [float(str(v)) for v in x.detach().numpy().astype(np.float32).ravel()]
 
 
-def torch_optimiser(kind, parameters, options):
+def torch_options(options):
     names = {"learning_rate": "lr", "epsilon": "eps"}
     options = {names.get(k, k): v for k, v in options.items()}
     if "beta1" in options:
         options["betas"] = (options.pop("beta1"), options.pop("beta2"))
-    return getattr(torch.optim, kind)(parameters, **options)
+    return options
+
+
+def torch_optimiser(kind, parameters, options):
+    return getattr(torch.optim, kind)(parameters, **torch_options(options))
 
 
 OPTIMISERS = [
@@ -36,6 +40,7 @@ OPTIMISERS = [
     ("SGD", dict(learning_rate=0.05, momentum=0.8, nesterov=True, weight_decay=0.1)),
     ("RMSprop", dict()),
     ("RMSprop", dict(learning_rate=0.03, alpha=0.8, epsilon=1e-3)),
+    ("RMSprop", dict(learning_rate=0.03, weight_decay=0.2)),
     ("Adam", dict()),
     ("Adam", dict(learning_rate=0.1, beta1=0.7, beta2=0.9, epsilon=1e-2)),
     ("Adam", dict(learning_rate=0.02, weight_decay=0.5)),
@@ -159,7 +164,64 @@ def plateau():
     return cases
 
 
+GROUPS = [dict(), dict(learning_rate_scale=0.1, weight_decay=0.0), dict(weight_decay=0.3)]
+
+
+def groups():
+    """Eight steps of three groups of one parameter each under one cosine schedule."""
+    shapes = [(2, 3), (3,), (2, 2)]
+    start = [torch.randn(shape) for shape in shapes]
+    gradients = [[torch.randn(shape) for shape in shapes] for _ in range(8)]
+    cases = []
+    for kind, options in [
+            ("SGD", dict(learning_rate=0.1, momentum=0.9, weight_decay=0.1)),
+            ("RMSprop", dict(learning_rate=0.02, weight_decay=0.1)),
+            ("Adam", dict(learning_rate=0.05, weight_decay=0.1)),
+            ("AdamW", dict(learning_rate=0.05, weight_decay=0.1))]:
+        parameters = [torch.nn.Parameter(x.clone()) for x in start]
+        listed = []
+        for parameter, group in zip(parameters, GROUPS):
+            own = {k: v for k, v in group.items() if k != "learning_rate_scale"}
+            rate = options["learning_rate"] * group.get("learning_rate_scale", 1)
+            listed.append(dict(params=[parameter], lr=rate, **own))
+        optimiser = torch_optimiser(kind, listed, options)
+        scheduler = CosineAnnealingLR(optimiser, T_max=8)
+        values = []
+        for row in gradients:
+            for parameter, gradient in zip(parameters, row):
+                parameter.grad = gradient.clone()
+            optimiser.step()
+            scheduler.step()
+            values.append([numbers(p) for p in parameters])
+        cases.append(dict(kind=kind, options=options, values=values))
+    return dict(shapes=shapes, groups=GROUPS, start=[numbers(x) for x in start], cases=cases,
+                gradients=[[numbers(g) for g in row] for row in gradients])
+
+
+def averages():
+    """The exponential moving average of AveragedModel, and the bias-corrected one by its sum."""
+    cases = []
+    for decay in (0.9, 0.999, 0.0):
+        model = torch.nn.Linear(3, 2)
+        averaged = torch.optim.swa_utils.AveragedModel(
+            model, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(decay))
+        history, plain, corrected = [], [], []
+        for t in range(1, 13):
+            with torch.no_grad():
+                for parameter in model.parameters():
+                    parameter.copy_(torch.randn(parameter.shape))
+            averaged.update_parameters(model)
+            history.append([numbers(p) for p in model.parameters()])
+            plain.append([numbers(p) for p in averaged.module.parameters()])
+            weights = (1 - decay) * np.array([decay ** (t - i) for i in range(1, t + 1)])
+            corrected.append([
+                (weights @ np.array([values[k] for values in history]) / (1 - decay ** t)).tolist()
+                for k in range(2)])
+        cases.append(dict(decay=decay, values=history, averages=plain, corrected=corrected))
+    return dict(shapes=[[2, 3], [2]], cases=cases)
+
+
 golden = dict(torch=torch.__version__, updates=updates(), training=training(), clipping=clipping(),
-              schedules=schedules(), plateau=plateau())
+              schedules=schedules(), plateau=plateau(), groups=groups(), averages=averages())
 path = Path(__file__).with_name("optim.json")
 path.write_text(json.dumps(golden, indent=None, separators=(",", ":")) + "\n")
