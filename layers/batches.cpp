@@ -54,7 +54,7 @@ PaddedSequences pad_sequences(const std::vector<std::vector<int64_t>>& sequences
     longest = std::max(longest, padded.lengths.back());
   }
   padded.ids = Tensor::uninitialised({std::ssize(sequences), longest}, DType::int64);
-  int64_t* row = padded.ids.data<int64_t>();
+  int64_t* row = padded.ids.mutable_data<int64_t>();
   for (const auto& sequence : sequences) {
     std::ranges::copy(sequence, row);
     std::fill(row + sequence.size(), row + longest, padding);

@@ -13,7 +13,7 @@ Embedding::Embedding(int64_t count, int64_t size, Generator& generator, int64_t 
     : weight(random_normal({count, size}, 0, 1, generator)), padding_id(padding_id) {
   if (padding_id >= count)
     throw Error(fmt::format("embedding: padding id {} is outside [0, {})", padding_id, count));
-  if (padding_id >= 0) std::fill_n(weight.data<float>() + padding_id * size, size, 0.0f);
+  if (padding_id >= 0) std::fill_n(weight.mutable_data<float>() + padding_id * size, size, 0.0f);
   weight.require_grad();
 }
 

@@ -65,9 +65,10 @@ Tensor orthogonal(const Shape& shape, Generator& generator, double gain) {
     basis.push_back(std::move(v));
   }
   Tensor result = Tensor::uninitialised(shape, DType::float32);
+  float* values = result.mutable_data<float>();
   for (size_t i = 0; i < rows; ++i)
     for (size_t j = 0; j < columns; ++j)
-      result.data<float>()[i * columns + j] =
+      values[i * columns + j] =
           static_cast<float>(gain * (rows <= columns ? basis[i][j] : basis[j][i]));
   return result;
 }

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/autograd/autograd.h"
+#include "core/autograd/node.h"
 #include "core/tensor/error.h"
 
 namespace gradus {
@@ -22,7 +23,7 @@ std::vector<std::string> checked_names(const std::string& who,
       throw Error(fmt::format("{}: parameter {}, {}, {}", who, i, value.description(), why));
     };
     if (!value.requires_grad()) fail("requires no gradient: call require_grad(), or leave it out");
-    if (value.node()->order != 0)
+    if (!value.node()->is_leaf())
       fail(fmt::format("is the result of '{}', not a leaf", value.node()->op));
     if (!value.is_contiguous()) fail("is a strided view: make a leaf of contiguous() instead");
     if (const auto [other, fresh] = seen.emplace(value.node().get(), i); !fresh)

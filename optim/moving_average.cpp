@@ -44,7 +44,7 @@ void ExponentialMovingAverage::check_not_swapped(const char* what) const {
 void ExponentialMovingAverage::update() {
   check_not_swapped("update");
   const NoGrad pause;
-  const auto t = static_cast<double>(++*updates_.data<int64_t>());
+  const auto t = static_cast<double>(++*updates_.mutable_data<int64_t>());
   // Both rules are a ← a + weight · (p − a).
   double weight = t == 1 ? 1 : 1 - options_.decay;
   if (options_.bias_correction) weight = (1 - options_.decay) / (1 - std::pow(options_.decay, t));

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/autograd/node.h"
 #include "core/files/named_tensors.h"
 #include "core/kernels/simd.h"
 #include "core/tensor/error.h"
@@ -83,10 +84,10 @@ void Optimizer::step() {
   check_not_negative(kind_, "learning_rate", learning_rate);
   const NoGrad pause;
   bool any = false;
-  for (const Parameter& parameter : parameters_) {
+  for (Parameter& parameter : parameters_) {
     if (!parameter.value.grad().defined()) continue;
     any = true;
-    ++*parameter.step.data<int64_t>();
+    ++*parameter.step.mutable_data<int64_t>();
     update_(parameter, learning_rate * parameter.learning_rate_scale);
   }
   if (!any)
@@ -134,12 +135,12 @@ Optimizer::Update sgd_update(const SGDOptions& options) {
   if (options.nesterov && options.momentum == 0)
     throw Error("SGD: expected a momentum above 0 for nesterov, got 0");
   if (options.momentum == 0)
-    return [](const Parameter& parameter, double rate) {
+    return [](Parameter& parameter, double rate) {
       parameter.update<0>([rate, decay = parameter.weight_decay]<class T>(T g, T& p) {
         p -= T(rate) * (g + T(decay) * p);
       });
     };
-  return [options](const Parameter& parameter, double rate) {
+  return [options](Parameter& parameter, double rate) {
     const double fresh = options.nesterov ? 1 : 0, kept = options.nesterov ? options.momentum : 1;
     parameter.update<1>([=, decay = parameter.weight_decay]<class T>(T g, T& p, T& v) {
       g += T(decay) * p;
@@ -152,7 +153,7 @@ Optimizer::Update sgd_update(const SGDOptions& options) {
 Optimizer::Update rmsprop_update(const RMSpropOptions& options) {
   check_decay_rate("RMSprop", "alpha", options.alpha);
   check_not_negative("RMSprop", "epsilon", options.epsilon);
-  return [options](const Parameter& parameter, double rate) {
+  return [options](Parameter& parameter, double rate) {
     parameter.update<1>([=, decay = parameter.weight_decay]<class T>(T g, T& p, T& v) {
       g += T(decay) * p;
       v = T(options.alpha) * v + T(1 - options.alpha) * g * g;
@@ -167,8 +168,8 @@ Optimizer::Update adam_update(const char* kind, double beta1, double beta2, doub
   check_decay_rate(kind, "beta1", beta1);
   check_decay_rate(kind, "beta2", beta2);
   check_not_negative(kind, "epsilon", epsilon);
-  return [=](const Parameter& parameter, double rate) {
-    const auto t = static_cast<double>(*parameter.step.data<int64_t>());
+  return [=](Parameter& parameter, double rate) {
+    const auto t = static_cast<double>(*parameter.step.mutable_data<int64_t>());
     dispatch_float("Adam", parameter.value.dtype(), [&](auto element) {
       using T = decltype(element);
       const double stride = rate / (1 - std::pow(beta1, t));
@@ -182,8 +183,8 @@ Optimizer::Update adam_update(const char* kind, double beta1, double beta2, doub
           .epsilon = static_cast<T>(epsilon)};
       const Tensor gradient = contiguous(parameter.value.grad());
       const T* g = gradient.data<T>();
-      T *p = parameter.value.data<T>(), *m = parameter.moments[0].data<T>(),
-        *v = parameter.moments[1].data<T>();
+      T *p = parameter.value.mutable_data<T>(), *m = parameter.moments[0].mutable_data<T>(),
+        *v = parameter.moments[1].mutable_data<T>();
       parallel_for(parameter.value.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
         simd::kernels<T>().adam(step, g + begin, p + begin, m + begin, v + begin, end - begin);
       });

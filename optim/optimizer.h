@@ -40,7 +40,7 @@ struct Parameter {
   /// element, p& the value's, m&… those of the first `count` moments, all of the value's dtype.
   /// The result is the same bits for any number of threads.
   template <size_t count, class Formula>
-  void update(const Formula& formula) const;
+  void update(const Formula& formula);
 };
 
 /// Moves parameters against their gradients. An optimiser is a name, its parameters or groups of
@@ -48,14 +48,14 @@ struct Parameter {
 /// update of one parameter by the learning rate of its group:
 ///
 ///     Optimizer signs("SignSGD", parameters(model), 1e-3, {},
-///                     [](const Parameter& parameter, double rate) {
+///                     [](Parameter& parameter, double rate) {
 ///                       parameter.update<0>([=]<class T>(T g, T& p) {
 ///                         p -= T(rate) * T((g > 0) - (g < 0));
 ///                       });
 ///                     });
 class Optimizer {
  public:
-  using Update = std::function<void(const Parameter&, double learning_rate)>;
+  using Update = std::function<void(Parameter&, double learning_rate)>;
 
   /// `weight_decay` is that of the groups without one of their own; the update reads it from the
   /// Parameter. Throws Error unless the parameters of all groups are distinct contiguous leaves
@@ -163,18 +163,18 @@ struct AdamW : Optimizer {
 };
 
 template <size_t count, class Formula>
-void Parameter::update(const Formula& formula) const {
+void Parameter::update(const Formula& formula) {
   dispatch_float("step", value.dtype(), [&](auto element) {
     using T = decltype(element);
     const Tensor gradient = contiguous(value.grad());
-    auto run = [&, g = gradient.data<T>(), p = value.data<T>()](auto*... m) {
+    auto run = [&, g = gradient.data<T>(), p = value.mutable_data<T>()](auto*... m) {
       parallel_for(value.numel(), 1 << 15, [=](int64_t begin, int64_t end) {
         // A copy on the stack: the compiler sees that no store changes the formula's constants.
         const Formula f = formula;
         for (int64_t i = begin; i < end; ++i) f(g[i], p[i], m[i]...);
       });
     };
-    [&]<size_t... i>(std::index_sequence<i...>) { run(moments[i].template data<T>()...); }
+    [&]<size_t... i>(std::index_sequence<i...>) { run(moments[i].template mutable_data<T>()...); }
     (std::make_index_sequence<count>{});
   });
 }

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <atomic>
+#include <unordered_set>
 
-#include "core/kernels/small_blocks.h"
-#include "core/ops/ops.h"
+#include "core/autograd/node.h"
 #include "core/tensor/error.h"
 
 namespace gradus {
@@ -14,51 +14,92 @@ namespace gradus {
 namespace {
 
 thread_local bool recording = true;
-std::atomic<uint64_t> next_order{1}, next_pass{1};
+std::atomic<uint64_t> next_order{1};
 
 const std::string no_name;
 const Tensor no_tensor;
 
+std::string size_text(const Tensor& x) {
+  return fmt::format("{} {}", name_of(x.dtype()), x.description());
+}
+
 }  // namespace
 
-// --- recording
-// ------------------------------------------------------------------------------------
+// --- recording ----------------------------------------------------------------------------------
 
 NoGrad::NoGrad(bool active) : before_(recording) { recording = recording && !active; }
 NoGrad::~NoGrad() { recording = before_; }
+
+EnableGrad::EnableGrad() : before_(recording) { recording = true; }
+EnableGrad::~EnableGrad() { recording = before_; }
 
 bool is_recording(std::span<const Tensor> inputs) {
   return recording && std::any_of(inputs.begin(), inputs.end(),
                                   [](const Tensor& x) { return x.requires_grad(); });
 }
 
-Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule, Forward forward) {
-  if (!is_recording(inputs)) {
-    if (observer && observer->sees_all())
-      observer->on_step(op, output, inputs, rule, std::move(forward));
-    return output;
+namespace {
+
+/// What the derivatives of those inputs read that require a gradient.
+Reads needed(const Op& op, TensorList inputs) {
+  if (!op.has_derivatives()) return Reads::everything();
+  Reads all = op.also;
+  for (size_t i = 0; i < inputs.size(); ++i)
+    if (inputs[i].requires_grad()) all = all | op.derivative(i).reads;
+  return all;
+}
+
+/// An input that no derivative reads is let go; but one that is as small as what would stand in its
+/// place, or a leaf that its owner holds anyway, stays.
+bool is_worth_letting_go(const Tensor& x) {
+  constexpr int64_t small = 256;  // bytes
+  if (x.numel() * static_cast<int64_t>(size_of(x.dtype())) <= small) return false;
+  return !x.requires_grad() || !x.node()->is_leaf();
+}
+
+}  // namespace
+
+Tensor record_node(const Op& op, Tensor output, TensorList inputs, Rule rule, Forward forward,
+                   Attributes attributes) {
+  if (is_recording(inputs)) {
+    const bool is_input = std::any_of(inputs.begin(), inputs.end(),
+                                      [&](const Tensor& x) { return x.is_same_as(output); });
+    if (is_input || output.requires_grad()) output = output.detach();
+    auto node = std::allocate_shared<Node>(SmallAllocator<Node>());
+    node->op = op.name;
+    node->shape = output.shape();
+    node->order = next_order++;
+    const Reads reads = rule ? needed(op, inputs) : Reads{};
+    node->inputs.reserve(inputs.size());
+    for (size_t i = 0; i < inputs.size(); ++i) {
+      const Tensor& x = inputs[i];
+      if (reads.input(i) && x.has_values())
+        node->inputs.push_back({x, x.version(), true});
+      else
+        node->inputs.push_back({x.has_values() && is_worth_letting_go(x) ? x.without_values() : x});
+    }
+    if (reads.output()) node->output = {output.detach(), output.version(), true};
+    node->rule = std::move(rule);
+    output.set_node(node);
+    if (Observer* const o = observing())
+      o->on_op({op, output, inputs, node->rule, std::move(forward), std::move(attributes)});
+  } else if (Observer* const o = observing(); o && o->sees_all()) {
+    o->on_op({op, output, inputs, rule, std::move(forward), std::move(attributes)});
   }
-  auto node = std::allocate_shared<Node>(SmallAllocator<Node>());
-  node->op = op.name;
-  node->inputs = std::move(inputs);
-  node->rule = std::move(rule);
-  node->order = next_order++;
-  output.set_node(node);
-  if (Observer* const o = observing())
-    o->on_step(op, output, node->inputs, node->rule, std::move(forward));
   return output;
 }
 
 Node::~Node() {
-  // Releasing the inputs may release the nodes behind them, and so on for millions of steps: the
+  // Releasing the inputs may release the nodes behind them, and so on for millions of ops: the
   // outermost destructor empties a list instead of letting them nest.
   thread_local std::vector<Tensor>* waiting = nullptr;
   if (inputs.empty()) return;
   if (waiting) {
-    for (Tensor& input : inputs) waiting->push_back(std::move(input));
+    for (Operand& input : inputs) waiting->push_back(std::move(input.tensor));
     return;
   }
-  std::vector<Tensor> list = std::move(inputs);
+  std::vector<Tensor> list;
+  for (Operand& input : inputs) list.push_back(std::move(input.tensor));
   waiting = &list;
   while (!list.empty()) {
     const Tensor last = std::move(list.back());
@@ -67,8 +108,67 @@ Node::~Node() {
   waiting = nullptr;
 }
 
-// --- the tensor's own part
-// --------------------------------------------------------------------------
+std::vector<KeptValue> kept_values(const Tensor& output) {
+  std::vector<std::shared_ptr<Node>> nodes;
+  std::unordered_set<const Node*> known;
+  auto add = [&](const Tensor& x) {
+    if (x.requires_grad() && known.insert(x.node().get()).second) nodes.push_back(x.node());
+  };
+  add(output);
+  for (size_t at = 0; at < nodes.size(); ++at)
+    for (const Operand& input : std::shared_ptr(nodes[at])->inputs) add(input.tensor);
+  std::sort(nodes.begin(), nodes.end(),
+            [](const auto& a, const auto& b) { return a->order > b->order; });
+  std::vector<KeptValue> result;
+  for (const auto& node : nodes) {
+    const int count = static_cast<int>(node->inputs.size());
+    auto keep = [&](const Operand& operand, const std::string& name) {
+      if (!operand.is_read) return;
+      const Tensor& x = operand.tensor;
+      result.push_back(
+          {node->op, name, x.shape(), x.dtype(), x.requires_grad() && x.node()->is_leaf()});
+    };
+    for (int i = 0; i < count; ++i)
+      keep(node->inputs[static_cast<size_t>(i)], operand_name(i, count));
+    keep(node->output, "y");
+  }
+  return result;
+}
+
+// --- what a rule is given -----------------------------------------------------------------------
+
+std::vector<Tensor> Backward::inputs() const {
+  std::vector<Tensor> result;
+  for (size_t i = 0; i < size(); ++i) result.push_back(input(i));
+  return result;
+}
+
+bool Backward::is_recorded() const {
+  if (!recording) return false;
+  return gradient.requires_grad() || (output_.tensor.defined() && output_.tensor.requires_grad()) ||
+         std::any_of(inputs_.begin(), inputs_.end(),
+                     [](const Operand& input) { return input.tensor.requires_grad(); });
+}
+
+void Backward::fail(const Operand& operand, int input) const {
+  const std::string name =
+      input < 0 ? "output y"
+                : fmt::format("input {}", operand_name(input, static_cast<int>(size())));
+  const std::string what =
+      operand.tensor.defined() ? fmt::format("{}, {}", name, size_text(operand.tensor)) : name;
+  if (!operand.is_read)
+    throw Error(
+        fmt::format("backward: the rule of '{}' reads its {}, which its Op does not list "
+                    "in the reads of a derivative",
+                    op_, what));
+  throw Error(fmt::format(
+      "backward: '{}' needs its {}, as it was in the forward pass, but it was changed in place "
+      "since (version {} instead of {}): run the backward pass before the change, or compute with "
+      "a clone() of it",
+      op_, what, operand.tensor.version(), operand.version));
+}
+
+// --- the tensor's own part ----------------------------------------------------------------------
 
 void Tensor::set_node(std::shared_ptr<Node> node) const { impl().node = std::move(node); }
 
@@ -76,10 +176,13 @@ const Tensor& Tensor::require_grad() const {
   if (!is_float())
     throw Error(
         fmt::format("require_grad: {} holds integers, which have no derivative", description()));
-  if (node() && node()->order != 0)
+  if (node() && !node()->is_leaf())
     throw Error(fmt::format("require_grad: {} is the result of '{}', not a leaf; detach() it first",
                             description(), node()->op));
-  if (!node()) set_node(std::allocate_shared<Node>(SmallAllocator<Node>()));
+  if (!node()) {
+    set_node(std::allocate_shared<Node>(SmallAllocator<Node>()));
+    node()->shape = shape();
+  }
   return *this;
 }
 
@@ -90,9 +193,9 @@ void Tensor::set_grad(Tensor gradient) const {
     if (!gradient.defined()) return;
     throw Error(fmt::format("set_grad: {} does not require a gradient", description()));
   }
-  if (gradient.defined() && gradient.shape() != shape())
-    throw Error(fmt::format("set_grad: {} cannot have a gradient of shape {}", description(),
-                            gradient.shape().text()));
+  if (gradient.defined() && (gradient.shape() != shape() || gradient.dtype() != dtype()))
+    throw Error(fmt::format("set_grad: expected a gradient of {} {}, got {} {}", name_of(dtype()),
+                            description(), name_of(gradient.dtype()), gradient.description()));
   node()->gradient = std::move(gradient);
 }
 
@@ -109,255 +212,6 @@ const std::string& Tensor::name() const { return requires_grad() ? node()->name 
 void Tensor::set_name(std::string name) const {
   if (!requires_grad()) throw Error("set_name: only tensors that require a gradient have a name");
   node()->name = std::move(name);
-}
-
-// --- the backward pass
-// ------------------------------------------------------------------------------
-
-namespace {
-
-/// The sum over what broadcasting had stretched.
-Tensor sum_to(const Tensor& gradient, const Shape& shape) {
-  if (gradient.shape() == shape) return gradient;
-  const int shift = gradient.rank() - shape.rank();
-  std::vector<int> axes;
-  for (int axis = 0; axis < gradient.rank(); ++axis)
-    if (axis < shift || (shape[axis - shift] == 1 && gradient.shape()[axis] != 1))
-      axes.push_back(axis);
-  return reshape(sum(gradient, axes, keepdims), shape);
-}
-
-std::vector<Gradient> checked_gradients(const char* op, const Rule& rule, const Backward& step) {
-  std::vector<Gradient> gradients = rule(step);
-  if (gradients.size() != step.inputs.size())
-    throw Error(fmt::format("backward: the rule of '{}' gave {} gradients for {} inputs", op,
-                            gradients.size(), step.inputs.size()));
-  return gradients;
-}
-
-class Pass {
- public:
-  Pass(bool create_graph, bool retain_graph)
-      : id_(next_pass++), create_graph_(create_graph), keep_(retain_graph || create_graph) {}
-
-  void collect(const std::vector<Tensor>& outputs) {
-    std::vector<Tensor> stack;
-    auto visit = [&](const Tensor& x) {
-      if (!x.requires_grad() || x.node()->pass == id_) return;
-      Node& node = *x.node();
-      node.pass = id_;
-      node.wanted = false;
-      node.owns_pending = false;
-      node.pending = {};
-      stack.push_back(x);
-    };
-    for (const Tensor& output : outputs) visit(output);
-    while (!stack.empty()) {
-      steps_.push_back(std::move(stack.back()));
-      stack.pop_back();
-      for (const Tensor& input : Node_of(steps_.back()).inputs) visit(input);
-    }
-    std::sort(steps_.begin(), steps_.end(),
-              [](const Tensor& a, const Tensor& b) { return a.node()->order < b.node()->order; });
-  }
-
-  bool reached(const Tensor& x) const { return x.requires_grad() && x.node()->pass == id_; }
-
-  /// Marks what lies between the outputs and the nodes that were marked as wanted before.
-  void spread_wanted() {
-    for (const Tensor& step : steps_) {
-      Node& node = Node_of(step);
-      for (const Tensor& input : node.inputs)
-        node.wanted = node.wanted || (input.requires_grad() && input.node()->wanted);
-    }
-  }
-
-  const std::vector<Tensor>& steps() const { return steps_; }
-
-  void accumulate(const Tensor& input, Gradient gradient) {
-    Node& node = *input.node();
-    Tensor& pending = node.pending;
-    if (gradient.whole) {
-      if (pending.defined() && node.owns_pending && !create_graph_) {
-        gradient.add_to(pending);
-        return;
-      }
-      gradient.value = gradient.whole();
-      if (!pending.defined()) {
-        pending = sum_to(gradient.value, input.shape());
-        node.owns_pending = pending.is_contiguous();
-        return;
-      }
-    }
-    if (!gradient.value.defined()) return;
-    const Tensor value = sum_to(gradient.value, input.shape());
-    if (!pending.defined()) {
-      pending = value;
-    } else if (node.owns_pending && !create_graph_) {
-      add_into(pending, value);
-    } else {
-      pending = pending + value;
-      node.owns_pending = true;
-    }
-  }
-
-  /// Consumes the steps from the last to the first. `keep(tensor, gradient)` sees every wanted
-  /// leaf's and every explicitly wanted tensor's gradient.
-  template <class Keep>
-  void run(Keep keep) {
-    NoGrad pause(!create_graph_);
-    std::vector<bool> wanted;
-    for (; !steps_.empty(); steps_.pop_back()) {
-      const Tensor output = std::move(steps_.back());
-      Node& node = Node_of(output);
-      Tensor gradient = std::move(node.pending);
-      node.pending = {};
-      if (gradient.defined() && node.wanted) {
-        for (const auto& hook : node.hooks)
-          if (Tensor replaced = hook(gradient); replaced.defined()) {
-            if (replaced.shape() != gradient.shape() || replaced.dtype() != gradient.dtype())
-              throw Error(fmt::format(
-                  "on_gradient: a hook of {} replaced a gradient of {} {} by {} {}",
-                  output.description(), name_of(gradient.dtype()), gradient.shape().text(),
-                  name_of(replaced.dtype()), replaced.shape().text()));
-            gradient = replaced;
-          }
-        if (Observer* const o = observing()) o->on_gradient(output, gradient);
-        keep(output, gradient);
-        if (!node.inputs.empty()) propagate(node, output, gradient, wanted);
-      }
-      if (!keep_ && !node.inputs.empty()) {
-        node.inputs.clear();
-        node.rule = nullptr;
-        node.released = true;
-      }
-    }
-  }
-
- private:
-  static Node& Node_of(const Tensor& x) { return *x.node(); }
-
-  void propagate(Node& node, const Tensor& output, const Tensor& gradient,
-                 std::vector<bool>& wanted) {
-    bool any = false;
-    wanted.clear();
-    for (const Tensor& input : node.inputs) {
-      wanted.push_back(input.requires_grad() && input.node()->wanted);
-      any = any || wanted.back();
-    }
-    if (!any) return;
-    if (!node.rule)
-      throw Error(
-          fmt::format("backward: '{}' has no derivative, yet a gradient arrived at its "
-                      "result {}; detach() it if it is meant as a constant",
-                      node.op, output.shape().text()));
-    std::vector<Gradient> gradients =
-        checked_gradients(node.op, node.rule, {node.inputs, output, gradient, wanted});
-    for (size_t i = 0; i < gradients.size(); ++i)
-      if (wanted[i]) accumulate(node.inputs[i], std::move(gradients[i]));
-  }
-
-  uint64_t id_;
-  bool create_graph_, keep_;
-  std::vector<Tensor> steps_;
-};
-
-void check_alive(const std::vector<Tensor>& steps) {
-  for (const Tensor& step : steps)
-    if (step.node()->released)
-      throw Error(
-          fmt::format("backward: '{}' of shape {} was released by an earlier pass; ask that "
-                      "one to keep the graph",
-                      step.node()->op, step.shape().text()));
-}
-
-Tensor checked_seed(const char* op, const Tensor& output, const Tensor& seed) {
-  if (!seed.defined()) {
-    if (output.numel() == 1) return ones_like(output);
-    throw Error(fmt::format("{}: wants a scalar, was given {}; sum() it or pass the gradient", op,
-                            output.description()));
-  }
-  if (seed.shape() != output.shape() || seed.dtype() != output.dtype())
-    throw Error(fmt::format("{}: the gradient {} {} does not fit the output {} {}", op,
-                            name_of(seed.dtype()), seed.shape().text(), name_of(output.dtype()),
-                            output.description()));
-  return seed;
-}
-
-}  // namespace
-
-std::vector<Tensor> apply_rule(const char* op, const Rule& rule, const Backward& step) {
-  std::vector<Tensor> result;
-  const std::vector<Gradient> gradients = checked_gradients(op, rule, step);
-  for (size_t i = 0; i < gradients.size(); ++i) {
-    const Tensor whole = gradients[i].whole ? gradients[i].whole() : gradients[i].value;
-    const bool is_gradient = whole.defined() && step.needs(i);
-    result.push_back(is_gradient ? sum_to(whole, step.inputs[i].shape()) : Tensor());
-  }
-  return result;
-}
-
-void Tensor::backward(const Tensor& gradient, bool retain_graph) const {
-  if (!requires_grad())
-    throw Error(
-        fmt::format("backward: nothing to differentiate: {} does not depend on any tensor "
-                    "that requires a gradient",
-                    description()));
-  const Tensor seed = checked_seed("backward", *this, gradient);
-  Pass pass(false, retain_graph);
-  pass.collect({*this});
-  check_alive(pass.steps());
-  for (const Tensor& step : pass.steps())
-    if (step.node()->order == 0) step.node()->wanted = true;
-  pass.spread_wanted();
-  if (Observer* const o = observing()) o->on_seed(*this, seed);
-  pass.accumulate(*this, seed);
-  bool reached = false;
-  pass.run([&](const Tensor& tensor, const Tensor& gradient) {
-    Node& node = *tensor.node();
-    if (node.order != 0) return;
-    reached = true;
-    // A first gradient may be shared with other tensors: it is kept, and a second one makes a sum.
-    node.gradient = contiguous(node.gradient.defined() ? node.gradient + gradient : gradient);
-  });
-  if (!reached)
-    throw Error(
-        fmt::format("backward: the gradient of {} reached no tensor that requires one: each "
-                    "path to one ends in a step whose value does not change with its input",
-                    description()));
-}
-
-std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& wrt,
-                         const GradOptions& options, const std::vector<Tensor>& seeds) {
-  if (!seeds.empty() && seeds.size() != outputs.size())
-    throw Error(fmt::format("grad: {} outputs were given {} seeds", outputs.size(), seeds.size()));
-  Pass pass(options.create_graph, options.retain_graph);
-  pass.collect(outputs);
-  check_alive(pass.steps());
-  for (const Tensor& x : wrt)
-    if (pass.reached(x)) x.node()->wanted = true;
-  pass.spread_wanted();
-  for (size_t i = 0; i < outputs.size(); ++i) {
-    const Tensor seed = checked_seed("grad", outputs[i], seeds.empty() ? Tensor() : seeds[i]);
-    if (!pass.reached(outputs[i])) continue;
-    if (Observer* const o = observing()) o->on_seed(outputs[i], seed);
-    pass.accumulate(outputs[i], seed);
-  }
-  std::vector<Tensor> result(wrt.size());
-  pass.run([&](const Tensor& tensor, const Tensor& gradient) {
-    for (size_t i = 0; i < wrt.size(); ++i)
-      if (wrt[i].node() == tensor.node()) result[i] = gradient;
-  });
-  for (size_t i = 0; i < wrt.size(); ++i) {
-    if (result[i].defined()) continue;
-    if (!options.zero_if_unreached)
-      throw Error(
-          fmt::format("grad: no gradient reaches wrt[{}], {}: the outputs do not depend on it "
-                      "or were cut off by detach()",
-                      i, wrt[i].description()));
-    result[i] = zeros_like(wrt[i]);
-  }
-  return result;
 }
 
 }  // namespace gradus

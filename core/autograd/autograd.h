@@ -1,21 +1,70 @@
 #pragma once
 
 #include <functional>
+#include <span>
 #include <string>
 #include <vector>
 
+#include "core/autograd/op.h"
 #include "core/tensor/tensor.h"
 
+/// Recording what ops compute, and the backward pass over it. What threads may share stands in
+/// core/tensor/threads.h.
 namespace gradus {
 
-/// What a gradient rule is given: the op's inputs, its output and dL/d(output).
-struct Backward {
-  const std::vector<Tensor>& inputs;
-  const Tensor& output;
-  const Tensor& gradient;
-  /// Whether anybody wants dL/d(inputs[i]); a rule may skip the others.
-  bool needs(size_t i) const { return wanted[i]; }
-  const std::vector<bool>& wanted;
+/// Some tensors, looked at: {a, b}, or a vector.
+class TensorList : public std::span<const Tensor> {
+ public:
+  TensorList(std::span<const Tensor> list) : span(list) {}                             // NOLINT
+  TensorList(const std::vector<Tensor>& list) : span(list) {}                          // NOLINT
+  TensorList(std::initializer_list<Tensor> list) : span(list.begin(), list.size()) {}  // NOLINT
+};
+
+/// An input or the output of a recorded op.
+struct Operand {
+  Tensor tensor;         ///< without its values where the op's derivatives do not read them
+  uint32_t version = 0;  ///< of its storage when it was recorded
+  bool is_read = false;
+};
+
+/// What a gradient rule is given: the op's inputs and its output, as far as its derivatives read
+/// them, and dL/d(output).
+class Backward {
+ public:
+  Backward(const char* op, std::span<const Operand> inputs, const Operand& output,
+           const Tensor& gradient, const std::vector<bool>& wanted)
+      : gradient(gradient), op_(op), inputs_(inputs), output_(output), wanted_(wanted) {}
+
+  const Tensor& gradient;  ///< dL/d(output)
+
+  size_t size() const { return inputs_.size(); }
+  /// Whether anybody wants dL/d(input i); a rule may skip the others.
+  bool needs(size_t i) const { return wanted_[i]; }
+  const Shape& shape(size_t i) const { return inputs_[i].tensor.shape(); }
+  DType dtype(size_t i) const { return inputs_[i].tensor.dtype(); }
+  /// Input i for its shape, strides and dtype: its values may have been let go.
+  const Tensor& layout(size_t i) const { return inputs_[i].tensor; }
+  /// The value of input i. Throws Error when it has changed since the forward pass, and when the
+  /// op's derivatives do not list it among what they read.
+  const Tensor& input(size_t i) const { return checked(inputs_[i], static_cast<int>(i)); }
+  /// The values of all inputs.
+  std::vector<Tensor> inputs() const;
+  const Tensor& output() const { return checked(output_, -1); }
+  const Shape& output_shape() const { return gradient.shape(); }
+  /// Whether what the rule computes is itself recorded, for derivatives of derivatives.
+  bool is_recorded() const;
+
+ private:
+  const Tensor& checked(const Operand& operand, int input) const {
+    if (!operand.is_read || operand.version != operand.tensor.version()) fail(operand, input);
+    return operand.tensor;
+  }
+  [[noreturn]] void fail(const Operand& operand, int input) const;
+
+  const char* op_;
+  std::span<const Operand> inputs_;
+  const Operand& output_;
+  const std::vector<bool>& wanted_;
 };
 
 /// dL/d(input): a tensor, or one that is cheaper to add into a buffer than to make (zero outside a
@@ -23,64 +72,43 @@ struct Backward {
 struct Gradient {
   Gradient() = default;                                ///< no gradient flows here
   Gradient(Tensor value) : value(std::move(value)) {}  // NOLINT: a tensor is a gradient
-  Gradient(std::function<Tensor()> whole, std::function<void(const Tensor&)> add_to)
+  Gradient(std::function<Tensor()> whole, std::function<void(Tensor&)> add_to)
       : whole(std::move(whole)), add_to(std::move(add_to)) {}
 
   Tensor value;
-  std::function<Tensor()> whole;              ///< a fresh tensor, made of differentiable ops
-  std::function<void(const Tensor&)> add_to;  ///< adds it into a contiguous buffer
+  std::function<Tensor()> whole;        ///< a fresh tensor, made of differentiable ops
+  std::function<void(Tensor&)> add_to;  ///< adds it into a contiguous buffer
 };
 
-/// The gradients of all inputs of one step, each an expression in tensor ops: so it is itself
+/// The gradients of all inputs of one op, each an expression in tensor ops: so it is itself
 /// differentiable. It captures attributes (axes, shapes), never tensors with a history: so that
 /// nothing owns itself. An input that was broadcast may get its gradient in the output's shape: the
-/// engine sums it.
+/// engine sums it. A rule may differentiate on its own: inside EnableGrad its ops are recorded.
 using Rule = std::function<std::vector<Gradient>(const Backward&)>;
-
-/// What an op is called and how people write it: over x, or a, b, c … where it takes several
-/// inputs; y is the output and g = dL/dy. "dL/da = g · bᵀ, dL/db = aᵀ · g"
-struct Op {
-  constexpr Op(const char* name, const char* formula = "", const char* derivative = "")  // NOLINT
-      : name(name), formula(formula), derivative(derivative) {}
-  const char *name, *formula, *derivative;
-};
 
 /// An op's computation again, on other inputs of the same shapes and in any float dtype.
 using Forward = std::function<Tensor(const std::vector<Tensor>&)>;
 
-/// One step of the recorded computation, owned by the tensor that it computed.
-struct Node {
-  Node() = default;
-  ~Node();  // frees long chains in a loop
-  Node(const Node&) = delete;
-  Node& operator=(const Node&) = delete;
-
-  const char* op = "leaf";
-  std::vector<Tensor> inputs;
-  Rule rule;              ///< empty for leaves and for ops without a derivative
-  bool released = false;  ///< a backward pass has consumed it
-  uint64_t order = 0;     ///< inputs come before outputs
-  std::string name;       ///< of a leaf
-  Tensor gradient;        ///< a leaf's accumulated gradient
-  std::vector<std::function<Tensor(const Tensor&)>> hooks;
-
-  // Scratch of a running backward pass.
-  uint64_t pass = 0;
-  bool wanted = false, owns_pending = false;
-  Tensor pending;
+/// One op as an observer sees it.
+struct RecordedOp {
+  const Op& op;
+  const Tensor& output;
+  TensorList inputs;
+  const Rule& rule;
+  Forward forward;
+  Attributes attributes;
 };
 
 /// Sees what is recorded and differentiated on this thread; the one there is makes a Trace.
 class Observer {
  public:
   virtual ~Observer() = default;
-  virtual void on_step(const Op& op, const Tensor& output, const std::vector<Tensor>& inputs,
-                       const Rule& rule, Forward forward) = 0;
-  /// Whether it also sees steps that are not recorded, because no input requires a gradient, and
+  virtual void on_op(RecordedOp op) = 0;
+  /// Whether it also sees ops that are not recorded, because no input requires a gradient, and
   /// formulas of elementwise functions function by function.
   virtual bool sees_all() const { return false; }
   virtual void on_seed(const Tensor& output, const Tensor& seed) = 0;
-  virtual void on_gradient(const Tensor& output, const Tensor& gradient) = 0;
+  virtual void on_gradient(const std::shared_ptr<Node>& node, const Tensor& gradient) = 0;
 };
 inline constinit thread_local Observer* observer = nullptr;
 /// The observer, if there is one.
@@ -92,22 +120,31 @@ inline Observer* observing() {
 #endif
 }
 
-/// Notes that `output` was computed from `inputs` by `op`. Nothing is kept where no input requires
-/// a gradient or inside NoGrad. An empty rule means that the op has no derivative: a gradient that
-/// arrives there is an Error naming it.
-Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule,
-              Forward forward = nullptr);
-/// With the op itself, `forward(inputs)`, which a Trace needs to check the rule by differences and
-/// to run the op on changed inputs; nobody else pays for it.
-template <class F>
-Tensor record(const Op& op, Tensor output, std::vector<Tensor> inputs, Rule rule,
-              const F& forward) {
-  return record(op, std::move(output), std::move(inputs), std::move(rule),
-                observing() ? Forward(forward) : Forward());
-}
-
-/// Whether record() would keep this step: ops that pay for their bookkeeping ask first.
+/// Whether record() would keep an op on these inputs: one of them requires a gradient, and NoGrad
+/// is not in force.
 bool is_recording(std::span<const Tensor> inputs);
+
+/// record() without its shortcut.
+Tensor record_node(const Op& op, Tensor output, TensorList inputs, Rule rule, Forward forward,
+                   Attributes attributes);
+
+/// Notes that `output` was computed from `inputs` by `op`. Nothing is kept where no input requires
+/// a gradient or inside NoGrad; otherwise the values that the op's derivatives read. `rule` gives
+/// the gradients; nullptr means that the op has no derivative, and a gradient that arrives there is
+/// an Error naming it. `forward(inputs)` is the op itself, by which a Trace checks the rule and
+/// runs the op on changed inputs, and `attributes()` lists what it was asked for; nobody else pays
+/// for them. An output that is an input is returned as a view of it.
+template <class R, class F = std::nullptr_t, class A = std::nullptr_t>
+Tensor record(const Op& op, Tensor output, TensorList inputs, R&& rule, const F& forward = nullptr,
+              const A& attributes = nullptr) {
+  Observer* const seen = observing();
+  if (!is_recording(inputs) && !(seen && seen->sees_all())) return output;
+  Attributes list;
+  if constexpr (!std::is_same_v<A, std::nullptr_t>)
+    if (seen) list = attributes();
+  return record_node(op, std::move(output), inputs, Rule(std::forward<R>(rule)),
+                     seen ? Forward(forward) : Forward(), std::move(list));
+}
 
 /// While it lives, nothing on this thread is recorded.
 class NoGrad {
@@ -121,13 +158,27 @@ class NoGrad {
   bool before_;
 };
 
+/// While it lives, ops on this thread are recorded, also inside a gradient rule or NoGrad.
+class EnableGrad {
+ public:
+  EnableGrad();
+  ~EnableGrad();
+  EnableGrad(const EnableGrad&) = delete;
+  EnableGrad& operator=(const EnableGrad&) = delete;
+
+ private:
+  bool before_;
+};
+
 /// dL/d(inputs) by a rule, as tensors of the inputs' shapes; undefined where none flows or is
 /// wanted. Throws Error in the name of `op` when the rule gives another number of gradients.
-std::vector<Tensor> apply_rule(const char* op, const Rule& rule, const Backward& step);
+std::vector<Tensor> apply_rule(const char* op, const Rule& rule, TensorList inputs,
+                               const Tensor& output, const Tensor& gradient,
+                               const std::vector<bool>& wanted);
 
 struct GradOptions {
   bool create_graph = false;  ///< record the backward pass, for derivatives of derivatives
-  bool retain_graph = false;  ///< do not release the steps (implied by create_graph)
+  bool retain_graph = false;  ///< do not release the graph (implied by create_graph)
   bool zero_if_unreached =
       false;  ///< zeros, not an Error, for a `wrt` that outputs do not depend on
 };
@@ -137,5 +188,15 @@ struct GradOptions {
 /// Throws Error when an output does not depend on wrt[j], unless options say zeros.
 std::vector<Tensor> grad(const std::vector<Tensor>& outputs, const std::vector<Tensor>& wrt,
                          const GradOptions& options = {}, const std::vector<Tensor>& seeds = {});
+
+/// A value that the graph behind a tensor keeps for its backward pass.
+struct KeptValue {
+  std::string op, operand;  ///< "matmul", "a": the operand whose value a derivative reads
+  Shape shape;
+  DType dtype;
+  bool is_leaf;  ///< it is a parameter, whose memory the graph does not add to
+};
+/// All of them, from the youngest op to the oldest.
+std::vector<KeptValue> kept_values(const Tensor& output);
 
 }  // namespace gradus

@@ -66,13 +66,13 @@ struct Encoding {
   const char* name;
   int64_t bytes;
   DType dtype;
-  void (*read)(const std::byte* from, const Tensor& to);
+  void (*read)(const std::byte* from, Tensor& to);
 };
 
 template <class Stored, class T>
 constexpr Encoding encoding(const char* name) {
-  return {name, sizeof(Stored), dtype_of<T>(), [](const std::byte* from, const Tensor& to) {
-            for (T& value : to.span<T>()) {
+  return {name, sizeof(Stored), dtype_of<T>(), [](const std::byte* from, Tensor& to) {
+            for (T& value : to.mutable_span<T>()) {
               Stored stored;
               std::memcpy(&stored, from, sizeof stored);
               from += sizeof stored;

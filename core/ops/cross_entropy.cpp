@@ -41,13 +41,12 @@ Tensor composed_cross_entropy(const Tensor& logits, const std::vector<int64_t>& 
 Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targets,
                           double smoothing) {
   const int64_t n = row_size(logits), rows = static_cast<int64_t>(targets.size());
-  const Tensor losses =
-      Tensor::uninitialised(logits.shape().without(logits.rank() - 1), logits.dtype());
+  Tensor losses = Tensor::uninitialised(logits.shape().without(logits.rank() - 1), logits.dtype());
   dispatch_float("cross_entropy", logits.dtype(), [&](auto element) {
     using T = decltype(element);
-    for_rows(rows, n, [&](int64_t i) {
+    for_rows(rows, n, [&, all = losses.mutable_data<T>()](int64_t i) {
       const T* x = logits.data<T>() + i * n;
-      T& loss = losses.data<T>()[i];
+      T& loss = all[i];
       const int64_t target = targets[static_cast<size_t>(i)];
       loss = 0;
       if (target == ignored) return;
@@ -66,26 +65,20 @@ Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targ
 
 Tensor cross_entropy_gradient(const Backward& b, const std::vector<int64_t>& targets,
                               double smoothing) {
-  const Tensor &logits = b.inputs[0], g = contiguous(b.gradient);
-  const Tensor dx = Tensor::uninitialised(logits.shape(), logits.dtype());
+  const Tensor &logits = b.input(0), g = contiguous(b.gradient);
+  Tensor dx = Tensor::uninitialised(logits.shape(), logits.dtype());
   const int64_t n = row_size(logits);
   dispatch_float("cross_entropy", logits.dtype(), [&](auto element) {
     using T = decltype(element);
     const auto& kernels = simd::kernels<T>();
-    for_rows(static_cast<int64_t>(targets.size()), n, [&](int64_t i) {
-      T* out = dx.data<T>() + i * n;
+    for_rows(static_cast<int64_t>(targets.size()), n, [&, all = dx.mutable_data<T>()](int64_t i) {
+      T* out = all + i * n;
       const int64_t target = targets[static_cast<size_t>(i)];
       if (target == ignored) return std::fill_n(out, n, T(0)), void();
-      const T *x = logits.data<T>() + i * n, weight = g.data<T>()[i];
-      // The loss tells log Σ eˣ, by which softmax shifts.
-      T shift = b.output.data<T>()[i] + static_cast<T>(1 - smoothing) * x[target];
-      if (smoothing > 0) shift += static_cast<T>(smoothing) * kernels.sum(x, n) / static_cast<T>(n);
-      if (!std::isfinite(shift)) {
-        const Exponentials<T> row(x, out, n);
-        shift = row.largest + std::log(row.total);
-      }
-      kernels.exp_shifted(x, shift, out, n);
-      kernels.affine(out, weight, -weight * static_cast<T>(smoothing) / static_cast<T>(n), out, n);
+      const T weight = g.data<T>()[i];
+      const Exponentials<T> row(logits.data<T>() + i * n, out, n);
+      kernels.affine(out, weight / row.total,
+                     -weight * static_cast<T>(smoothing) / static_cast<T>(n), out, n);
       out[target] -= weight * static_cast<T>(1 - smoothing);
     });
   });
@@ -120,12 +113,15 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
   const Tensor rows = contiguous(logits);
   const auto shared_ids = std::make_shared<const std::vector<int64_t>>(std::move(ids));
   const Tensor losses = fused(
-      {"cross_entropy", "−Σ target · log softmax(x)", "dL/dx = (softmax(x) − target) · g"}, {rows},
-      [=](const auto& x) { return cross_entropy_rows(x[0], *shared_ids, smoothing); },
+      {"cross_entropy", "−Σ target · log softmax(x)", {{"(softmax(x) − target) · g", reads("x")}}},
+      {rows}, [=](const auto& x) { return cross_entropy_rows(x[0], *shared_ids, smoothing); },
       [=](const Backward& b) {
         return std::vector<Gradient>{cross_entropy_gradient(b, *shared_ids, smoothing)};
       },
-      [=](const auto& x) { return composed_cross_entropy(x[0], *shared_ids, smoothing); });
+      [=](const auto& x) { return composed_cross_entropy(x[0], *shared_ids, smoothing); },
+      [=] {
+        return Attributes{{"targets", *shared_ids}, {"smoothing", smoothing}};
+      });
   if (options.reduction == Reduction::none) return losses;
   if (options.reduction == Reduction::sum) return sum(losses);
   return sum(losses) / static_cast<double>(std::max<int64_t>(1, counted));

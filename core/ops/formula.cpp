@@ -97,6 +97,22 @@ Expr Formula::call(int function, std::span<const Expr> x) {
   return push(step);
 }
 
+std::vector<int> Formula::inputs_of(int root) const {
+  std::vector<bool> needed(static_cast<size_t>(root) + 1, false);
+  needed.back() = true;
+  std::vector<int> result;
+  for (int i = root; i >= 0; --i) {
+    if (!needed[static_cast<size_t>(i)]) continue;
+    const Step& step = steps_[static_cast<size_t>(i)];
+    if (step.function == input_step) result.push_back(step.arguments[0]);
+    if (step.function < 0) continue;
+    for (int argument : step.arguments)
+      if (argument >= 0) needed[static_cast<size_t>(argument)] = true;
+  }
+  std::sort(result.begin(), result.end());
+  return result;
+}
+
 Expr Formula::paste(const Formula& other, int root, std::span<const Expr> inputs) {
   std::vector<Expr> copies;
   for (int i = 0; i <= root; ++i) {

@@ -35,6 +35,9 @@ class Formula {
   const std::vector<Step>& steps() const { return steps_; }
   bool is_constant(Expr x, double value) const;
 
+  /// The numbers of the inputs that `root` needs, in order.
+  std::vector<int> inputs_of(int root) const;
+
   /// Copies the steps of `other` that `root` needs, with its inputs replaced; returns root's copy.
   Expr paste(const Formula& other, int root, std::span<const Expr> inputs);
 

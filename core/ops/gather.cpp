@@ -21,14 +21,15 @@ void check_ids(const char* op, const Tensor& ids, int64_t rows) {
       throw Error(fmt::format("{}: index {} is outside [0, {})", op, id, rows));
 }
 
-void add_rows(const Tensor& out, const Tensor& ids, const Tensor& source) {
+void add_rows(Tensor& out, const Tensor& ids, const Tensor& source) {
   const Tensor from = contiguous(source);
   const int64_t size = out.numel() / std::max<int64_t>(out.shape()[0], 1);
   dispatch_float("scatter_add", out.dtype(), [&](auto element) {
     using T = decltype(element);
     const T* row = from.data<T>();
+    T* to = out.mutable_data<T>();
     for (int64_t id : ids.to_vector<int64_t>()) {
-      simd::kernels<T>().add_into(row, out.data<T>() + id * size, size);
+      simd::kernels<T>().add_into(row, to + id * size, size);
       row += size;
     }
   });
@@ -46,21 +47,20 @@ Tensor gather(const Tensor& table, const Tensor& ids) {
   const int64_t size = table.numel() / std::max<int64_t>(table.shape()[0], 1);
   dispatch(table.dtype(), [&](auto element) {
     using T = decltype(element);
-    T* to = result.data<T>();
+    T* to = result.mutable_data<T>();
     for (int64_t id : ids.to_vector<int64_t>()) {
       std::memcpy(to, rows.data<T>() + id * size, static_cast<size_t>(size) * sizeof(T));
       to += size;
     }
   });
-  constexpr Op op{"gather", "the rows of a at the indices b", "dL/da = Σ g in the rows b"};
   return record(
-      op, result, {table, ids},
+      {"gather", "the rows of a at the indices b", {{"Σ g in the rows b", reads("b")}, {}}}, result,
+      {table, ids},
       [](const Backward& b) {
-        const Tensor g = b.gradient, ids = b.inputs[1];
-        return std::vector<Gradient>{
-            {[=, n = b.inputs[0].shape()[0]] { return scatter_add(n, ids, g); },
-             [=](const Tensor& buffer) { add_rows(buffer, ids, g); }},
-            {}};
+        const Tensor g = b.gradient, ids = b.input(1);
+        return std::vector<Gradient>{{[=, n = b.shape(0)[0]] { return scatter_add(n, ids, g); },
+                                      [=](Tensor& buffer) { add_rows(buffer, ids, g); }},
+                                     {}};
       },
       [](const auto& x) { return gather(x[0], x[1]); });
 }
@@ -76,13 +76,16 @@ Tensor scatter_add(int64_t rows, const Tensor& ids, const Tensor& source) {
   for (int axis = axes; axis < source.rank(); ++axis) shape.append(source.shape()[axis]);
   Tensor result = zeros(shape, source.dtype());
   add_rows(result, ids, source.detach());
-  constexpr Op op{"scatter_add", "Σ a in the rows b", "dL/da = the rows of g at the indices b"};
   return record(
-      op, result, {source, ids},
+      {"scatter_add", "Σ a in the rows b", {{"the rows of g at the indices b", reads("b")}, {}}},
+      result, {source, ids},
       [](const Backward& b) {
-        return std::vector<Gradient>{gather(b.gradient, b.inputs[1]), {}};
+        return std::vector<Gradient>{gather(b.gradient, b.input(1)), {}};
       },
-      [rows](const auto& x) { return scatter_add(rows, x[1], x[0]); });
+      [rows](const auto& x) { return scatter_add(rows, x[1], x[0]); },
+      [=] {
+        return Attributes{{"rows", rows}};
+      });
 }
 
 Tensor pick(const Tensor& x, const Tensor& ids) {
@@ -102,7 +105,7 @@ Tensor one_hot(const Tensor& ids, int64_t classes, DType dtype) {
   shape.append(classes);
   Tensor result = zeros(shape, dtype);
   dispatch(dtype, [&](auto element) {
-    auto* row = result.data<decltype(element)>();
+    auto* row = result.mutable_data<decltype(element)>();
     for (int64_t id : ids.to_vector<int64_t>()) {
       row[id] = 1;
       row += classes;

@@ -18,7 +18,7 @@ std::string Mismatch::text() const {
 Tensor irregular(const Shape& shape, double phase) {
   Tensor result = zeros(shape, DType::float64);
   double i = phase;
-  for (double& x : result.span<double>()) {
+  for (double& x : result.mutable_span<double>()) {
     i += 1;
     x = 0.6 + std::sin(37 * i * i);
   }
@@ -44,7 +44,8 @@ Mismatch worst_mismatch(const TensorFunction& scalar, const std::vector<Tensor>&
                               inputs[i].description(), gradients[i].shape().text()));
     const std::vector<double> analytic = gradients[i].to_vector<double>();
     for (size_t k = 0; k < analytic.size(); ++k) {
-      double& x = inputs[i].span<double>()[k];
+      Tensor input = inputs[i];
+      double& x = input.mutable_span<double>()[k];
       const double before = x;
       x = before + h;
       const double above = scalar(inputs).item();

@@ -33,23 +33,24 @@ T centre(const T* x, int64_t n, double epsilon, T* out) {
 }
 
 std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
-  const Tensor &x = b.inputs[0], &weight = b.inputs[1], g = contiguous(b.gradient);
+  const Tensor &x = b.input(0), &weight = b.input(1), g = contiguous(b.gradient);
   const int64_t n = row_size(x), rows = row_count(x), block = 64;
   const int64_t blocks = (rows + block - 1) / block;
-  const Tensor dx = Tensor::uninitialised(x.shape(), x.dtype());
+  Tensor dx = Tensor::uninitialised(x.shape(), x.dtype());
   // Of weight and bias, for each block of rows: the same sums for any number of threads.
-  const Tensor parts = zeros({2, blocks, n}, x.dtype());
+  Tensor parts = zeros({2, blocks, n}, x.dtype());
   dispatch_float("layer_norm", x.dtype(), [&](auto element) {
     using T = decltype(element);
     const auto& kernels = simd::kernels<T>();
+    T *all_dx = dx.mutable_data<T>(), *all_parts = parts.mutable_data<T>();
     const auto multiply = kernels.functions[scalar::index_of<scalar::Multiply>()];
     for_rows(blocks, block * n, [&](int64_t k) {
       std::vector<T> centred(static_cast<size_t>(n));
-      T *dw = parts.data<T>() + k * n, *db = parts.data<T>() + (blocks + k) * n;
+      T *dw = all_parts + k * n, *db = all_parts + (blocks + k) * n;
       for (int64_t i = k * block; i < std::min(rows, (k + 1) * block); ++i) {
         // With r = 1 / √(variance + epsilon), d = x − mean and u = g · weight:
         // dL/dx = r · (u − mean(u) − d · r² · mean(u · d))
-        T *d = centred.data(), *out = dx.data<T>() + i * n;
+        T *d = centred.data(), *out = all_dx + i * n;
         const T *gradient = g.data<T>() + i * n, size = static_cast<T>(n);
         const T r = centre(x.data<T>() + i * n, n, epsilon, d);
         multiply(gradient, weight.data<T>(), weight.data<T>(), out, n);
@@ -80,11 +81,11 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
   const Tensor offset = contiguous(bias.defined() ? bias : zeros({x.shape().back()}, x.dtype()));
   auto one_pass = [epsilon](const std::vector<Tensor>& inputs) {
     const Tensor &x = inputs[0], &w = inputs[1], &offset = inputs[2];
-    const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+    Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
     dispatch_float("layer_norm", x.dtype(), [&](auto element) {
       using T = decltype(element);
       const int64_t n = row_size(x);
-      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.data<T>()](int64_t i) {
+      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.mutable_data<T>()](int64_t i) {
         T* out = to + i * n;
         const T inverse = centre(from + i * n, n, epsilon, out);
         simd::kernels<T>().multiply_add(out, w.data<T>(), inverse, offset.data<T>(), out, n);
@@ -93,12 +94,17 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
     return y;
   };
   return fused(
-      {"layer_norm", "(a − mean(a)) / √(variance(a) + ε) · b + c",
-       "dL/da = r · (u − mean(u) − n · mean(u · n)) with r = 1 / √(variance(a) + ε), "
-       "n = (a − mean(a)) · r, u = g · b; dL/db = Σ g · n, dL/dc = Σ g"},
+      {"layer_norm",
+       "n · b + c with n = (a − mean(a)) · r, r = 1 / √(variance(a) + ε)",
+       {{"r · (u − mean(u) − n · mean(u · n)) with u = g · b", reads("ab")},
+        {"Σ g · n", reads("a")},
+        {"Σ g"}}},
       {rows, w, offset}, one_pass,
       [epsilon](const Backward& b) { return layer_norm_gradients(b, epsilon); },
-      [epsilon](const auto& inputs) { return composed_layer_norm(inputs, epsilon); });
+      [epsilon](const auto& inputs) { return composed_layer_norm(inputs, epsilon); },
+      [=] {
+        return Attributes{{"axis", -1}, {"epsilon", epsilon}};
+      });
 }
 
 }  // namespace gradus

@@ -28,7 +28,7 @@ Mask Mask::lengths(std::span<const int64_t> lengths, int64_t longest) {
     const int64_t length = lengths[static_cast<size_t>(b)];
     if (length < 0 || length > longest)
       throw Error(fmt::format("mask: length {} of row {} is outside [0, {}]", length, b, longest));
-    std::fill_n(values.data<float>() + b * longest, length, 1.0f);
+    std::fill_n(values.mutable_data<float>() + b * longest, length, 1.0f);
   }
   return Mask(values);
 }
@@ -48,7 +48,7 @@ Mask Mask::window(int64_t queries, int64_t keys, int64_t before, int64_t after) 
   for (int64_t i = 0; i < queries; ++i) {
     const int64_t at = i + keys - queries;
     for (int64_t j = std::max<int64_t>(0, at - before); j <= at + after && j < keys; ++j)
-      values.data<float>()[i * keys + j] = 1;
+      values.mutable_data<float>()[i * keys + j] = 1;
   }
   return Mask(values);
 }

@@ -120,16 +120,20 @@ Tensor made_to_fit(const Tensor& x) {
   return fits_blas(x, false) || fits_blas(x, true) ? x : contiguous(x.detach());
 }
 
-template <class T>
-Matrix<T> matrix(const Tensor& x, int64_t offset) {
+template <class T, class Any>
+Matrix<T> matrix(Any& x, int64_t offset) {
   const int r = x.rank();
   const int64_t rows = x.shape()[r - 2], columns = x.shape()[r - 1];
   const bool transposed = !fits_blas(x, false);
   const int64_t across = transposed ? rows : columns;
   const int64_t stride =
       (transposed ? columns : rows) == 1 ? 1 : x.strides()[transposed ? r - 1 : r - 2];
-  return {x.data<std::remove_const_t<T>>() + offset, rows, columns,
-          std::max<int64_t>({1, across, stride}), transposed};
+  T* data;
+  if constexpr (std::is_const_v<T>)
+    data = x.template data<std::remove_const_t<T>>();
+  else
+    data = x.template mutable_data<T>();
+  return {data + offset, rows, columns, std::max<int64_t>({1, across, stride}), transposed};
 }
 
 /// The axes before the last two.
@@ -138,7 +142,7 @@ Shape batches(const Tensor& x) {
 }
 
 /// out = a · b + beta · out; `out` is contiguous, its batches are the broadcast ones.
-void multiply_batches(const Tensor& a, const Tensor& b, double beta, const Tensor& out) {
+void multiply_batches(const Tensor& a, const Tensor& b, double beta, Tensor& out) {
   const Tensor x = made_to_fit(a), y = made_to_fit(b);
   const Shape all = batches(out);
   auto batch_strides = [&](const Tensor& t) {
@@ -179,7 +183,7 @@ Gradient product(const Tensor& a, const Tensor& b, const Tensor& input) {
   if (r > 2 && input.strides()[r - 2] == 1 && input.strides()[r - 1] > 1)
     return transpose(matmul(transpose(b), transpose(a)));
   if (broadcast("matmul", batches(a), batches(b)) != batches(input)) return matmul(a, b);
-  return {[=] { return matmul(a, b); }, [=](const Tensor& buffer) { add_matmul(a, b, buffer); }};
+  return {[=] { return matmul(a, b); }, [=](Tensor& buffer) { add_matmul(a, b, buffer); }};
 }
 
 }  // namespace
@@ -206,21 +210,18 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   shape.append(b.shape()[b.rank() - 1]);
   Tensor out = Tensor::uninitialised(shape, a.dtype());
   multiply_batches(a, b, 0, out);
-  constexpr Op op{"matmul", "a · b", "dL/da = g · bᵀ, dL/db = aᵀ · g"};
   return record(
-      op, out, {a, b},
+      {"matmul", "a · b", {{"g · bᵀ", reads("b")}, {"aᵀ · g", reads("a")}}}, out, {a, b},
       [](const Backward& s) {
         std::vector<Gradient> gradients(2);
-        if (s.needs(0)) gradients[0] = product(s.gradient, transpose(s.inputs[1]), s.inputs[0]);
-        if (s.needs(1)) gradients[1] = product(transpose(s.inputs[0]), s.gradient, s.inputs[1]);
+        if (s.needs(0)) gradients[0] = product(s.gradient, transpose(s.input(1)), s.layout(0));
+        if (s.needs(1)) gradients[1] = product(transpose(s.input(0)), s.gradient, s.layout(1));
         return gradients;
       },
       [](const auto& x) { return matmul(x[0], x[1]); });
 }
 
-void add_matmul(const Tensor& a, const Tensor& b, const Tensor& sum) {
-  multiply_batches(a, b, 1, sum);
-}
+void add_matmul(const Tensor& a, const Tensor& b, Tensor& sum) { multiply_batches(a, b, 1, sum); }
 
 namespace {
 
@@ -233,7 +234,7 @@ bool suits_packing(int64_t rows, const Tensor& weight) {
 
 /// out = start + x · W, or x · Wᵀ; an undefined start is zero.
 void multiply_packed(const Tensor& x, const Tensor& weight, bool transposed, const Tensor& start,
-                     const Tensor& out) {
+                     Tensor& out) {
   auto with_whole_rows = [](const Tensor& t) { return t.strides()[1] == 1 ? t : contiguous(t); };
   const Tensor a = with_whole_rows(x.detach());
   const Tensor first =
@@ -241,10 +242,11 @@ void multiply_packed(const Tensor& x, const Tensor& weight, bool transposed, con
   dispatch_float("linear", out.dtype(), [&](auto element) {
     using T = decltype(element);
     auto matrix = [](const Tensor& t) {
-      return Matrix<T>{t.data<T>(), t.shape()[0], t.shape()[1], t.strides()[0]};
+      return Matrix<const T>{t.data<T>(), t.shape()[0], t.shape()[1], t.strides()[0]};
     };
     packed<T>(weight, transposed)
-        ->multiply(matrix(a), first.defined() ? matrix(first) : Matrix<T>{}, matrix(out));
+        ->multiply(matrix(a), first.defined() ? matrix(first) : Matrix<const T>{},
+                   {out.mutable_data<T>(), out.shape()[0], out.shape()[1], out.strides()[0]});
   });
 }
 
@@ -253,12 +255,12 @@ Gradient product_with_weight(const Tensor& g, const Tensor& weight, const Tensor
   if (!keeps_packed(weight) || !suits_packing(g.shape()[0], weight) ||
       is_recording(std::vector{g, weight}))
     return product(g, weight, x);
-  return {[=] {
-            const Tensor out = Tensor::uninitialised(x.shape(), x.dtype());
+  return {[=, shape = x.shape()] {
+            Tensor out = Tensor::uninitialised(shape, g.dtype());
             multiply_packed(g, weight, false, {}, out);
             return out;
           },
-          [=](const Tensor& buffer) { multiply_packed(g, weight, false, buffer, buffer); }};
+          [=](Tensor& buffer) { multiply_packed(g, weight, false, buffer, buffer); }};
 }
 
 }  // namespace
@@ -292,15 +294,17 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
   }
   std::vector<Tensor> inputs{x, weight};
   if (b.defined()) inputs.push_back(b);
-  constexpr Op with_b{"linear", "a · bᵀ + c", "dL/da = g · b, dL/db = gᵀ · a, dL/dc = g"};
-  constexpr Op without_b{"linear", "a · bᵀ", "dL/da = g · b, dL/db = gᵀ · a"};
+  static constexpr Derivative derivatives[] = {
+      {"g · b", reads("b")}, {"gᵀ · a", reads("a")}, {"g"}};
   return record(
-      b.defined() ? with_b : without_b, out, inputs,
+      {"linear", b.defined() ? "a · bᵀ + c" : "a · bᵀ",
+       std::span(derivatives).first(inputs.size())},
+      out, inputs,
       [](const Backward& s) {
-        std::vector<Gradient> gradients(s.inputs.size());
-        if (s.needs(0)) gradients[0] = product_with_weight(s.gradient, s.inputs[1], s.inputs[0]);
-        if (s.needs(1)) gradients[1] = product(transpose(s.gradient), s.inputs[0], s.inputs[1]);
-        if (s.inputs.size() > 2) gradients[2] = s.gradient;
+        std::vector<Gradient> gradients(s.size());
+        if (s.needs(0)) gradients[0] = product_with_weight(s.gradient, s.input(1), s.layout(0));
+        if (s.needs(1)) gradients[1] = product(transpose(s.gradient), s.input(0), s.layout(1));
+        if (s.size() > 2) gradients[2] = s.gradient;
         return gradients;
       },
       [](const auto& x) { return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor()); });

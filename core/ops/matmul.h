@@ -12,7 +12,8 @@ namespace gradus {
 Tensor matmul(const Tensor& a, const Tensor& b);
 
 /// sum += a · b, not recorded: `sum` is contiguous and has the shape of the product.
-void add_matmul(const Tensor& a, const Tensor& b, const Tensor& sum);
+void add_matmul(const Tensor& a, const Tensor& b, Tensor& sum);
+inline void add_matmul(const Tensor& a, const Tensor& b, Tensor&& view) { add_matmul(a, b, view); }
 
 /// x · Wᵀ + b: x (…, in), W (out, in) → (…, out); b is optional and broadcasts to the result. One
 /// op, so that the product is added to b as it is made, and W's gradient to what earlier steps

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <cstring>
 
+#include "core/autograd/accumulate.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 #include "core/tensor/error.h"
@@ -51,6 +52,9 @@ bool viewable(const Tensor& x, const Shape& shape, Strides& strides) {
   return true;  // only axes of size 1 are left over
 }
 
+/// Sizes as an attribute.
+std::vector<int64_t> list_of(const Shape& shape) { return {shape.begin(), shape.end()}; }
+
 }  // namespace
 
 Tensor reshape(const Tensor& x, Shape shape) {
@@ -76,11 +80,15 @@ Tensor reshape(const Tensor& x, Shape shape) {
                     "contiguous() it first",
                     x.description(), shape.text()));
   return record(
-      {"reshape", "x in another shape", "dL/dx = g in the shape of x"}, x.view(shape, strides), {x},
+      {"reshape", "x in another shape", {{"g in the shape of x"}}, true}, x.view(shape, strides),
+      {x},
       [](const Backward& b) {
-        return std::vector<Gradient>{reshape(contiguous(b.gradient), b.inputs[0].shape())};
+        return std::vector<Gradient>{reshape(contiguous(b.gradient), b.shape(0))};
       },
-      [shape](const auto& x) { return reshape(x[0], shape); });
+      [shape](const auto& x) { return reshape(x[0], shape); },
+      [&] {
+        return Attributes{{"shape", list_of(shape)}};
+      });
 }
 
 Tensor permute(const Tensor& x, std::span<const int> order) {
@@ -97,11 +105,16 @@ Tensor permute(const Tensor& x, std::span<const int> order) {
     inverse[static_cast<size_t>(from)] = k;
   }
   return record(
-      {"permute", "x with its axes in another order", "dL/dx = g with its axes in order again"},
+      {"permute", "x with its axes in another order", {{"g with its axes in order again"}}, true},
       x.view(shape, strides), {x},
       [inverse](const Backward& b) { return std::vector<Gradient>{permute(b.gradient, inverse)}; },
       [order = std::vector(order.begin(), order.end())](const auto& x) {
         return permute(x[0], order);
+      },
+      [&] {
+        std::vector<int64_t> list;
+        for (int axis : order) list.push_back(checked_axis("permute", axis, x.shape()));
+        return Attributes{{"order", list}};
       });
 }
 
@@ -128,16 +141,19 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step
                      first * from.strides()[axis]);
   };
   return record(
-      {"slice", "a part of x", "dL/dx = g in its place, 0 elsewhere"}, take(x), {x},
+      {"slice", "a part of x", {{"g in its place, 0 elsewhere"}}, true}, take(x), {x},
       [=](const Backward& b) {
         auto whole = [=, g = b.gradient] {
           const int64_t covered = count == 0 ? 0 : (count - 1) * step + 1;
           return pad(g, axis, first, size - first - covered, 0, step - 1);
         };
-        auto add_to = [=, g = b.gradient](const Tensor& buffer) { add_into(take(buffer), g); };
+        auto add_to = [=, g = b.gradient](Tensor& buffer) { add_into(take(buffer), g); };
         return std::vector<Gradient>{{whole, add_to}};
       },
-      [=](const auto& x) { return slice(x[0], axis, first, last, step); });
+      [=](const auto& x) { return slice(x[0], axis, first, last, step); },
+      [=] {
+        return Attributes{{"axis", axis}, {"begin", first}, {"end", last}, {"step", step}};
+      });
 }
 
 Tensor select_index(const Tensor& x, int axis, int64_t index) {
@@ -163,11 +179,15 @@ Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after, double valu
             before * result.strides()[axis])
       .assign(x);
   return record(
-      {"pad", "x in a larger tensor", "dL/dx = the part of g where x is"}, result, {x},
+      {"pad", "x in a larger tensor", {{"the part of g where x is"}}}, result, {x},
       [=](const Backward& b) {
         return std::vector<Gradient>{slice(b.gradient, axis, before, before + covered, step)};
       },
-      [=](const auto& x) { return pad(x[0], axis, before, after, value, gap); });
+      [=](const auto& x) { return pad(x[0], axis, before, after, value, gap); },
+      [=] {
+        return Attributes{
+            {"axis", axis}, {"before", before}, {"after", after}, {"value", value}, {"gap", gap}};
+      });
 }
 
 Tensor expand(const Tensor& x, const Shape& shape) {
@@ -175,12 +195,15 @@ Tensor expand(const Tensor& x, const Shape& shape) {
   if (broadcast("expand", x.shape(), shape) != shape)
     throw Error(fmt::format("expand: {} does not stretch to {}", x.description(), shape.text()));
   return record(
-      {"expand", "x repeated", "dL/dx = Σ g over the repetitions"},
+      {"expand", "x repeated", {{"Σ g over the repetitions"}}, true},
       x.view(shape, broadcast_strides(x.shape(), x.strides(), shape)), {x},
       [](const Backward& b) {  // the engine sums what was stretched
         return std::vector<Gradient>{b.gradient};
       },
-      [shape](const auto& x) { return expand(x[0], shape); });
+      [shape](const auto& x) { return expand(x[0], shape); },
+      [&] {
+        return Attributes{{"shape", list_of(shape)}};
+      });
 }
 
 Tensor unsqueeze(const Tensor& x, int axis) {
@@ -216,18 +239,21 @@ Tensor concat(const std::vector<Tensor>& parts, int axis) {
     begin += part.shape()[axis];
   }
   return record(
-      {"concat", "a, b, … one after the other", "dL/da, dL/db, … = the parts of g"}, result, parts,
+      {"concat", "a, b, … one after the other", {{"its part of g"}}}, result, parts,
       [axis](const Backward& b) {
         std::vector<Gradient> gradients;
         int64_t begin = 0;
-        for (size_t i = 0; i < b.inputs.size(); ++i) {
-          const int64_t end = begin + b.inputs[i].shape()[axis];
+        for (size_t i = 0; i < b.size(); ++i) {
+          const int64_t end = begin + b.shape(i)[axis];
           gradients.push_back(b.needs(i) ? slice(b.gradient, axis, begin, end) : Tensor());
           begin = end;
         }
         return gradients;
       },
-      [axis](const auto& x) { return concat(x, axis); });
+      [axis](const auto& x) { return concat(x, axis); },
+      [=] {
+        return Attributes{{"axis", axis}};
+      });
 }
 
 Tensor stack(const std::vector<Tensor>& parts, int axis) {
@@ -252,7 +278,7 @@ Tensor contiguous(const Tensor& x) {
   Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
   copy.assign(x);
   return record(
-      {"contiguous", "x", "dL/dx = g"}, copy, {x},
+      {"contiguous", "x", {{"g"}}}, copy, {x},
       [](const Backward& b) { return std::vector<Gradient>{b.gradient}; },
       [](const auto& x) { return contiguous(x[0]); });
 }
@@ -264,38 +290,22 @@ Tensor cast(const Tensor& x, DType dtype) {
     dispatch(dtype, [&](auto to) {
       using To = decltype(to);
       const auto* source = x.data<decltype(from)>();
-      To* target = result.data<To>();
+      To* target = result.mutable_data<To>();
       for_each_row<1>(x.shape(), {x.strides()}, [&](auto at, int64_t n, auto step) {
         for (int64_t i = 0; i < n; ++i) *target++ = static_cast<To>(source[at[0] + i * step[0]]);
       });
     });
   });
-  if (dtype == DType::int64) return record("cast to int64", result, {x}, nullptr);
+  if (dtype == DType::int64)
+    return record({"cast to int64", "x"}, result, {x}, nullptr,
+                  [](const auto& x) { return cast(x[0], DType::int64); });
   return record(
-      {"cast", "x in another dtype", "dL/dx = g in the dtype of x"}, result, {x},
-      [](const Backward& b) {
-        return std::vector<Gradient>{cast(b.gradient, b.inputs[0].dtype())};
-      },
-      [dtype](const auto& x) { return cast(x[0], dtype); });
-}
-
-void add_into(const Tensor& out, const Tensor& x) {
-  if (out.shape() != x.shape())
-    throw Error(fmt::format("add_into: {} and {} differ", out.description(), x.description()));
-  dispatch_float("add_into", out.dtype(), [&](auto element) {
-    using T = decltype(element);
-    T* to = out.data<T>();
-    const T* from = x.data<T>();
-    const auto add = simd::kernels<T>().add_into;
-    for_each_row<2>(out.shape(), {out.strides(), x.strides()}, [&](auto at, int64_t n, auto step) {
-      if (step[0] == 1 && step[1] == 1)
-        parallel_for(n, 1 << 15, [&](int64_t begin, int64_t end) {
-          add(from + at[1] + begin, to + at[0] + begin, end - begin);
-        });
-      else
-        for (int64_t i = 0; i < n; ++i) to[at[0] + i * step[0]] += from[at[1] + i * step[1]];
-    });
-  });
+      {"cast", "x in another dtype", {{"g in the dtype of x"}}}, result, {x},
+      [](const Backward& b) { return std::vector<Gradient>{cast(b.gradient, b.dtype(0))}; },
+      [dtype](const auto& x) { return cast(x[0], dtype); },
+      [=] {
+        return Attributes{{"dtype", std::string(name_of(dtype))}};
+      });
 }
 
 }  // namespace gradus

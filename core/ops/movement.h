@@ -57,7 +57,4 @@ Tensor contiguous(const Tensor& x);
 /// x in another dtype (itself where it is the same). dL/dx = g cast back; integers get none.
 Tensor cast(const Tensor& x, DType dtype);
 
-/// out += x, not recorded: `out` of the same shape and dtype, both of any strides.
-void add_into(const Tensor& out, const Tensor& x);
-
 }  // namespace gradus

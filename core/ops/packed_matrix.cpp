@@ -2,7 +2,7 @@
 
 #include <algorithm>
 
-#include "core/autograd/autograd.h"
+#include "core/autograd/node.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 
@@ -25,11 +25,12 @@ template <class T>
 PackedMatrix<T>::PackedMatrix(const Matrix<const T>& b) : inner_(b.rows), columns_(b.columns) {
   const int64_t width = simd::kernels<T>().tile_columns, strips = (columns_ + width - 1) / width;
   strips_ = Tensor::uninitialised({strips, inner_, width}, dtype_of<T>());
+  T* laid_out = strips_.mutable_data<T>();
   parallel_for(strips, std::max<int64_t>(1, 100'000 / std::max<int64_t>(1, inner_ * width)),
                [&](int64_t s, int64_t last) {
                  for (; s < last; ++s) {
                    const int64_t j = s * width, n = std::min(width, columns_ - j);
-                   T* to = strips_.data<T>() + j * inner_;
+                   T* to = laid_out + j * inner_;
                    Matrix<const T> strip =
                        b.part(j, j + n, false);  // its transpose has the strip's columns as rows
                    std::swap(strip.rows, strip.columns);
@@ -53,9 +54,8 @@ void PackedMatrix<T>::multiply(const Matrix<const T>& a, const Matrix<const T>& 
   constexpr int64_t together = 8;
   auto multiply_part = [&](int64_t tile, int64_t last_tile, int64_t strip, int64_t last_strip) {
     const simd::FlushSubnormals flush;
-    const Tensor copy =
-        Tensor::uninitialised({together * kernels.tile_rows * inner_}, dtype_of<T>());
-    T* rows = copy.data<T>();
+    Tensor copy = Tensor::uninitialised({together * kernels.tile_rows * inner_}, dtype_of<T>());
+    T* rows = copy.mutable_data<T>();
     for (; tile < last_tile; tile += together) {
       const int64_t end = std::min(tile + together, last_tile), top = first_row(tile);
       for (int64_t t = tile; t < end; ++t) {

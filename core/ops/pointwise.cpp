@@ -7,7 +7,6 @@
 #include <cstring>
 #include <map>
 #include <mutex>
-#include <optional>
 #include <set>
 
 #include "core/autograd/autograd.h"
@@ -211,7 +210,7 @@ void execute(const char* name, const Program& program, Operands inputs, const Sh
   dispatch_float(name, dtype, [&](auto element) {
     using T = decltype(element);
     T* outputs[most_operands];
-    for (size_t k = 0; k < results.size(); ++k) outputs[k] = results[k].data<T>();
+    for (size_t k = 0; k < results.size(); ++k) outputs[k] = results[k].mutable_data<T>();
     execute<T>(program, inputs, shape, std::span(outputs, results.size()));
   });
 }
@@ -225,9 +224,8 @@ const char* interned(const std::string& name) {
 }
 
 std::vector<std::string> input_names(int inputs) {
-  if (inputs == 1) return {"x"};
   std::vector<std::string> names;
-  for (int i = 0; i < inputs; ++i) names.push_back(std::string(1, static_cast<char>('a' + i)));
+  for (int i = 0; i < inputs; ++i) names.push_back(operand_name(i, inputs));
   return names;
 }
 
@@ -267,28 +265,30 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   Program forward;
 
   /// dL/d(input i) as steps of one formula of (inputs…, y, g); made when first asked for.
-  struct Derivative {
+  struct Derivatives {
     std::shared_ptr<Formula> formula = std::make_shared<Formula>();
     std::vector<int> roots;
     enum Kind { zero, passed_on, computed };  // 0, g, or something else
     std::vector<Kind> kinds;
     std::map<std::vector<bool>, Program> programs;  // by which inputs want one
     std::vector<std::shared_ptr<const PointwiseKernel>> kernels;
+    std::vector<Derivative> facts, facts_with_texts;  // the latter when somebody reads them
+    const char* text = "";                            // of the function itself
     bool all_zero = true;
   };
 
   /// With the texts where somebody reads them.
   Op op() const {
-    if (!observing()) return name;
+    Derivatives& d = derivatives();
+    if (!observing()) return {name, "", d.facts};
     const std::lock_guard lock(mutex_);
-    if (!op_) {
-      std::string text;
+    if (d.facts_with_texts.empty()) {
+      d.facts_with_texts = d.facts;
       for (int i = 0; i < inputs; ++i)
-        text += fmt::format("{}dL/d{} = {}", i == 0 ? "" : ", ",
-                            input_names(inputs)[static_cast<size_t>(i)], derivative_text(i));
-      op_.emplace(name, interned(formula->text(root, input_names(inputs))), interned(text));
+        d.facts_with_texts[static_cast<size_t>(i)].text = interned(derivative_text(i));
+      d.text = interned(formula->text(root, input_names(inputs)));
     }
-    return *op_;
+    return {name, d.text, d.facts_with_texts};
   }
 
   /// Over the inputs, y and g.
@@ -296,25 +296,31 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     std::vector<std::string> names = input_names(inputs);
     names.push_back("y");
     names.push_back("g");
-    const Derivative& d = derivative();
+    const Derivatives& d = derivatives();
     return d.formula->text(d.roots[static_cast<size_t>(i)], names);
   }
 
-  Derivative& derivative() const {
+  Derivatives& derivatives() const {
     std::call_once(derived_, [this] {
-      derivative_ = std::make_unique<Derivative>();
-      Formula& f = *derivative_->formula;
+      derivatives_ = std::make_unique<Derivatives>();
+      Derivatives& d = *derivatives_;
+      Formula& f = *d.formula;
       const Expr output = f.input(inputs), gradient = f.input(inputs + 1);
       for (const Expr& e : Formula::derivatives(*formula, root, inputs, f, output, gradient)) {
-        derivative_->roots.push_back(e.step);
-        derivative_->kinds.push_back(f.is_constant(e, 0)       ? Derivative::zero
-                                     : e.step == gradient.step ? Derivative::passed_on
-                                                               : Derivative::computed);
-        derivative_->all_zero = derivative_->all_zero && f.is_constant(e, 0);
+        d.roots.push_back(e.step);
+        d.kinds.push_back(f.is_constant(e, 0)       ? Derivatives::zero
+                          : e.step == gradient.step ? Derivatives::passed_on
+                                                    : Derivatives::computed);
+        d.all_zero = d.all_zero && f.is_constant(e, 0);
+        Reads reads;
+        for (int input : f.inputs_of(e.step))
+          if (input <= inputs)
+            reads.bits |= input == inputs ? Reads::output_bit : uint32_t{1} << std::min(input, 30);
+        d.facts.push_back({"", reads});
       }
-      derivative_->kernels.resize(derivative_->roots.size());
+      d.kernels.resize(d.roots.size());
     });
-    return *derivative_;
+    return *derivatives_;
   }
 
   Tensor apply(std::span<const Tensor> x) const {
@@ -336,13 +342,13 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     Tensor output;
     execute(name, forward, std::span(operands, x.size()), shape, x[0].dtype(), {&output, 1});
     if (!is_recording(x) && !is_seen) return output;
-    std::vector<Tensor> list(x.begin(), x.end());
-    if (derivative().all_zero) return record(op(), std::move(output), std::move(list), nullptr);
+    const Forward again =
+        observing() ? Forward([self = shared_from_this()](const auto& x) { return self->apply(x); })
+                    : Forward();
+    if (derivatives().all_zero) return record(op(), std::move(output), x, nullptr, again);
     return record(
-        op(), std::move(output), std::move(list),
-        [self = shared_from_this()](const Backward& b) { return self->gradients(b); },
-        observer ? Forward([self = shared_from_this()](const auto& x) { return self->apply(x); })
-                 : Forward());
+        op(), std::move(output), x,
+        [self = shared_from_this()](const Backward& b) { return self->gradients(b); }, again);
   }
 
   /// Whether it is a row of the table and nothing else.
@@ -375,36 +381,34 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   }
 
   std::vector<Gradient> gradients(const Backward& b) const {
-    std::vector<Gradient> result(b.inputs.size());
-    Derivative& d = derivative();
+    std::vector<Gradient> result(b.size());
+    Derivatives& d = derivatives();
     bool any_computed = false;
     for (size_t i = 0; i < result.size(); ++i) {
       if (!b.needs(i)) continue;
-      if (d.kinds[i] == Derivative::passed_on) result[i].value = b.gradient;
-      any_computed = any_computed || d.kinds[i] == Derivative::computed;
+      if (d.kinds[i] == Derivatives::passed_on) result[i].value = b.gradient;
+      any_computed = any_computed || d.kinds[i] == Derivatives::computed;
     }
     if (any_computed) compute(b, d, result);
     return result;
   }
 
-  void compute(const Backward& b, Derivative& d, std::vector<Gradient>& result) const {
+  void compute(const Backward& b, Derivatives& d, std::vector<Gradient>& result) const {
+    auto is_computed = [&](size_t i) { return b.needs(i) && d.kinds[i] == Derivatives::computed; };
+    Reads reads;
+    for (size_t i = 0; i < result.size(); ++i)
+      if (is_computed(i)) reads = reads | d.facts[i].reads;
     const Tensor* operands[most_operands];
     size_t count = 0;
-    for (const Tensor& x : b.inputs) operands[count++] = &x;
-    operands[count++] = &b.output;
+    for (size_t i = 0; i < b.size(); ++i)
+      operands[count++] = reads.input(i) ? &b.input(i) : &b.layout(i);
+    operands[count++] = reads.output() ? &b.output() : &b.gradient;  // not read: of the same shape
     operands[count++] = &b.gradient;
-    auto is_computed = [&](size_t i) { return b.needs(i) && d.kinds[i] == Derivative::computed; };
-    const std::lock_guard lock(mutex_);
-    if (is_recording(b.inputs) || is_recording({&b.gradient, 1})) {
+    if (b.is_recorded()) {
       std::vector<Tensor> x;
       for (size_t i = 0; i < count; ++i) x.push_back(*operands[i]);
-      for (size_t i = 0; i < result.size(); ++i) {
-        if (!is_computed(i)) continue;
-        if (!d.kernels[i])
-          d.kernels[i] = std::make_shared<PointwiseKernel>(fmt::format("{}′", name), d.formula,
-                                                           d.roots[i], inputs + 2);
-        result[i] = d.kernels[i]->apply(x);
-      }
+      for (size_t i = 0; i < result.size(); ++i)
+        if (is_computed(i)) result[i] = derivative_kernel(i).apply(x);
       return;
     }
     std::vector<bool> wanted;
@@ -413,9 +417,9 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
       wanted.push_back(is_computed(i));
       if (wanted[i]) roots.push_back(d.roots[i]);
     }
-    const Program& program = d.programs.try_emplace(wanted, *d.formula, roots).first->second;
+    const Program& program = gradient_program(wanted, roots);
     Tensor values[most_operands];
-    execute(name, program, std::span(operands, count), b.output.shape(), b.output.dtype(),
+    execute(name, program, std::span(operands, count), b.output_shape(), b.gradient.dtype(),
             std::span(values, roots.size()));
     for (size_t i = 0, k = 0; i < result.size(); ++i)
       if (wanted[i]) result[i] = std::move(values[k++]);
@@ -423,10 +427,27 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
 
  private:
   friend class Pointwise;
+
+  const PointwiseKernel& derivative_kernel(size_t i) const {
+    Derivatives& d = derivatives();
+    const std::lock_guard lock(mutex_);
+    if (!d.kernels[i])
+      d.kernels[i] = std::make_shared<PointwiseKernel>(fmt::format("{}′", name), d.formula,
+                                                       d.roots[i], inputs + 2);
+    return *d.kernels[i];
+  }
+
+  /// The gradients of those inputs that want one; programs are never moved once they are made.
+  const Program& gradient_program(const std::vector<bool>& wanted,
+                                  const std::vector<int>& roots) const {
+    Derivatives& d = derivatives();
+    const std::lock_guard lock(mutex_);
+    return d.programs.try_emplace(wanted, *d.formula, roots).first->second;
+  }
+
   mutable std::mutex mutex_;  // of what is made when first asked for
   mutable std::once_flag derived_;
-  mutable std::unique_ptr<Derivative> derivative_;
-  mutable std::optional<Op> op_;
+  mutable std::unique_ptr<Derivatives> derivatives_;
 };
 
 Pointwise::Pointwise(std::string name, Written written)

@@ -33,7 +33,7 @@ Tensor reduce_run(const Tensor& x, int first, int last, T neutral, Row row, Merg
   Tensor result = Tensor::uninitialised(shape, x.dtype());
   const Span3 span(x.shape(), first, last);
   const T* from = x.data<T>();
-  T* to = result.data<T>();
+  T* to = result.mutable_data<T>();
   const int64_t row_size = span.n * span.inner;
   parallel_for(span.outer, std::max<int64_t>(1, 32768 / std::max<int64_t>(row_size, 1)),
                [&](int64_t begin, int64_t end) {
@@ -55,6 +55,11 @@ Tensor reduce_run(const Tensor& x, int first, int last, T neutral, Row row, Merg
 template <class Run>
 Tensor reduce(const Tensor& x, const std::vector<int>& axes, Run run) {
   Tensor result = contiguous(x.detach());
+  if (axes.empty()) {  // the result of a reduction is never a view of x
+    Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
+    copy.assign(x);
+    return copy;
+  }
   for (size_t i = axes.size(); i > 0;) {
     const int last = axes[--i];
     int first = last;
@@ -62,6 +67,11 @@ Tensor reduce(const Tensor& x, const std::vector<int>& axes, Run run) {
     result = run(result, first, last);
   }
   return result;
+}
+
+/// As the ops note them, which all keep their axes: without() takes them away afterwards.
+Attributes axes_of(const std::vector<int>& axes) {
+  return {{"axes", std::vector<int64_t>(axes.begin(), axes.end())}};
 }
 
 Tensor without(const Tensor& x, const std::vector<int>& axes, bool keepdims) {
@@ -85,11 +95,9 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
     });
   });
   result = record(
-      {"sum", "Σ x", "dL/dx = g"}, result, {x},
-      [](const Backward& b) {
-        return std::vector<Gradient>{expand(b.gradient, b.inputs[0].shape())};
-      },
-      [over](const auto& x) { return sum(x[0], over, true); });
+      {"sum", "Σ x", {{"g"}}}, result, {x},
+      [](const Backward& b) { return std::vector<Gradient>{expand(b.gradient, b.shape(0))}; },
+      [over](const auto& x) { return sum(x[0], over, true); }, [&] { return axes_of(over); });
   return without(result, over, keepdims);
 }
 
@@ -107,12 +115,12 @@ Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
     });
   });
   result = record(
-      {"max", "max x", "dL/dx = g where x = y, in equal parts; 0 elsewhere"}, result, {x},
+      {"max", "max x", {{"g where x = y, in equal parts; 0 elsewhere", reads("xy")}}}, result, {x},
       [over](const Backward& b) {
-        const Tensor tied = equal(b.inputs[0], b.output).detach();
+        const Tensor tied = equal(b.input(0), b.output()).detach();
         return std::vector<Gradient>{tied / sum(tied, over, true) * b.gradient};
       },
-      [over](const auto& x) { return max(x[0], over, true); });
+      [over](const auto& x) { return max(x[0], over, true); }, [&] { return axes_of(over); });
   return without(result, over, keepdims);
 }
 
@@ -161,11 +169,11 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
     result = log(sum(exp(x - shift), over, true)) + shift;
   }
   result = record(
-      {"logsumexp", "log Σ eˣ", "dL/dx = g · eˣ⁻ʸ"}, result, {x},
+      {"logsumexp", "log Σ eˣ", {{"g · eˣ⁻ʸ", reads("xy")}}}, result, {x},
       [](const Backward& b) {
-        return std::vector<Gradient>{b.gradient * exp(b.inputs[0] - finite_or_zero(b.output))};
+        return std::vector<Gradient>{b.gradient * exp(b.input(0) - finite_or_zero(b.output()))};
       },
-      [over](const auto& x) { return logsumexp(x[0], over, true); });
+      [over](const auto& x) { return logsumexp(x[0], over, true); }, [&] { return axes_of(over); });
   return without(result, over, keepdims);
 }
 
@@ -182,13 +190,17 @@ Tensor argmax(const Tensor& x, int axis) {
   const int64_t n = x.shape()[axis];
   dispatch(x.dtype(), [&](auto element) {
     const auto* row = rows.data<decltype(element)>();
-    for (int64_t& index : result.span<int64_t>()) {
+    for (int64_t& index : result.mutable_span<int64_t>()) {
       index = std::max_element(row, row + n) - row;
       row += n;
     }
   });
-  return record("argmax", result, {x}, nullptr,
-                [axis](const auto& x) { return argmax(x[0], axis); });
+  return record(
+      {"argmax", "the index of the largest"}, result, {x}, nullptr,
+      [axis](const auto& x) { return argmax(x[0], axis); },
+      [=] {
+        return Attributes{{"axis", axis}};
+      });
 }
 
 }  // namespace gradus

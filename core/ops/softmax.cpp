@@ -48,11 +48,12 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
   if (axis != x.rank() - 1)
     return along(masked, axis, [](const Tensor& rows) { return softmax(rows); });
   auto one_pass = [](const std::vector<Tensor>& inputs) {
-    const Tensor &x = inputs[0], y = Tensor::uninitialised(x.shape(), x.dtype());
+    const Tensor& x = inputs[0];
+    Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
     dispatch_float("softmax", x.dtype(), [&](auto element) {
       using T = decltype(element);
       const int64_t n = row_size(x);
-      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.data<T>()](int64_t i) {
+      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.mutable_data<T>()](int64_t i) {
         const Exponentials<T> row(from + i * n, to + i * n, n);
         simd::kernels<T>().affine(to + i * n, 1 / row.total, 0, to + i * n, n);
       });
@@ -60,26 +61,33 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
     return y;
   };
   auto rule = [](const Backward& b) {
-    const Tensor g = contiguous(b.gradient), dx = Tensor::uninitialised(g.shape(), g.dtype());
+    const Tensor& y = b.output();
+    if (b.is_recorded())
+      return std::vector<Gradient>{y * (b.gradient - sum(b.gradient * y, {-1}, keepdims))};
+    const Tensor g = contiguous(b.gradient);
+    Tensor dx = Tensor::uninitialised(g.shape(), g.dtype());
     dispatch_float("softmax", g.dtype(), [&](auto element) {
       using T = decltype(element);
       const auto& kernels = simd::kernels<T>();
       const auto multiply = kernels.functions[scalar::index_of<scalar::Multiply>()];
       const int64_t n = row_size(g);
-      for_rows(row_count(g), n, [&](int64_t i) {
-        const T *y = b.output.data<T>() + i * n, *gradient = g.data<T>() + i * n;
-        T* out = dx.data<T>() + i * n;
-        kernels.affine(gradient, 1, -kernels.dot(gradient, y, n), out, n);
-        multiply(out, y, y, out, n);
+      for_rows(row_count(g), n, [&, to = dx.mutable_data<T>()](int64_t i) {
+        const T *p = y.data<T>() + i * n, *gradient = g.data<T>() + i * n;
+        T* out = to + i * n;
+        kernels.affine(gradient, 1, -kernels.dot(gradient, p, n), out, n);
+        multiply(out, p, p, out, n);
       });
     });
     return std::vector<Gradient>{dx};
   };
-  return fused({"softmax", "eˣ / Σ eˣ", "dL/dx = y · (g − Σ g · y)"}, {masked}, one_pass, rule,
-               [](const auto& inputs) {
-                 const ComposedExponentials row(inputs[0], -1);
-                 return row.e / row.total;
-               });
+  if (NoFusion::in_force()) {
+    const ComposedExponentials row(masked, -1);
+    return row.e / row.total;
+  }
+  return record({"softmax", "eˣ / Σ eˣ", {{"y · (g − Σ g · y)", reads("y")}}}, one_pass({masked}),
+                {masked}, rule, one_pass, [] {
+                  return Attributes{{"axis", -1}};
+                });
 }
 
 Tensor log_softmax(const Tensor& x, int axis) {
@@ -89,11 +97,12 @@ Tensor log_softmax(const Tensor& x, int axis) {
     return along(x, axis, [](const Tensor& rows) { return log_softmax(rows); });
   const Tensor rows = contiguous(x);
   auto one_pass = [](const std::vector<Tensor>& inputs) {
-    const Tensor &x = inputs[0], y = Tensor::uninitialised(x.shape(), x.dtype());
+    const Tensor& x = inputs[0];
+    Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
     dispatch_float("log_softmax", x.dtype(), [&](auto element) {
       using T = decltype(element);
       const int64_t n = row_size(x);
-      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.data<T>()](int64_t i) {
+      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.mutable_data<T>()](int64_t i) {
         const Exponentials<T> row(from + i * n, to + i * n, n);
         const auto affine = simd::kernels<T>().affine;
         affine(from + i * n, 1, -row.largest, to + i * n, n);
@@ -103,25 +112,32 @@ Tensor log_softmax(const Tensor& x, int axis) {
     return y;
   };
   auto rule = [](const Backward& b) {
-    const Tensor g = contiguous(b.gradient), dx = Tensor::uninitialised(g.shape(), g.dtype());
+    const Tensor& y = b.output();
+    if (b.is_recorded())
+      return std::vector<Gradient>{b.gradient - exp(y) * sum(b.gradient, {-1}, keepdims)};
+    const Tensor g = contiguous(b.gradient);
+    Tensor dx = Tensor::uninitialised(g.shape(), g.dtype());
     dispatch_float("log_softmax", g.dtype(), [&](auto element) {
       using T = decltype(element);
       const auto& kernels = simd::kernels<T>();
       const int64_t n = row_size(g);
-      for_rows(row_count(g), n, [&](int64_t i) {
-        T* out = dx.data<T>() + i * n;
-        kernels.exp_shifted(b.output.data<T>() + i * n, 0, out, n);
+      for_rows(row_count(g), n, [&, to = dx.mutable_data<T>()](int64_t i) {
+        T* out = to + i * n;
+        kernels.exp_shifted(y.data<T>() + i * n, 0, out, n);
         kernels.affine(out, -kernels.sum(g.data<T>() + i * n, n), 0, out, n);
         kernels.add_into(g.data<T>() + i * n, out, n);
       });
     });
     return std::vector<Gradient>{dx};
   };
-  return fused({"log_softmax", "x − log Σ eˣ", "dL/dx = g − eʸ · Σ g"}, {rows}, one_pass, rule,
-               [](const auto& inputs) {
-                 const ComposedExponentials row(inputs[0], -1);
-                 return row.shifted - log(row.total);
-               });
+  if (NoFusion::in_force()) {
+    const ComposedExponentials row(rows, -1);
+    return row.shifted - log(row.total);
+  }
+  return record({"log_softmax", "x − log Σ eˣ", {{"g − eʸ · Σ g", reads("y")}}}, one_pass({rows}),
+                {rows}, rule, one_pass, [] {
+                  return Attributes{{"axis", -1}};
+                });
 }
 
 }  // namespace gradus

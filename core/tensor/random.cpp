@@ -49,7 +49,7 @@ Tensor filled(const char* op, const Shape& shape, DType dtype, Draw draw) {
   Tensor result = Tensor::uninitialised(shape, dtype);
   dispatch_float(op, dtype, [&](auto element) {
     using T = decltype(element);
-    for (T& x : result.span<T>()) x = static_cast<T>(draw(T{}));
+    for (T& x : result.mutable_span<T>()) x = static_cast<T>(draw(T{}));
   });
   return result;
 }

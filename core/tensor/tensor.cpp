@@ -9,10 +9,10 @@
 #include <cstring>
 #include <limits>
 
-#include "core/autograd/autograd.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/small_blocks.h"
 #include "core/tensor/error.h"
+#include "core/tensor/overlap.h"
 
 namespace gradus {
 
@@ -56,10 +56,14 @@ bool Tensor::is_contiguous() const {
   return true;
 }
 
-void Tensor::check_dtype(DType wanted) const {
+void Tensor::fail_unreadable(DType wanted) const {
   if (dtype() != wanted)
-    throw Error(fmt::format("data: the tensor {} is {}, not {}", description(), name_of(dtype()),
-                            name_of(wanted)));
+    throw Error(fmt::format("data: expected a tensor of {}, got {} {}", name_of(wanted),
+                            name_of(dtype()), description()));
+  throw Error(
+      fmt::format("data: only the shape {} was kept of this tensor, because the op that it "
+                  "is an input of does not list it among what its derivatives read",
+                  description()));
 }
 
 void Tensor::check_contiguous() const {
@@ -90,13 +94,60 @@ double Tensor::item() const {
   return to_vector<double>()[0];
 }
 
-void Tensor::assign(const Tensor& source) const {
-  if (source.shape() != shape() || source.dtype() != dtype())
+namespace {
+
+/// The bytes from the first to the last element.
+template <class T>
+std::pair<const T*, const T*> extent(const Tensor& x) {
+  const T* first = x.data<T>();
+  int64_t last = 0;
+  for (int axis = 0; axis < x.rank(); ++axis) last += (x.shape()[axis] - 1) * x.strides()[axis];
+  return {first, first + last + 1};
+}
+
+template <class T>
+bool overlap(const Tensor& a, const Tensor& b) {
+  const auto [a_begin, a_end] = extent<T>(a);
+  const auto [b_begin, b_end] = extent<T>(b);
+  return a_begin < b_end && b_begin < a_end;
+}
+
+}  // namespace
+
+void check_writable_view(const char* op, const Tensor& x) {
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (x.strides()[axis] == 0 && x.shape()[axis] > 1)
+      throw Error(
+          fmt::format("{}: cannot write into {}: it is expanded on axis {}, where all "
+                      "indices share one element; clone() it first",
+                      op, x.description(), axis));
+}
+
+Tensor read_before_write(const Tensor& source, const Tensor& target) {
+  if (!source.shares_storage(target) || source.numel() == 0 || target.numel() == 0) return source;
+  if (source.strides() == target.strides() && source.shape() == target.shape() &&
+      dispatch(source.dtype(), [&](auto element) {
+        using T = decltype(element);
+        return source.data<T>() == target.data<T>();
+      }))
+    return source;  // each element reads only itself
+  const bool overlaps = dispatch(
+      source.dtype(), [&](auto element) { return overlap<decltype(element)>(source, target); });
+  if (!overlaps) return source;
+  Tensor copy = Tensor::uninitialised(source.shape(), source.dtype());
+  copy.assign(source);
+  return copy;
+}
+
+void Tensor::assign(const Tensor& given) {
+  if (given.shape() != shape() || given.dtype() != dtype())
     throw Error(fmt::format("assign: {} {} cannot take the values of {} {}", name_of(dtype()),
-                            description(), name_of(source.dtype()), source.description()));
+                            description(), name_of(given.dtype()), given.description()));
+  check_writable_view("assign", *this);
+  const Tensor source = read_before_write(given, *this);
   dispatch(dtype(), [&](auto element) {
     using T = decltype(element);
-    T* to = data<T>();
+    T* to = mutable_data<T>();
     const T* from = source.data<T>();
     for_each_row<2>(shape(), {strides(), source.strides()}, [&](auto at, int64_t n, auto step) {
       if (step[0] == 1 && step[1] == 1)
@@ -125,17 +176,17 @@ void keep_freed_memory() {
 #endif
 }
 
-Storage allocate(size_t bytes) {
+}  // namespace
+
+std::shared_ptr<Storage> Storage::allocate(size_t bytes) {
   keep_freed_memory();
-  constexpr size_t line = 64;
+  if (bytes > std::numeric_limits<size_t>::max() / 2) throw std::bad_alloc();
   auto block = std::allocate_shared_for_overwrite<std::byte[]>(SmallAllocator<std::byte>(),
-                                                               bytes + line - 1);
+                                                               bytes + 2 * line - 1);
   const auto address = reinterpret_cast<uintptr_t>(block.get());
   std::byte* first = block.get() + (line - address % line) % line;
-  return Storage(std::move(block), first);
+  return std::shared_ptr<Storage>(std::move(block), new (first) Storage());
 }
-
-}  // namespace
 
 Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
   int64_t bytes = static_cast<int64_t>(size_of(dtype));
@@ -149,7 +200,7 @@ Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
   result.impl_->shape = shape;
   result.impl_->strides = contiguous_strides(shape);
   result.impl_->dtype = dtype;
-  result.impl_->storage = allocate(static_cast<size_t>(bytes));
+  result.impl_->storage = Storage::allocate(static_cast<size_t>(bytes));
   return result;
 }
 
@@ -162,6 +213,20 @@ Tensor Tensor::view(const Shape& shape, const Strides& strides, int64_t offset) 
   result.impl_->dtype = dtype();
   result.impl_->storage = impl().storage;
   return result;
+}
+
+Tensor Tensor::without_values() const {
+  Tensor result;
+  result.impl_ = std::allocate_shared<Impl>(SmallAllocator<Impl>());
+  result.impl_->shape = shape();
+  result.impl_->strides = strides();
+  result.impl_->dtype = dtype();
+  result.impl_->node = node();
+  return result;
+}
+
+bool Tensor::is_exclusive() const {
+  return impl_.use_count() == 1 && impl().storage.use_count() == 1 && is_contiguous();
 }
 
 std::string Tensor::description() const {
@@ -235,7 +300,7 @@ Tensor tensor(const NestedList& list, DType dtype) {
   Tensor result = Tensor::uninitialised(shape, dtype);
   dispatch(dtype, [&](auto element) {
     using T = decltype(element);
-    std::transform(values.begin(), values.end(), result.data<T>(),
+    std::transform(values.begin(), values.end(), result.mutable_data<T>(),
                    [](double value) { return static_cast<T>(value); });
   });
   return result;
@@ -247,7 +312,7 @@ Tensor tensor(std::span<const T> values, const Shape& shape) {
     throw Error(fmt::format("tensor: shape {} wants {} values, was given {}", shape.text(),
                             shape.numel(), values.size()));
   Tensor result = Tensor::uninitialised(shape, dtype_of<T>());
-  std::copy(values.begin(), values.end(), result.data<T>());
+  std::copy(values.begin(), values.end(), result.mutable_data<T>());
   return result;
 }
 template Tensor tensor(std::span<const float>, const Shape&);
@@ -259,7 +324,7 @@ Tensor full(const Shape& shape, double value, DType dtype) {
   dispatch(dtype, [&](auto element) {
     using T = decltype(element);
     parallel_for(result.numel(), copy_grain,
-                 [to = result.data<T>(), element = static_cast<T>(value)](
+                 [to = result.mutable_data<T>(), element = static_cast<T>(value)](
                      int64_t begin, int64_t end) { std::fill(to + begin, to + end, element); });
   });
   return result;
@@ -274,7 +339,8 @@ Tensor arange(int64_t n, DType dtype) {
   Tensor result = Tensor::uninitialised({n}, dtype);
   dispatch(dtype, [&](auto element) {
     using T = decltype(element);
-    for (int64_t i = 0; i < n; ++i) result.data<T>()[i] = static_cast<T>(i);
+    T* values = result.mutable_data<T>();
+    for (int64_t i = 0; i < n; ++i) values[i] = static_cast<T>(i);
   });
   return result;
 }

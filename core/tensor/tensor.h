@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/tensor/shape.h"
+#include "core/tensor/storage.h"
 
 namespace gradus {
 
@@ -34,9 +35,6 @@ constexpr DType dtype_of<int64_t>() {
 
 struct Node;  // a step of the recorded computation, see core/autograd/autograd.h
 
-/// Memory that tensors share: bytes at the start of a cache line, not initialised.
-using Storage = std::shared_ptr<std::byte>;
-
 /// An n-dimensional array: a shape and strides over shared storage, and, where it was computed
 /// from tensors that require a gradient, the step that computed it.
 ///
@@ -56,30 +54,43 @@ class Tensor {
   bool is_contiguous() const;
   bool is_float() const { return dtype() != DType::int64; }
 
-  /// The first element. Elements lie strides() apart. Throws Error when T is not the dtype.
+  /// The first element, to read. Elements lie strides() apart. Throws Error when T is not the
+  /// dtype, and where only shape and dtype are left of what a finished forward pass let go.
   template <class T>
-  T* data() const {
-    check_dtype(dtype_of<T>());
-    return reinterpret_cast<T*>(impl().storage.get()) + impl().offset;
+  const T* data() const {
+    check_readable(dtype_of<T>());
+    return reinterpret_cast<const T*>(impl_->storage->data()) + impl_->offset;
   }
-  /// All elements of a contiguous tensor, writable: for initialising, loading and optimisers.
+  /// The first element, to write: raises the version of the storage, so that a backward pass that
+  /// needs the values before fails instead of reading the new ones.
   template <class T>
-  std::span<T> span() const {
+  T* mutable_data() {
+    check_writable(dtype_of<T>());
+    return reinterpret_cast<T*>(impl_->storage->data()) + impl_->offset;
+  }
+  /// All elements of a contiguous tensor. Throws Error for a strided view.
+  template <class T>
+  std::span<const T> span() const {
     check_contiguous();
     return {data<T>(), static_cast<size_t>(numel())};
+  }
+  template <class T>
+  std::span<T> mutable_span() {
+    check_contiguous();
+    return {mutable_data<T>(), static_cast<size_t>(numel())};
   }
   /// A copy of all elements in row-major order, converted to T.
   template <class T>
   std::vector<T> to_vector() const;
   /// The only element, as a number. Throws Error when there is not exactly one.
   double item() const;
-  /// Overwrites the values with those of `source` (same shape and dtype); not recorded.
-  void assign(const Tensor& source) const;
+  /// Overwrites the values with those of `source` (same shape and dtype), which may overlap; not
+  /// recorded. Throws Error for an expanded view, where one element would take several values.
+  void assign(const Tensor& source);
   /// Values with their shape, rows on lines, long axes shortened.
   std::string text() const;
 
-  // --- differentiation, see core/autograd/autograd.h
-  // ---------------------------------------------------
+  // --- differentiation, see core/autograd/autograd.h ------------------------------------------
   bool requires_grad() const { return impl_ && impl_->node; }
   /// Makes this tensor a leaf whose gradient backward() keeps in grad(). Returns itself.
   /// Throws Error for integers and for results of recorded ops.
@@ -111,13 +122,22 @@ class Tensor {
     Strides strides;
     int64_t offset = 0;
     DType dtype = DType::float32;
-    Storage storage;
+    std::shared_ptr<Storage> storage;  ///< none where only shape and dtype are known
     std::shared_ptr<Node> node;
   };
   /// A contiguous tensor whose values are still to be written.
   static Tensor uninitialised(const Shape& shape, DType dtype);
   /// Another look at the same storage, `offset` elements from this tensor's first; not recorded.
   Tensor view(const Shape& shape, const Strides& strides, int64_t offset = 0) const;
+  /// Shape, dtype and history of this tensor, without the memory that holds its values.
+  Tensor without_values() const;
+  bool has_values() const { return impl().storage != nullptr; }
+  /// Whether nobody else can see the values: no other handle, no view, no expanded axis.
+  bool is_exclusive() const;
+  /// Whether both may refer to one storage.
+  bool shares_storage(const Tensor& other) const { return impl().storage == other.impl().storage; }
+  uint32_t version() const { return impl().storage ? impl().storage->version() : 0; }
+  bool is_same_as(const Tensor& other) const { return impl_ == other.impl_; }
   const std::shared_ptr<Node>& node() const { return impl().node; }
   void set_node(std::shared_ptr<Node> node) const;
   /// Shape, dtype where it is unusual, and name: how errors speak of a tensor.
@@ -129,7 +149,14 @@ class Tensor {
     return *impl_;
   }
   [[noreturn]] static void fail_undefined();
-  void check_dtype(DType wanted) const;
+  void check_readable(DType wanted) const {
+    if (!impl_ || impl_->dtype != wanted || !impl_->storage) fail_unreadable(wanted);
+  }
+  void check_writable(DType wanted) {
+    check_readable(wanted);
+    impl_->storage->raise_version();
+  }
+  [[noreturn]] void fail_unreadable(DType wanted) const;
   void check_contiguous() const;
 
   std::shared_ptr<Impl> impl_;

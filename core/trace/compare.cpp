@@ -90,7 +90,8 @@ std::vector<Difference> compare(const Trace& a, const Trace& b, double tolerance
     }
     add_only_in_b(partner);
     const TraceNode &x = a.node(n), &y = b.node(partner);
-    if (x.formula != y.formula || x.derivative != y.derivative) add(Difference{What::formula}, n);
+    if (x.formula != y.formula || x.derivatives != y.derivatives || x.attributes != y.attributes)
+      add(Difference{What::formula}, n);
     if (x.value.shape() != y.value.shape() || x.value.dtype() != y.value.dtype())
       add(Difference{What::shape}, n);
     add(differing(What::value, x.value, y.value, tolerance), n);

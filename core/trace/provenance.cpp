@@ -25,12 +25,12 @@ std::vector<double> contributions(const Trace& trace, int number, size_t input, 
   Tensor g = Tensor::uninitialised(node.value.shape(), DType::float64);
   g.assign(in_float64(node.gradient.values()));
   g.require_grad();
-  const Tensor sent = apply_rule(node.op.c_str(), trace.rule(number),
-                                 {inputs, in_float64(node.value.values()), g, wanted})[input];
+  const Tensor sent = apply_rule(node.op.c_str(), trace.rule(number), inputs,
+                                 in_float64(node.value.values()), g, wanted)[input];
   std::vector<double> result(static_cast<size_t>(g.numel()), 0);
   if (!sent.defined() || !sent.requires_grad()) return result;
   Tensor one = zeros(sent.shape(), DType::float64);
-  one.span<double>()[static_cast<size_t>(element)] = 1;
+  one.mutable_span<double>()[static_cast<size_t>(element)] = 1;
   const Tensor slope = grad({sent}, {g}, {.zero_if_unreached = true}, {one})[0];
   const std::vector<double> gradient = g.to_vector<double>(), slopes = slope.to_vector<double>();
   for (size_t i = 0; i < result.size(); ++i) result[i] = gradient[i] * slopes[i];
@@ -56,7 +56,7 @@ void collect(const Trace& trace, int number, int64_t element, std::vector<Contri
     for (size_t input = 0; input < node.inputs.size(); ++input) {
       if (node.inputs[input] != number) continue;
       const std::vector<double> parts = contributions(trace, user, input, element);
-      if (is_view(node)) {
+      if (node.is_view) {
         for (size_t i = 0; i < parts.size(); ++i)
           if (parts[i] != 0) collect(trace, user, static_cast<int64_t>(i), result);
         continue;

@@ -52,8 +52,11 @@ Trace Trace::replay(int number, const Tensor& value) const {
         const NoGrad pause;
         output = forward(inputs).detach();
       }
-      output = gradus::record({node.op.c_str(), node.formula.c_str(), node.derivative.c_str()},
-                              output, std::move(inputs), rule, forward);
+      std::vector<Derivative> derivatives;
+      for (size_t i = 0; i < node.derivatives.size(); ++i)
+        derivatives.push_back({node.derivatives[i].c_str(), node.reads[i]});
+      output = gradus::record({node.op.c_str(), node.formula.c_str(), derivatives, node.is_view},
+                              output, inputs, rule, forward, [&] { return node.attributes; });
     }
     for (const auto& [root, seed] : live.seeds)
       values[static_cast<size_t>(root)].backward(seed, true);

@@ -11,6 +11,7 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "core/autograd/node.h"
 #include "core/ops/ops.h"
 #include "core/tensor/error.h"
 
@@ -104,25 +105,34 @@ class Trace::Recorder : public Observer {
     trace_.live_ = std::make_unique<Live>();
   }
 
-  void on_step(const Op& op, const Tensor& output, const std::vector<Tensor>& inputs,
-               const Rule& rule, Forward forward) override {
+  void on_op(RecordedOp recorded) override {
+    const Op& op = recorded.op;
     TraceNode node;
     node.op = op.name;
     node.formula = op.formula;
-    node.derivative = op.derivative;
-    for (const Tensor& input : inputs) node.inputs.push_back(number_of(input));
-    node.value = TraceTensor(output.detach());
+    node.is_view = op.is_view;
+    node.attributes = std::move(recorded.attributes);
+    for (size_t i = 0; i < recorded.inputs.size(); ++i) {
+      node.inputs.push_back(number_of(recorded.inputs[i]));
+      if (!op.has_derivatives()) continue;
+      node.derivatives.push_back(op.derivative(i).text);
+      node.reads.push_back(op.derivative(i).reads);
+    }
+    node.value = TraceTensor(recorded.output.detach());
     place(node);
     stacks_.emplace_back(trace_.size(), call_stack());
-    steps_[output.node()->order] = add(std::move(node), {rule, std::move(forward)});
+    steps_[recorded.output.node()->order] =
+        add(std::move(node), {recorded.rule, std::move(recorded.forward)});
   }
 
   void on_seed(const Tensor& output, const Tensor& seed) override {
     trace_.live_->seeds.emplace_back(number_of(output), seed.detach());
   }
 
-  void on_gradient(const Tensor& output, const Tensor& gradient) override {
-    TraceTensor& sum = trace_.nodes_[static_cast<size_t>(number_of(output))].gradient;
+  void on_gradient(const std::shared_ptr<Node>& node, const Tensor& gradient) override {
+    const int number = number_of(node);
+    if (number < 0) return;
+    TraceTensor& sum = trace_.nodes_[static_cast<size_t>(number)].gradient;
     const NoGrad pause;
     sum = TraceTensor(sum.defined() ? sum.values() + gradient.detach() : gradient.detach());
   }
@@ -174,7 +184,8 @@ class Trace::Recorder : public Observer {
         if (copy.defined()) return;
         const int64_t count = (at->second.end - at->first) / width;
         copy = Tensor::uninitialised({count}, old.dtype());
-        std::memcpy(copy.data<decltype(element)>(), at->first, static_cast<size_t>(count * width));
+        std::memcpy(copy.mutable_data<decltype(element)>(), at->first,
+                    static_cast<size_t>(count * width));
       });
       x = TraceTensor(copy.view(old.shape(), old.strides(), (begin - at->first) / width));
     };
@@ -223,7 +234,7 @@ class Trace::Recorder : public Observer {
 
   /// The node that made `x`, or a new one for what was there before.
   int number_of(const Tensor& x) {
-    if (x.requires_grad() && x.node()->order != 0) {
+    if (x.requires_grad() && !x.node()->is_leaf()) {
       if (const auto found = steps_.find(x.node()->order); found != steps_.end())
         return found->second;
       return steps_[x.node()->order] = add(leaf(x, TraceNode::Kind::parameter), {});
@@ -240,6 +251,16 @@ class Trace::Recorder : public Observer {
         data, {x.shape().begin(), x.shape().end()}, {x.strides().begin(), x.strides().end()}};
     const auto [found, is_new] = constants_.try_emplace(place, trace_.size());
     return is_new ? add(leaf(x, TraceNode::Kind::constant), {}) : found->second;
+  }
+
+  /// −1 for what was made before the recording and not used in it.
+  int number_of(const std::shared_ptr<Node>& node) const {
+    if (node->is_leaf()) {
+      const auto found = parameters_.find(node.get());
+      return found == parameters_.end() ? -1 : found->second;
+    }
+    const auto found = steps_.find(node->order);
+    return found == steps_.end() ? -1 : found->second;
   }
 
   static TraceNode leaf(const Tensor& x, TraceNode::Kind kind) {
@@ -277,11 +298,6 @@ Trace::Trace(Trace&&) noexcept = default;
 Trace& Trace::operator=(Trace&&) noexcept = default;
 Trace::~Trace() = default;
 
-bool is_view(const TraceNode& node) {
-  constexpr std::string_view views[] = {"reshape", "permute", "slice", "expand"};
-  return node.inputs.size() == 1 && std::ranges::find(views, node.op) != std::end(views);
-}
-
 /// Fills in what follows from the inputs.
 void Trace::connect() {
   users_.assign(nodes_.size(), {});
@@ -295,7 +311,7 @@ void Trace::connect() {
       std::vector<int>& parameters = nodes_[i].parameters;
       if (before.kind == TraceNode::Kind::parameter)
         parameters.push_back(input);
-      else if (is_view(before))
+      else if (before.is_view)
         parameters.insert(parameters.end(), before.parameters.begin(), before.parameters.end());
     }
   }
@@ -324,7 +340,7 @@ std::vector<TraceTensor> Trace::sent(int number) const {
   }
   const NoGrad pause;
   const std::vector<Tensor> gradients = apply_rule(
-      node.op.c_str(), rule, {inputs, node.value.values(), node.gradient.values(), wanted});
+      node.op.c_str(), rule, inputs, node.value.values(), node.gradient.values(), wanted);
   for (size_t i = 0; i < gradients.size(); ++i) result[i] = TraceTensor(gradients[i]);
   return result;
 }

@@ -74,12 +74,16 @@ struct TraceNode {
     constant    ///< does not require a gradient
   };
   Kind kind = Kind::step;
-  std::string op;          ///< "matmul"; empty for parameters and constants
-  std::string formula;     ///< "a · b": over x if there is one input, else a, b, c …
-  std::string derivative;  ///< "dL/da = g · bᵀ, dL/db = aᵀ · g": y is the value, g the gradient
-  std::string name;        ///< of a parameter, "decoder.0.weight_hh"
-  std::string path;        ///< of the layer: "decoder.attention.score"; empty outside of any
-  int64_t time = -1;       ///< the time step within the layer; −1 where there is none
+  std::string op;       ///< "matmul"; empty for parameters and constants
+  std::string formula;  ///< "a · b": over x if there is one input, else a, b, c …
+  std::vector<std::string>
+      derivatives;           ///< of each input: "g · bᵀ": y is the value, g its gradient
+  std::vector<Reads> reads;  ///< of each input's derivative
+  Attributes attributes;
+  bool is_view = false;  ///< it shows its input's memory in another shape
+  std::string name;      ///< of a parameter, "decoder.0.weight_hh"
+  std::string path;      ///< of the layer: "decoder.attention.score"; empty outside of any
+  int64_t time = -1;     ///< the time step within the layer; −1 where there is none
   std::vector<SourceLine> source;  ///< the calls that led here, innermost first; not those in core/
   std::vector<int> inputs;         ///< numbers of earlier nodes
   std::vector<int> parameters;     ///< numbers of those that it reads, themselves or as views
@@ -87,9 +91,6 @@ struct TraceNode {
   TraceTensor gradient;  ///< dL/d(value); undefined where none arrived
   std::optional<Verdict> verdict;
 };
-
-/// Whether the step only looks at its one input's numbers in another way.
-bool is_view(const TraceNode& node);
 
 struct TraceOptions {
   int64_t largest = 65536;  ///< tensors of more elements are kept as summaries

@@ -60,7 +60,8 @@ json json_of(const Trace& trace, int number,
   };
   text("op", node.op);
   text("formula", node.formula);
-  text("derivative", node.derivative);
+  if (!node.derivatives.empty()) result["derivatives"] = node.derivatives;
+  if (node.is_view) result["is_view"] = true;
   text("name", node.name);
   text("path", node.path);
   if (node.time >= 0) result["time"] = node.time;
@@ -118,6 +119,11 @@ class Reader {
     if (result < least || result > most)
       throw Error(fmt::format("{} is {}, which is outside [{}, {}]", place_, result, least, most));
     return result;
+  }
+  bool boolean() const {
+    if (is_null()) return false;
+    if (!value_.is_boolean()) fail("true or false");
+    return value_.get<bool>();
   }
   int64_t count() const { return integer(0, INT64_MAX, 0); }
   /// JSON has no infinities and no NaN; they are written as null.
@@ -202,7 +208,10 @@ TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
   node.kind = static_cast<TraceNode::Kind>(reader["kind"].choice(kinds));
   node.op = reader["op"].text();
   node.formula = reader["formula"].text();
-  node.derivative = reader["derivative"].text();
+  for (const Reader& derivative : reader["derivatives"].list())
+    node.derivatives.push_back(derivative.text());
+  node.reads.resize(node.derivatives.size());
+  node.is_view = reader["is_view"].boolean();
   node.name = reader["name"].text();
   node.path = reader["path"].text();
   node.time = reader["time"].integer(-1, INT64_MAX, -1);

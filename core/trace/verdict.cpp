@@ -107,14 +107,14 @@ class Check {
   }
 
   std::vector<Tensor> gradients(const Tensor& weights) const {
-    return apply_rule(op_.c_str(), rule_,
-                      {inputs_, output_, cast(weights, output_.dtype()), wanted_});
+    return apply_rule(op_.c_str(), rule_, inputs_, output_, cast(weights, output_.dtype()),
+                      wanted_);
   }
 
   /// Sets the weights of some elements of the value to 0.
   template <class Out>
-  void leave_out(Out out, const Tensor& weights) {
-    const std::span<double> w = weights.span<double>();
+  void leave_out(Out out, Tensor& weights) {
+    const std::span<double> w = weights.mutable_span<double>();
     for (size_t i = 0; i < w.size(); ++i)
       if (out(i)) w[i] = 0, left_out_[i] = true;
   }
@@ -139,7 +139,7 @@ class Check {
     std::vector<Tensor> inputs = inputs_;
     inputs[input] = Tensor::uninitialised(inputs_[input].shape(), DType::float64);
     inputs[input].assign(inputs_[input]);
-    double* x = inputs[input].data<double>();
+    double* x = inputs[input].mutable_data<double>();
     for (int64_t i = begin; i < begin + count; ++i) x[i] += h * steps[static_cast<size_t>(i)];
     return forward_(inputs).to_vector<double>();
   }

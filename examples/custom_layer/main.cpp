@@ -56,16 +56,16 @@ Tensor rms_norm(const Tensor& x, double epsilon = 1e-6) {
     return x[0] / sqrt(mean(x[0] * x[0], {-1}, keepdims) + epsilon);
   };
   auto rule = [epsilon](const Backward& b) {
-    const Tensor& x = b.inputs[0];
+    const Tensor &x = b.input(0), &y = b.output();
     const Tensor r = 1 / sqrt(mean(x * x, {-1}, keepdims) + epsilon);
-    return std::vector<Gradient>{
-        r * (b.gradient - b.output * mean(b.gradient * b.output, {-1}, keepdims))};
+    return std::vector<Gradient>{r * (b.gradient - y * mean(b.gradient * y, {-1}, keepdims))};
   };
   auto one_pass = [epsilon](const std::vector<Tensor>& inputs) {
-    const Tensor &x = inputs[0], y = Tensor::uninitialised(x.shape(), x.dtype());
+    const Tensor& x = inputs[0];
+    Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
     y.assign(x);
     dispatch_float("rms_norm", x.dtype(), [&](auto element) {
-      auto* values = y.data<decltype(element)>();
+      auto* values = y.mutable_data<decltype(element)>();
       const int64_t n = x.shape().back(), rows = n == 0 ? 0 : x.numel() / n;
       parallel_for(rows, 1024, [&](int64_t begin, int64_t end) {
         for (auto* row = values + begin * n; row != values + end * n; row += n) {
@@ -78,15 +78,17 @@ Tensor rms_norm(const Tensor& x, double epsilon = 1e-6) {
     });
     return y;
   };
-  constexpr Op op{"rms_norm", "x / √(Σ x² / n + ε)", "dL/dx = r · (g − y · Σ g · y / n)"};
-  return fused(op, {x}, one_pass, rule, composed);
+  return fused({"rms_norm", "x / √(Σ x² / n + ε)", {{"r · (g − y · Σ g · y / n)", reads("xy")}}},
+               {x}, one_pass, rule, composed, [=] {
+                 return Attributes{{"epsilon", epsilon}};
+               });
 }
 
 // --- the same rule with a slip in it ------------------------------------------------------------
 
 Tensor square(const Tensor& x) {
   return record("square", x.detach() * x.detach(), {x},
-                [](const Backward& b) { return std::vector<Gradient>{b.gradient * b.inputs[0]}; });
+                [](const Backward& b) { return std::vector<Gradient>{b.gradient * b.input(0)}; });
 }
 
 int main() {

@@ -98,9 +98,9 @@ std::string Session::set(const std::string& arguments) {
     throw Error(fmt::format("'{}' is not a number", printable(text)));
 
   const Tensor& old = n.tensor.values();
-  const Tensor changed = Tensor::uninitialised(old.shape(), old.dtype());
+  Tensor changed = Tensor::uninitialised(old.shape(), old.dtype());
   changed.assign(old);
-  const Tensor part = sliced(changed, n.slice);
+  Tensor part = sliced(changed, n.slice);
   part.assign(full(part.shape(), number, part.dtype()));
   Trace replayed = trace_.replay(n.node, changed);
   std::swap(replayed, trace_);

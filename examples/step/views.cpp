@@ -33,16 +33,11 @@ std::string where_text(const TraceNode& node) {
 }
 
 std::string operand(const TraceNode& node, size_t input) {
-  if (node.inputs.size() == 1) return "x";
-  return input < 6 ? std::string(1, static_cast<char>('a' + input)) : fmt::format("input{}", input);
+  return operand_name(static_cast<int>(input), static_cast<int>(node.inputs.size()));
 }
 
 std::string derivative_of(const TraceNode& node, size_t input) {
-  const std::string begin = fmt::format("dL/d{} = ", operand(node, input));
-  const size_t at = node.derivative.find(begin);
-  if (at == std::string::npos) return "";
-  const size_t from = at + begin.size();
-  return node.derivative.substr(from, node.derivative.find(", dL/d", from) - from);
+  return input < node.derivatives.size() ? node.derivatives[input] : "";
 }
 
 std::string reference(const Trace& trace, int number) {
@@ -200,16 +195,13 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
                                         : "from " + counted(std::ssize(senders), "step"),
                   node.gradient, labels_of(trace, place.node)});
   const std::vector<TraceTensor> sent = trace.sent(place.node);
-  bool is_by_input = false;
   for (size_t i = 0; i < sent.size(); ++i) {
     if (!sent[i].defined()) continue;
     const std::string rule = derivative_of(node, i);
-    is_by_input = is_by_input || !rule.empty();
     rows.push_back({fmt::format("dL/d{}{}", operand(node, i), rule.empty() ? "" : " = " + rule),
                     "to " + reference(trace, node.inputs[i]), sent[i],
                     labels_of(trace, node.inputs[i])});
   }
-  if (!is_by_input) text += wrapped(printable(node.derivative), screen.width, 2);
   return text + rows_text(rows, screen) + verdict_text(trace, place.node, screen);
 }
 
@@ -236,14 +228,9 @@ std::string formula_view(const Trace& trace, int number) {
     return fmt::format("  {} has no formula: the computation begins with it\n",
                        reference(trace, number));
   std::string text = fmt::format("  y = {}\n", printable(node.formula));
-  size_t begin = 0;
-  const std::string derivative = printable(node.derivative);
-  while (begin < derivative.size()) {  // a line per input
-    size_t end = derivative.find(", dL/d", begin);
-    if (derivative.find(" = ", begin) > end) end = derivative.npos;
-    text += "  " + derivative.substr(begin, end - begin) + "\n";
-    begin = end == derivative.npos ? end : end + 2;
-  }
+  for (size_t i = 0; i < node.derivatives.size(); ++i)
+    if (!node.derivatives[i].empty())
+      text += fmt::format("  dL/d{} = {}\n", operand(node, i), printable(node.derivatives[i]));
   std::vector<std::string> letters;
   for (size_t i = 0; i < node.inputs.size(); ++i)
     letters.push_back(fmt::format("{} = {}", operand(node, i), reference(trace, node.inputs[i])));

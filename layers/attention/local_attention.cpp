@@ -86,8 +86,8 @@ AttentionOutput SlidingWindow::operator()(const Tensor& q, const Tensor& k, cons
   const int64_t first = back > 0 ? length : 0;
   Tensor pattern = zeros({length, seen * length});
   for (int64_t i = 0; i < length; ++i)
-    std::fill_n(pattern.data<float>() + i * seen * length + first + i - back, back + 1 + ahead,
-                1.0F);
+    std::fill_n(pattern.mutable_data<float>() + i * seen * length + first + i - back,
+                back + 1 + ahead, 1.0F);
   return attend_in_links("sliding window", {length, back > 0, ahead > 0}, attend,
                          Mask::attend(pattern), q, k, v, mask, dropout);
 }

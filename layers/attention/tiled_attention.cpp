@@ -43,7 +43,7 @@ Tensor within_span(const AttentionSpan& reach, int64_t i, int64_t i_end, int64_t
                    DType dtype) {
   if (i == i_end || (reach.first(i_end - 1) <= j && reach.end(i, j_end) == j_end)) return {};
   Tensor seen = zeros({i_end - i, j_end - j});
-  float* row = seen.data<float>();
+  float* row = seen.mutable_data<float>();
   for (int64_t query = i; query < i_end; ++query, row += j_end - j) {
     const int64_t first = std::max(j, reach.first(query)), end = reach.end(query, j_end);
     if (first < end) std::fill(row + first - j, row + end - j, 1.0F);
@@ -144,16 +144,16 @@ struct Tiles {
   }
 
   std::vector<Gradient> backward(const Tensor& log_sum, const Backward& b) const {
-    const Tensor &q = b.inputs[0], &k = b.inputs[1], &v = b.inputs[2];
+    const Tensor &q = b.input(0), &k = b.input(1), &v = b.input(2), &output = b.output();
     const Tensor dq = zeros(q.shape(), q.dtype()), dk = zeros(k.shape(), q.dtype()),
                  dv = zeros(v.shape(), q.dtype());
     for_each_matrix(count, [&](int64_t n) {
       const Tensor qn = matrix(q, n) * scale, kn = matrix(k, n), vn = matrix(v, n),
                    gn = matrix(b.gradient, n), mask = mask_of(n), sums = matrix(log_sum, n);
-      const Tensor d = sum(gn * matrix(b.output, n), {1}, keepdims);
+      const Tensor d = sum(gn * matrix(output, n), {1}, keepdims);
       for_each_tile(0, keys, keys, tile.keys, [&](int64_t j, int64_t j_end) {
         const Tensor kj = rows(kn, j, j_end), vj = rows(vn, j, j_end);
-        const Tensor dkj = rows(matrix(dk, n), j, j_end), dvj = rows(matrix(dv, n), j, j_end);
+        Tensor dkj = rows(matrix(dk, n), j, j_end), dvj = rows(matrix(dv, n), j, j_end);
         for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
           if (j >= tile.reach.end(i_end - 1, keys) || j_end <= tile.reach.first(i)) return;
           const Tensor qi = rows(qn, i, i_end), g = rows(gn, i, i_end);
@@ -220,17 +220,23 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
     return out;
   };
   const auto rule = [tiles, kept, first = address(q)](const Backward& b) {
-    if (address(b.inputs[0]) == first) return tiles.backward(kept, b);
-    const Tensor again = log_sums_of(b.inputs[0]);
-    const Tensor out = Tensor::uninitialised(b.output.shape(), b.output.dtype());
-    tiles.forward(b.inputs[0].detach(), b.inputs[1].detach(), b.inputs[2].detach(), out, again);
+    const Tensor& q = b.input(0);
+    if (address(q) == first) return tiles.backward(kept, b);
+    const Tensor again = log_sums_of(q);
+    const Tensor out = Tensor::uninitialised(b.output_shape(), q.dtype());
+    tiles.forward(q.detach(), b.input(1).detach(), b.input(2).detach(), out, again);
     return tiles.backward(again, b);
   };
   const auto composed = [mask, reach = reach](const std::vector<Tensor>& x) {
     const Mask seen = mask & reach.mask(x[0].size(-2), x[1].size(-2));
     return ScaledDotAttention{}(x[0], x[1], x[2], seen).output;
   };
-  constexpr Op op{"tiled_attention", "softmax(a · bᵀ / √d) · c"};
+  const Op op{
+      "tiled_attention",
+      "softmax(a · bᵀ / √d) · c",
+      {{"s · b / √d with p = softmax(a · bᵀ / √d), s = p · (g · cᵀ − Σ g · y)", reads("abcy")},
+       {"sᵀ · a / √d", reads("abcy")},
+       {"pᵀ · g", reads("aby")}}};
   return {fused(op, {q, k, v}, one_pass, rule, composed), {}};
 }
 

@@ -34,7 +34,7 @@ std::vector<Tensor> copies(const std::vector<Tensor>& tensors, std::optional<DTy
   std::vector<Tensor> result;
   for (const Tensor& x : tensors) {
     const Tensor same = cast(x.detach(), x.is_float() && dtype ? *dtype : x.dtype());
-    const Tensor copy = Tensor::uninitialised(x.shape(), same.dtype());
+    Tensor copy = Tensor::uninitialised(x.shape(), same.dtype());
     copy.assign(same);
     if (x.requires_grad()) copy.require_grad();
     result.push_back(copy);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "core/autograd/node.h"
 #include "core/ops/gradient_check.h"
 #include "core/ops/ops.h"
 #include "layers/check/check_parts.h"
@@ -47,8 +48,8 @@ std::vector<Tensor> leaves(const std::vector<Tensor>& outputs) {
     const Tensor x = waiting.back();
     waiting.pop_back();
     if (!x.requires_grad() || !seen.insert(x.node().get()).second) continue;
-    if (x.node()->inputs.empty()) found.push_back(x);
-    waiting.insert(waiting.end(), x.node()->inputs.begin(), x.node()->inputs.end());
+    if (x.node()->is_leaf()) found.push_back(x);
+    for (const Operand& input : x.node()->inputs) waiting.push_back(input.tensor);
   }
   return found;
 }

@@ -61,12 +61,12 @@ Tensor attended_positions(const Call& call, int64_t batch) {
 /// x (batch, time, …) with other contents where nobody looks, and more of it behind.
 Tensor repadded(const Tensor& x, const std::vector<double>& takes_part, int64_t time,
                 int64_t more) {
-  const Tensor result = contiguous(pad(x.detach(), 1, 0, more));
+  Tensor result = contiguous(pad(x.detach(), 1, 0, more));
   const int64_t batch = x.shape()[0], inner = x.numel() / std::max<int64_t>(1, batch * time);
   dispatch(x.dtype(), [&](auto element) {
     using T = decltype(element);
     const std::vector<T> some = x.template to_vector<T>();
-    T* values = result.template data<T>();
+    T* values = result.template mutable_data<T>();
     for (int64_t b = 0; b < batch; ++b)
       for (int64_t t = 0; t < time + more; ++t)
         for (int64_t k = 0; k < inner; ++k) {

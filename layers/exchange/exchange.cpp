@@ -182,7 +182,7 @@ void load(const Correspondences& list, const NamedTensors& theirs) {
     Tensors given;
     for (const std::string& name : c.names) given.push_back(buffers.at(name));
     const Tensors converted = c.to_ours(given);
-    for (size_t i = 0; i < c.ours.size(); ++i) c.ours[i].assign(converted[i]);
+    for (size_t i = 0; i < c.ours.size(); ++i) Tensor(c.ours[i]).assign(converted[i]);
   }
 }
 
@@ -199,7 +199,7 @@ NamedTensors save(const Correspondences& list, const NamedTensors& original) {
     if (before.size() == values.size() && std::ranges::equal(c.to_ours(before), c.ours, same_bits))
       values = before;
     for (size_t i = 0; i < values.size(); ++i) {
-      const Tensor copy = Tensor::uninitialised(values[i].shape(), values[i].dtype());
+      Tensor copy = Tensor::uninitialised(values[i].shape(), values[i].dtype());
       copy.assign(values[i]);
       if (!theirs.emplace(c.names[i], copy).second)
         throw Error(fmt::format("exchange: two tensors of the model become '{}'", c.names[i]));

@@ -71,7 +71,7 @@ Message value_message(const std::string& name, const Tensor& x) {
 // --- the graph ----------------------------------------------------------------------------------
 
 using Names = std::vector<std::string>;
-using Attribute = std::pair<const char*, std::vector<int64_t>>;
+using IntegerAttribute = std::pair<const char*, std::vector<int64_t>>;
 
 const std::map<std::string, const char*> elementwise{
     {"add", "Add"},           {"subtract", "Sub"},
@@ -111,15 +111,17 @@ struct OnnxGraph::Recorder : Observer {
 
   bool sees_all() const override { return true; }
   void on_seed(const Tensor&, const Tensor&) override {}
-  void on_gradient(const Tensor&, const Tensor&) override {}
+  void on_gradient(const std::shared_ptr<Node>&, const Tensor&) override {}
 
-  void on_step(const Op& op, const Tensor& output, const std::vector<Tensor>& inputs, const Rule&,
-               Forward forward) override {
+  void on_op(RecordedOp recorded) override {
+    const Op& op = recorded.op;
+    const Tensor& output = recorded.output;
+    const std::vector<Tensor> inputs(recorded.inputs.begin(), recorded.inputs.end());
     if (names.contains(key(output))) return;  // made of steps that were seen, or a view of itself
     Names given;
     for (const Tensor& input : inputs) given.push_back(name_of(input));
     const std::string name = fmt::format("{}_{}", op.name, ++steps);
-    write_step(op, name, output, inputs, given, forward);
+    write_step(op, name, output, inputs, given, recorded.forward);
     know(output, name);
   }
 
@@ -143,7 +145,7 @@ struct OnnxGraph::Recorder : Observer {
   }
 
   void node(const char* type, const Names& inputs, const std::string& output,
-            const std::vector<Attribute>& integers = {}) {
+            const std::vector<IntegerAttribute>& integers = {}) {
     Message m;
     for (const std::string& input : inputs) m.bytes(1, input);
     m.bytes(2, output).bytes(3, output).bytes(4, type);
@@ -296,7 +298,7 @@ struct OnnxGraph::Recorder : Observer {
   }
 
   static Tensor copy_of(const Tensor& x) {
-    const Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
+    Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
     copy.assign(x);
     return copy;
   }
@@ -379,11 +381,11 @@ void OnnxGraph::write(const std::string& path) const {
 }
 
 Tensor other_values(const Tensor& x) {
-  const Tensor other = Tensor::uninitialised(x.shape(), x.dtype());
+  Tensor other = Tensor::uninitialised(x.shape(), x.dtype());
   dispatch(x.dtype(), [&](auto element) {
     using T = decltype(element);
     const std::vector<T> values = x.template to_vector<T>();
-    const std::span<T> others = other.template span<T>();
+    const std::span<T> others = other.template mutable_span<T>();
     for (size_t i = 0; i < values.size(); ++i) {  // ids stay ids: they change places
       const T next = values[(i + 1) % values.size()];
       others[i] = std::is_floating_point_v<T> ? static_cast<T>(0.75 * next + 0.125) : next;

@@ -14,6 +14,8 @@ namespace gradus {
 
 namespace {
 
+thread_local bool step_by_step = false;
+
 void check(const LSTMCell& cell, const char* what, const Tensor& x, const Shape& wanted) {
   if (x.shape() != wanted)
     throw Error(fmt::format("lstm: wants {} {} for weights {} and {}, was given {}", what,
@@ -54,7 +56,7 @@ LSTMSteps run(const LSTMCell& cell, const Tensor& projected, const Lengths& leng
   const int64_t time = projected.shape()[0];
   const Tensor reached =
       lengths.mask.defined() ? lengths.mask.attended(projected.dtype()) : Tensor();
-  if (!observing()) {
+  if (!StepByStep::in_force()) {
     const Tensor states =
         lstm_recurrence(projected, cell.weight_hh, before.h, before.c, reached, backward);
     const Tensor h = select_index(states, 0, 0), c = select_index(states, 0, 1);
@@ -62,7 +64,7 @@ LSTMSteps run(const LSTMCell& cell, const Tensor& projected, const Lengths& leng
     return {h, {select_index(h, 0, last), select_index(c, 0, last)}};
   }
   LSTMState state = before;
-  std::vector<Tensor> outputs(static_cast<size_t>(time));  // step by step, for whoever looks on
+  std::vector<Tensor> outputs(static_cast<size_t>(time));
   for (int64_t k = 0; k < time; ++k) {
     const int64_t t = backward ? time - 1 - k : k;
     const Scope now(t);
@@ -76,6 +78,12 @@ LSTMSteps run(const LSTMCell& cell, const Tensor& projected, const Lengths& leng
 }
 
 }  // namespace
+
+StepByStep::StepByStep(bool active) : before_(step_by_step) {
+  step_by_step = step_by_step || active;
+}
+StepByStep::~StepByStep() { step_by_step = before_; }
+bool StepByStep::in_force() { return step_by_step; }
 
 LSTMCell::LSTMCell(int64_t in, int64_t hidden, Generator& generator) {
   const double bound = 1 / std::sqrt(static_cast<double>(hidden));

@@ -16,6 +16,21 @@ struct LSTMSteps {
   LSTMState last;
 };
 
+/// While it lives, recurrent layers on this thread run each time step as an op of its own instead
+/// of all of them as one: for traces that show them. Values agree up to rounding.
+class StepByStep {
+ public:
+  explicit StepByStep(bool active = true);
+  ~StepByStep();
+  StepByStep(const StepByStep&) = delete;
+  StepByStep& operator=(const StepByStep&) = delete;
+
+  static bool in_force();
+
+ private:
+  bool before_;
+};
+
 /// Long short-term memory (Hochreiter & Schmidhuber 1997) with a forget gate (Gers, Schmidhuber,
 /// Cummins 2000):
 ///
@@ -23,7 +38,7 @@ struct LSTMSteps {
 ///     c′ = σ(f) · c + σ(i) · tanh(g)
 ///     h′ = σ(o) · tanh(c′)
 ///
-/// All but x · W_ihᵀ + b is one op for all time steps, one a time step inside a Trace, and plain
+/// All but x · W_ihᵀ + b is one op for all time steps, one op for each inside StepByStep, and plain
 /// ops inside NoFusion (core/autograd/fused.h). All parameters start as U(±1/√hidden). Errors are
 /// thrown for sizes that do not fit.
 struct LSTMCell {

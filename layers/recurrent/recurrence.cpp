@@ -91,23 +91,24 @@ Tensor room_for_gates(const Tensor& projected) {
 }
 
 /// Leaves the gates of all steps, before their σ and tanh, in `gates`.
-Tensor one_pass(const std::vector<Tensor>& inputs, bool backward, const Tensor& gates) {
+Tensor one_pass(const std::vector<Tensor>& inputs, bool backward, Tensor gates) {
   const Steps steps(inputs, backward);
   const Shape& shape = inputs[projected_at].shape();
-  const Tensor output = Tensor::uninitialised(
-      shape.with(shape.rank() - 1, steps.hidden).inserted(0, 2), gates.dtype());
+  Tensor output = Tensor::uninitialised(shape.with(shape.rank() - 1, steps.hidden).inserted(0, 2),
+                                        gates.dtype());
   dispatch_float("lstm", gates.dtype(), [&](auto element) {
     using T = decltype(element);
     const int64_t n = steps.hidden;
     const auto weight = packed<T>(inputs[weight_at], true);
     const Reached<T> reached(inputs, steps);
     const T* projected = inputs[projected_at].data<T>();
-    T *all_h = output.data<T>(), *all_c = all_h + output.numel() / 2;
+    T *all_h = output.mutable_data<T>(), *all_c = all_h + output.numel() / 2,
+      *all_gates = gates.mutable_data<T>();
     steps.for_rows([&](int64_t begin, int64_t end) {
       const T *h = inputs[h_at].data<T>(), *c = inputs[c_at].data<T>();
       for (int64_t k = 0; k < steps.time; ++k) {
         const int64_t t = steps[k], rows = end - begin, first = steps.at(t, begin, 4 * n);
-        T *a = gates.data<T>() + first, *next_h = all_h + steps.at(t, 0, n),
+        T *a = all_gates + first, *next_h = all_h + steps.at(t, 0, n),
           *next_c = all_c + steps.at(t, 0, n);
         weight->multiply({h + begin * n, rows, n, n}, {projected + first, rows, 4 * n, 4 * n},
                          {a, rows, 4 * n, 4 * n});
@@ -136,12 +137,12 @@ Gradient weight_gradient(const Tensor& da, const Tensor& first_h, const Tensor& 
   const Tensor first_da = transpose(select_index(da, 0, steps[0]));
   const Tensor other_da = transpose(rows(slice(da, 0, begin, begin + others)));
   const Tensor before = rows(slice(h, 0, 1 - begin, 1 - begin + others));
-  auto add_to = [=](const Tensor& buffer) {
+  auto add_to = [=](Tensor& buffer) {
     add_matmul(first_da, first_h, buffer);
     add_matmul(other_da, before, buffer);
   };
   auto whole = [=] {
-    const Tensor sum = matmul(first_da, first_h);
+    Tensor sum = matmul(first_da, first_h);
     add_matmul(other_da, before, sum);
     return sum;
   };
@@ -149,30 +150,34 @@ Gradient weight_gradient(const Tensor& da, const Tensor& first_h, const Tensor& 
 }
 
 std::vector<Gradient> gradients(const Backward& b, bool backward, const Tensor& kept) {
-  const Steps steps(b.inputs, backward);
-  const Tensor gates = kept.defined() ? kept : room_for_gates(b.inputs[projected_at]);
-  if (!kept.defined()) one_pass(b.inputs, backward, gates);
+  const std::vector<Tensor> inputs = b.inputs();
+  const Tensor& output = b.output();
+  const Steps steps(inputs, backward);
+  const Tensor gates = kept.defined() ? kept : room_for_gates(inputs[projected_at]);
+  if (!kept.defined()) one_pass(inputs, backward, gates);
   const Tensor g = contiguous(b.gradient);
-  const Tensor da = Tensor::uninitialised({steps.time, steps.batch, 4 * steps.hidden}, g.dtype());
-  const Tensor dh = Tensor::uninitialised({steps.batch, steps.hidden}, g.dtype());
-  const Tensor dc = Tensor::uninitialised({steps.batch, steps.hidden}, g.dtype());
+  Tensor da = Tensor::uninitialised({steps.time, steps.batch, 4 * steps.hidden}, g.dtype());
+  Tensor dh = Tensor::uninitialised({steps.batch, steps.hidden}, g.dtype());
+  Tensor dc = Tensor::uninitialised({steps.batch, steps.hidden}, g.dtype());
   dispatch_float("lstm", g.dtype(), [&](auto element) {
     using T = decltype(element);
     const int64_t n = steps.hidden, last = steps[steps.time - 1];
-    const auto weight = packed<T>(b.inputs[weight_at], false);
-    const Reached<T> reached(b.inputs, steps);
-    const T *c = b.output.data<T>() + b.output.numel() / 2, *g_h = g.data<T>(),
+    const auto weight = packed<T>(inputs[weight_at], false);
+    const Reached<T> reached(inputs, steps);
+    const T *c = output.data<T>() + output.numel() / 2, *g_h = g.data<T>(),
             *g_c = g_h + g.numel() / 2;
+    T *all_dh = dh.mutable_data<T>(), *all_dc = dc.mutable_data<T>(),
+      *all_da = da.mutable_data<T>();
     steps.for_rows([&](int64_t begin, int64_t end) {
       // What arrives at a step: from the steps after it, and from outside.
-      T *now_h = dh.data<T>(), *now_c = dc.data<T>();
+      T *now_h = all_dh, *now_c = all_dc;
       const int64_t rows = end - begin, from = begin * n, size = rows * n;
       std::copy_n(g_h + steps.at(last, begin, n), size, now_h + from);
       std::copy_n(g_c + steps.at(last, begin, n), size, now_c + from);
       for (int64_t k = steps.time - 1; k >= 0; --k) {
         const int64_t t = steps[k], before = k == 0 ? 0 : steps.at(steps[k - 1], 0, n);
-        const T* c_before = k == 0 ? b.inputs[c_at].data<T>() : c + before;
-        T* a = da.data<T>() + steps.at(t, 0, 4 * n);
+        const T* c_before = k == 0 ? inputs[c_at].data<T>() : c + before;
+        T* a = all_da + steps.at(t, 0, 4 * n);
         for (int64_t row = begin; row < end; ++row) {
           const int64_t at = row * n;
           if (reached(row, t)) {
@@ -194,13 +199,13 @@ std::vector<Gradient> gradients(const Backward& b, bool backward, const Tensor& 
       }
     });
   });
-  std::vector<Gradient> result(b.inputs.size());
-  result[projected_at] = reshape(da, b.inputs[projected_at].shape());
+  std::vector<Gradient> result(inputs.size());
+  result[projected_at] = reshape(da, inputs[projected_at].shape());
   if (b.needs(h_at)) result[h_at] = dh;
   result[c_at] = dc;
   if (b.needs(weight_at)) {
-    const Tensor h = reshape(select_index(b.output, 0, 0), {steps.time, steps.batch, steps.hidden});
-    result[weight_at] = weight_gradient(da, b.inputs[h_at], h, steps);
+    const Tensor h = reshape(select_index(output, 0, 0), {steps.time, steps.batch, steps.hidden});
+    result[weight_at] = weight_gradient(da, inputs[h_at], h, steps);
   }
   return result;
 }
@@ -217,21 +222,27 @@ Tensor lstm_recurrence(const Tensor& projected, const Tensor& weight, const Tens
       throw Error(fmt::format("lstm: dtypes differ: {} {} and {} {}", name_of(projected.dtype()),
                               projected.description(), name_of(input.dtype()),
                               input.description()));
-  // Whoever looks on may run the rule on other inputs: it then computes the gates again.
+  // An observer may run the rule on other inputs: it then computes the gates again.
   const Tensor gates = observing() ? Tensor() : room_for_gates(projected);
   return fused(
       {projected.rank() == 2 ? "lstm_cell" : "lstm",
        "h′ = σ(o) · tanh(c′), c′ = σ(f) · d + σ(i) · tanh(g), with (i, f, g, o) = a + c · bᵀ",
-       "dL/da = (u · tanh(g) · σ′(i), u · d · σ′(f), u · σ(i) · tanh′(g), w · tanh(c′) · σ′(o)), "
-       "dL/db = dL/daᵀ · c, dL/dc = dL/da · b, dL/dd = u · σ(f), with w = dL/dh′ and u = dL/dc′ + "
-       "w · "
-       "σ(o) · (1 − tanh(c′)²)"},
+       {{"(u · tanh(g) · σ′(i), u · d · σ′(f), u · σ(i) · tanh′(g), w · tanh(c′) · σ′(o)) with "
+         "w = dL/dh′ and u = dL/dc′ + w · σ(o) · (1 − tanh(c′)²)",
+         reads("abcdey")},
+        {"dL/daᵀ · c", reads("abcdey")},
+        {"dL/da · b", reads("abcdey")},
+        {"u · σ(f)", reads("abcdey")},
+        {}}},
       inputs,
       [=](const auto& x) {
         return one_pass(x, backward, gates.defined() ? gates : room_for_gates(x[projected_at]));
       },
       [=](const Backward& b) { return gradients(b, backward, gates); },
-      [=](const auto& x) { return composed(x, backward); });
+      [=](const auto& x) { return composed(x, backward); },
+      [=] {
+        return Attributes{{"backward", int64_t{backward}}};
+      });
 }
 
 }  // namespace gradus

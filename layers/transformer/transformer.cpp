@@ -46,7 +46,7 @@ Tensor sublayer(const Tensor& x, const LayerNorm& norm, const TransformerOptions
 
 Tensor sinusoidal_positions(int64_t time, int64_t size, int64_t first, DType dtype) {
   Tensor positions = zeros({time, size}, DType::float64);
-  double* value = positions.data<double>();
+  double* value = positions.mutable_data<double>();
   for (int64_t p = first; p < first + time; ++p)
     for (int64_t n = 0; n < size; ++n) {
       const double exponent = static_cast<double>(n - n % 2) / static_cast<double>(size);

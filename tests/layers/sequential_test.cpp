@@ -1,5 +1,6 @@
 #include <algorithm>
 
+#include "core/autograd/accumulate.h"
 #include "tests/layers/layer_check.h"
 
 using namespace gradus;
@@ -90,7 +91,7 @@ TEST_CASE("a sequential model of one is trained like any other") {
   const std::vector<Tensor> all = parameters(model);
   for (int step = 0; step < 100; ++step) {
     const std::vector<Tensor> gradients = grad({loss()}, all);
-    for (size_t i = 0; i < all.size(); ++i) add_into(all[i], gradients[i] * -0.2);
+    for (size_t i = 0; i < all.size(); ++i) add_into(Tensor(all[i]), gradients[i] * -0.2);
   }
   CHECK(loss().item() < before / 10);
 }

@@ -32,6 +32,7 @@ Trace recorded(bool with_names) {
               Attention(Score::general, 3, 3, generator), Dense(3, 2, generator)};
   Trace trace;
   {
+    const StepByStep one_by_one;
     const auto recording = trace.record(with_names ? layer_names(model) : LayerNames{});
     sum(model(tensor({{0, 1, 2}}, DType::int64))).backward();
   }

@@ -95,7 +95,7 @@ TEST_CASE("the state is by name: other groups in another order restore it to the
   };
   Adam adam({a, b});
   train(adam, a, b);
-  const Tensor c = leaf("a", {2, 2}), d = leaf("b", {3});
+  Tensor c = leaf("a", {2, 2}), d = leaf("b", {3});
   c.assign(a);
   d.assign(b);
   Adam grouped({{.parameters = {d}}, {.parameters = {c}}});

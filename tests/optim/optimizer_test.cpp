@@ -117,7 +117,7 @@ TEST_CASE("saved and restored, every optimiser goes on to the same bits") {
     train(optimizer, parameters);
     const auto state = optimizer.state();
     const Parameters copies{leaf({3, 5}, "weight"), leaf({7}, "bias")};
-    for (size_t i = 0; i < copies.size(); ++i) copies[i].assign(parameters[i]);
+    for (size_t i = 0; i < copies.size(); ++i) Tensor(copies[i]).assign(parameters[i]);
 
     const uint64_t seed = generator.state();
     train(optimizer, parameters);  // must not reach into the saved state
@@ -219,7 +219,7 @@ TEST_CASE("the learning rate may change between steps, and zero_grad clears the 
 
 TEST_CASE("a new optimiser is one formula") {
   const Tensor x = tensor({1, 2, 3}).require_grad();
-  Optimizer signs("SignSGD", {x}, 0.5, {}, [](const Parameter& parameter, double rate) {
+  Optimizer signs("SignSGD", {x}, 0.5, {}, [](Parameter& parameter, double rate) {
     parameter.update<0>([=]<class T>(T g, T& p) { p -= T(rate) * T((g > 0) - (g < 0)); });
   });
   x.set_grad(tensor({-7, 0, 0.1}));

@@ -204,7 +204,7 @@ Trace with_a_wrong_rule() {
       return inputs[0] + inputs[0];
     };
     const Tensor y = record(
-        {"twice", "2 · x", "dL/dx = g"}, twice({x}), {x},
+        {"twice", "2 · x", {{"g"}}}, twice({x}), {x},
         [](const Backward& b) { return std::vector<Gradient>{b.gradient}; }, twice);
     sum(tanh(y)).backward();
   }

@@ -24,7 +24,7 @@ Translator make(int64_t target_tokens, uint64_t seed, const ModelOptions& option
 }
 
 std::span<float> bias_of(Translator& model) {
-  return named_tensors(model).at("output.bias").span<float>();
+  return named_tensors(model).at("output.bias").mutable_span<float>();
 }
 
 /// log p of every possible next token.

@@ -8,6 +8,7 @@
 
 #include "core/trace/provenance.h"
 #include "core/trace/verdict.h"
+#include "layers/recurrent/lstm.h"
 #include "tests/files.h"
 #include "tests/translate/toy.h"
 
@@ -37,6 +38,7 @@ Trace recorded_step(Trained& trained, const std::vector<Pair>& pairs) {
   const Batch batch = make_batch(encode(pairs, trained.source, trained.target));
   Trace trace;
   {
+    const StepByStep one_by_one;
     const auto recording = trace.record(layer_names(trained.model));
     (trained.model.loss(batch) / static_cast<double>(batch.target_tokens)).backward();
   }

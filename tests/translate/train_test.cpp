@@ -264,7 +264,7 @@ TEST_CASE("resuming without a checkpoint, or from another file, is refused with 
 TEST_CASE("a gradient that is not finite names its parameter, and no model is written") {
   const Folder folder;
   Trained trained = toy::untrained(toy::pairs(), tiny);
-  named_tensors(trained.model).at("output.weight").span<float>()[0] =
+  named_tensors(trained.model).at("output.weight").mutable_span<float>()[0] =
       std::numeric_limits<float>::quiet_NaN();
   const std::string error =
       toy::error_of([&] { quietly(trained, {.epochs = 1, .model_path = folder / "model"}); });

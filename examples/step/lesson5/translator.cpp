@@ -7,6 +7,7 @@
 #include "examples/terminal/progress.h"
 #include "examples/translate/corpus.h"
 #include "examples/translate/train.h"
+#include "layers/recurrent/lstm.h"
 
 namespace gradus::step {
 
@@ -64,6 +65,7 @@ Trace translator(const LessonOptions& options) {
 
   Trace trace;
   {
+    const StepByStep one_by_one;
     const auto recording = trace.record(layer_names(trained.model));
     const Tensor loss = trained.model.loss(batch);  // −log p of its own translation
     loss.backward();

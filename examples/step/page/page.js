@@ -11,8 +11,12 @@ function linkTo(n) {
 }
 
 function derivativeOf(node, input) {
-  const wanted = `dL/d${letter(node, input)} =`;
-  return node.derivative.split(/, (?=dL\/d)/).find(part => part.startsWith(wanted)) || '';
+  const text = node.derivatives[input];
+  return text ? `dL/d${letter(node, input)} = ${text}` : '';
+}
+
+function derivativesOf(node) {
+  return node.inputs.map((_, i) => derivativeOf(node, i)).filter(text => text);
 }
 
 function drawPanel() {
@@ -25,11 +29,11 @@ function drawPanel() {
                                                   : say('phase', false, position + 1, forwardSteps)));
   parts.push(make('h2', {}, titleOf(node), make('span', {class: 'number'}, `#${n}`)));
   parts.push(layersOf(node));
-  if (node.formula || node.derivative) {
+  if (node.formula || node.derivatives.length > 0) {
     const formula = make('div', {class: 'formula'});
     if (!backward && node.formula) formula.append(make('p', {}, ...formulaText(`y = ${node.formula}`)));
     if (backward)
-      for (const part of node.derivative.split(/, (?=dL\/d)/)) formula.append(make('p', {}, ...formulaText(part)));
+      for (const part of derivativesOf(node)) formula.append(make('p', {}, ...formulaText(part)));
     if (formula.children.length > 0) parts.push(formula);
   }
   if (node.inputs.length > 0)
@@ -128,7 +132,7 @@ function go(to) {
   markList();
   const node = nodes[positions[position].node];
   const text = [byId('panel').firstChild.textContent, `${titleOf(node)} #${node.number}`, node.path,
-                backward ? node.derivative : node.formula && `y = ${node.formula}`, shapeText(tensor(node.value)),
+                backward ? derivativesOf(node).join(', ') : node.formula && `y = ${node.formula}`, shapeText(tensor(node.value)),
                 node.verdict ? say(node.verdict.result) : ''].filter(part => part).join(', ');
   slider.setAttribute('aria-valuetext', text);
   byId('live').textContent = text;

@@ -7,7 +7,7 @@ const groupOf = new Map();  // 'n12' or 'g3' -> 'g1'
 const members = groups.map(() => []);  // numbers of all nodes in and below a group
 groups.forEach((group, g) => group.parts.forEach(part => groupOf.set(part, 'g' + g)));
 // What is empty is left out of the JSON.
-const empty = {op: '', formula: '', derivative: '', name: '', path: '', time: -1, source: [], inputs: [],
+const empty = {op: '', formula: '', derivatives: [], name: '', path: '', time: -1, source: [], inputs: [],
                gradient: null, sent: [], verdict: null};
 nodes.forEach((node, n) => {
   nodes[n] = {...empty, ...node, number: n, users: []};
@@ -75,7 +75,7 @@ function gradientBreaks(node) {
 }
 function isWrong(node) { return node.verdict !== null && node.verdict.result === 'disagrees'; }
 function signOf(node) { return isWrong(node) ? '✗' : valueBreaks(node) || gradientBreaks(node) ? '!' : ''; }
-function letter(node, input) { return node.inputs.length === 1 ? 'x' : 'abcdefghijklmnopqrstuvwxyz'[input] || `x${input}`; }
+function letter(node, input) { return node.inputs.length === 1 ? 'x' : 'abcdefhijklmnopqrstuvwz'[input] || `x${input}`; }
 
 function numbersOf(x) {
   if (!x.values && x.numbers !== undefined) {

@@ -39,11 +39,11 @@ TEST_CASE("backward takes the gradient that flows into a result of several eleme
   const Tensor x = leaf({1, 2});
   const Tensor y = x * x;
   CHECK(error_of([&] { y.backward(); }) ==
-        "backward: wants a scalar, was given (2); sum() it or pass the gradient");
+        "backward: expected a scalar, got (2); sum() it or pass the gradient");
   CHECK(error_of([&] { y.backward(ones({3}, DType::float64)); }) ==
-        "backward: the gradient float64 (3) does not fit the output float64 (2)");
+        "backward: expected a gradient of float64 (2), got float64 (3)");
   CHECK(error_of([&] { y.backward(ones({2})); }) ==
-        "backward: the gradient float32 (2) does not fit the output float64 (2)");
+        "backward: expected a gradient of float64 (2), got float32 (2)");
   y.backward(tensor({10, 100}, DType::float64));
   CHECK(values(x.grad()) == Values{20, 400});
 }
@@ -64,7 +64,7 @@ TEST_CASE("grad adds up several outputs, each with its seed") {
   CHECK(values(grad({x * x, sum(x * 3)}, {x}, {}, {seed, {}})[0]) == Values{23, 403});
   CHECK(error_of([&] {
           grad({sum(x)}, {x}, {}, {seed, seed});
-        }) == "grad: 1 outputs were given 2 seeds");
+        }) == "grad: expected a seed for each of 1 outputs, got 2");
 }
 
 TEST_CASE("derivatives can be taken again and again") {
@@ -153,10 +153,11 @@ TEST_CASE("a backward pass releases the graph unless it is asked to keep it") {
   y.backward({}, true);
   y.backward();
   CHECK(x.grad().item() == 8);
-  CHECK(error_of([&] { y.backward(); }) ==
-        "backward: 'multiply' of shape () was released by an earlier pass; ask that one to keep "
-        "the graph");
-  CHECK(error_of([&] { grad({y * 2}, {x}); }).find("was released by an earlier pass") !=
+  CHECK(
+      error_of([&] { y.backward(); }) ==
+      "backward: the graph behind 'multiply' of shape () was released by an earlier backward pass; "
+      "pass retain_graph = true to that one");
+  CHECK(error_of([&] { grad({y * 2}, {x}); }).find("was released by an earlier backward pass") !=
         std::string::npos);
 }
 
@@ -227,7 +228,7 @@ TEST_CASE("only float leaves can require a gradient") {
         "require_grad: () is the result of 'exp', not a leaf; detach() it first");
   CHECK(error_of([] {
           leaf({1, 2}).set_grad(ones({3}));
-        }) == "set_grad: (2) cannot have a gradient of shape (3)");
+        }) == "set_grad: expected a gradient of float64 (2), got float32 (3)");
   CHECK(error_of([] { tensor(1).set_grad(ones({})); }) ==
         "set_grad: () does not require a gradient");
 }
@@ -248,7 +249,7 @@ TEST_CASE("a hook may not change the shape, nor a rule the number of gradients")
   x.require_grad();
   x.on_gradient([](const Tensor&) { return ones({5}); });
   CHECK(error_of([&] { sum(x).backward(); }) ==
-        "on_gradient: a hook of (2) replaced a gradient of float32 (2) by float32 (5)");
+        "on_gradient: expected a gradient of float32 (2) from the hook, got float32 (5)");
   const Tensor y = tensor({1, 2});
   y.require_grad();
   const Tensor z = record("greedy", y.detach() * 2, {y}, [](const Backward& b) {

@@ -12,10 +12,10 @@ namespace gradus {
 /// dL/dx = cumulative_sum(g) the other way round. Throws Error for a scalar.
 Tensor cumulative_sum(const Tensor& x, bool reverse = false) {
   const int axis = checked_axis("cumulative_sum", -1, x.shape());
-  const Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+  Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
   y.assign(x);
   dispatch_float("cumulative_sum", x.dtype(), [&](auto element) {
-    auto* values = y.data<decltype(element)>();
+    auto* values = y.mutable_data<decltype(element)>();
     const int64_t n = x.shape()[axis], rows = n == 0 ? 0 : x.numel() / n;
     parallel_for(rows, 1024, [&](int64_t begin, int64_t end) {
       for (int64_t row = begin; row < end; ++row)
@@ -26,11 +26,14 @@ Tensor cumulative_sum(const Tensor& x, bool reverse = false) {
     });
   });
   return record(
-      {"cumulative_sum", "Σ x up to each place", "dL/dx = Σ g from each place on"}, y, {x},
+      {"cumulative_sum", "Σ x up to each place", {{"Σ g from each place on"}}}, y, {x},
       [reverse](const Backward& b) {
         return std::vector<Gradient>{cumulative_sum(b.gradient, !reverse)};
       },
-      [reverse](const auto& inputs) { return cumulative_sum(inputs[0], reverse); });
+      [reverse](const auto& inputs) { return cumulative_sum(inputs[0], reverse); },
+      [=] {
+        return Attributes{{"axis", axis}, {"reverse", int64_t{reverse}}};
+      });
 }
 
 }  // namespace gradus

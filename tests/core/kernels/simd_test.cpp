@@ -55,7 +55,7 @@ TEST_CASE("each instruction set multiplies tiles of any size that it takes") {
         constexpr int64_t inner = 19;
         const int64_t width = kernels->tile_columns;
         const auto a = normal(inner * rows), start = normal(rows * width);
-        const Tensor b = Tensor::uninitialised({inner, width}, DType::float32);
+        Tensor b = Tensor::uninitialised({inner, width}, DType::float32);
         b.assign(tensor<float>(normal(inner * width), {inner, width}));
         std::vector<float> c(static_cast<size_t>(rows * width), -7);
         kernels->multiply_tile({a.data(), b.data<float>(), start.data(), c.data(), width, width,

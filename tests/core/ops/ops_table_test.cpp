@@ -394,7 +394,7 @@ TEST_CASE("the checker catches wrong gradient rules") {
   SUBCASE("a wrong factor") {
     const TensorFunction wrong = [](Tensors x) {
       return record("square", (x[0] * x[0]).detach(), {x[0]}, [](const Backward& b) {
-        return std::vector<Gradient>{b.gradient * b.inputs[0] * 2.0001};
+        return std::vector<Gradient>{b.gradient * b.input(0) * 2.0001};
       });
     };
     CHECK(first_order_mismatch(wrong, x).tolerances > 10);
@@ -409,7 +409,7 @@ TEST_CASE("the checker catches wrong gradient rules") {
   SUBCASE("a right gradient that is cut off from its own gradient") {
     const TensorFunction wrong = [](Tensors x) {
       return record("square", (x[0] * x[0]).detach(), {x[0]}, [](const Backward& b) {
-        return std::vector<Gradient>{b.gradient * b.inputs[0].detach() * 2};
+        return std::vector<Gradient>{b.gradient * b.input(0).detach() * 2};
       });
     };
     CHECK(first_order_mismatch(wrong, x).tolerances <= 1);

@@ -16,23 +16,28 @@ Tensor normal(const Shape& shape, DType dtype, Generator& generator) {
 }
 
 template <class T>
-Matrix<T> matrix(const Tensor& x, bool transposed = false) {
+Matrix<const T> matrix(const Tensor& x, bool transposed = false) {
   const int64_t rows = x.shape()[0], columns = x.shape()[1];
   return {x.data<T>(), transposed ? columns : rows, transposed ? rows : columns, columns,
           transposed};
+}
+
+template <class T>
+Matrix<T> writable(Tensor x) {
+  return {x.mutable_data<T>(), x.shape()[0], x.shape()[1], x.shape()[1]};
 }
 
 /// start + a · b by its definition, in float64.
 Tensor by_definition(const Tensor& a, const Tensor& b, const Tensor& start) {
   const auto x = cast(a, DType::float64), y = cast(b, DType::float64);
   const int64_t rows = a.size(0), inner = a.size(1), columns = b.size(1);
-  const Tensor result =
-      contiguous(cast(start, DType::float64) + zeros({rows, columns}, DType::float64));
+  Tensor result = contiguous(cast(start, DType::float64) + zeros({rows, columns}, DType::float64));
   for (int64_t i = 0; i < rows; ++i)
     for (int64_t j = 0; j < columns; ++j)
       for (int64_t k = 0; k < inner; ++k)
-        result.data<double>()[i * columns + j] += contiguous(x).data<double>()[i * inner + k] *
-                                                  contiguous(y).data<double>()[k * columns + j];
+        result.mutable_data<double>()[i * columns + j] +=
+            contiguous(x).data<double>()[i * inner + k] *
+            contiguous(y).data<double>()[k * columns + j];
   return result;
 }
 
@@ -60,13 +65,13 @@ TEST_CASE_TEMPLATE("panels multiply as the definition does, whatever the sizes a
         CAPTURE(inner);
         CAPTURE(columns);
         const PackedMatrix<T> panels(matrix<T>(b)), transposed(matrix<T>(bt, true));
-        panels.multiply(matrix<T>(a), matrix<T>(start), matrix<T>(c));
+        panels.multiply(matrix<T>(a), matrix<T>(start), writable<T>(c));
         CHECK(is(by_definition(a, b, start)));
-        transposed.multiply(matrix<T>(at, true), {}, matrix<T>(c));
+        transposed.multiply(matrix<T>(at, true), {}, writable<T>(c));
         CHECK(is(by_definition(a, b, zeros_like(start))));
-        panels.multiply(matrix<T>(a), {row.data<T>(), rows, columns, 0}, matrix<T>(c));
+        panels.multiply(matrix<T>(a), {row.data<T>(), rows, columns, 0}, writable<T>(c));
         CHECK(is(by_definition(a, b, row)));
-        panels.multiply(matrix<T>(a), matrix<T>(c), matrix<T>(c));
+        panels.multiply(matrix<T>(a), matrix<T>(c), writable<T>(c));
         CHECK(is(by_definition(a, b, by_definition(a, b, row))));
       }
 }
@@ -79,7 +84,7 @@ TEST_CASE("a row of a product by panels has its bits whatever stands beside it, 
   auto product = [&](int64_t rows) {
     const Tensor part = slice(a, 0, 0, rows),
                  c = Tensor::uninitialised({rows, 500}, DType::float32);
-    panels.multiply(matrix<float>(part), {}, matrix<float>(c));
+    panels.multiply(matrix<float>(part), {}, writable<float>(c));
     return c.to_vector<float>();
   };
   const int before = threads();
@@ -108,7 +113,7 @@ TEST_CASE("constant parameters are laid out once, other matrices each time") {
 
 TEST_CASE("what constant parameters promise ends with them") {
   Generator generator(4);
-  const Tensor weight = random_normal({80, 70}, 0, 1, generator).require_grad();
+  Tensor weight = random_normal({80, 70}, 0, 1, generator).require_grad();
   const Tensor x = random_normal({10, 70}, 0, 1, generator);
   {
     const ConstantParameters promise;

@@ -20,11 +20,12 @@ using Inputs = std::vector<Tensor>;
 template <class F>
 Tensor square(const Tensor& x, F factor) {
   Tensor factors = zeros(x.shape(), x.dtype());
-  for (int64_t i = 0; i < x.numel(); ++i) factors.data<float>()[i] = static_cast<float>(factor(i));
+  for (int64_t i = 0; i < x.numel(); ++i)
+    factors.mutable_data<float>()[i] = static_cast<float>(factor(i));
   return record(
       "square", (x * x).detach(), {x},
       [factors](const Backward& b) {
-        return std::vector<Gradient>{b.gradient * b.inputs[0] * cast(factors, b.gradient.dtype())};
+        return std::vector<Gradient>{b.gradient * b.input(0) * cast(factors, b.gradient.dtype())};
       },
       [](const Inputs& in) { return in[0] * in[0]; });
 }

@@ -246,7 +246,7 @@ TEST_CASE("a window of links gives what its mask gives, for any length and in ev
           for (int64_t i = 0; i < time; ++i)
             for (int64_t j = 0; j < time; ++j)
               if ((j / length == i / length || j / length == i / length - 1) && (!causal || j <= i))
-                sees.data<float>()[i * time + j] = 1;
+                sees.mutable_data<float>()[i * time + j] = 1;
           const AttentionOutput links = BlockAttention{length, {.causal = causal}}(q, k, v, mask);
           check_close(links.output.to_vector<double>(),
                       whole(q, k, v, mask & Mask::attend(sees)).output.to_vector<double>());

@@ -113,7 +113,7 @@ TEST_CASE("a reach is its mask, whatever the tiles, in value, gradient and gradi
       for (int64_t j = 0; j < 37; ++j) {
         const int64_t b = i / reach.link * reach.link;
         if (j >= b - reach.before && j < b + reach.link + reach.after && (!reach.causal || j <= i))
-          sees.data<float>()[i * 37 + j] = 1;
+          sees.mutable_data<float>()[i * 37 + j] = 1;
       }
     for (const auto& [queries, keys] : {std::pair{8, 8}, {64, 64}, {3, 16}}) {
       const auto tiled = all_of(TiledAttention{reach, queries, keys}, q, k, v, {});

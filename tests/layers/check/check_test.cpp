@@ -114,7 +114,7 @@ namespace {
 
 Tensor half_square(const Tensor& x, double factor, bool detached) {
   return record("half_square", (x * x * 0.5).detach(), {x}, [=](const Backward& b) {
-    const Tensor& x = b.inputs[0];
+    const Tensor& x = b.input(0);
     return std::vector<Gradient>{b.gradient * (detached ? x.detach() : x) * factor};
   });
 }

@@ -86,7 +86,7 @@ TEST_CASE("of the two biases of PyTorch's LSTM, ours is the sum, and goes back a
   const Golden torch("torch.safetensors");
   Tagger model = tagger(1);
   load_pytorch(model, torch.weights);
-  const Tensor bias = model.encoder.backward[1].bias;
+  Tensor bias = model.encoder.backward[1].bias;
   const Tensor ih = torch.weights.at("encoder.bias_ih_l1_reverse"),
                hh = torch.weights.at("encoder.bias_hh_l1_reverse");
   CHECK(values(bias) == values(ih + hh));
@@ -96,7 +96,7 @@ TEST_CASE("of the two biases of PyTorch's LSTM, ours is the sum, and goes back a
   CHECK(values(plain.at("encoder.bias_hh_l1_reverse")) == values(zeros({12})));
 
   // Once it was trained, the pair that was loaded no longer adds up to it.
-  bias.span<float>()[0] += 1;
+  bias.mutable_span<float>()[0] += 1;
   const NamedTensors trained = to_pytorch(model, torch.weights);
   CHECK(values(trained.at("encoder.bias_ih_l1_reverse")) == values(bias));
   CHECK(values(trained.at("encoder.bias_hh_l1_reverse")) == values(zeros({12})));
@@ -112,7 +112,7 @@ TEST_CASE("what is written is the writer's own: training on does not change it")
   const NamedTensors torch = to_pytorch(model), keras = to_keras(model);
   const NamedTensors torch_then = to_pytorch(tagger(1) = model);
   for_each_parameter(model, [](const std::string&, Tensor& x) {
-    for (float& value : x.span<float>()) value += 1;
+    for (float& value : x.mutable_span<float>()) value += 1;
   });
   CHECK(same(torch, torch_then));
   CHECK_FALSE(same(keras, to_keras(model)));
