@@ -132,6 +132,7 @@ class Tensor {
   /// Shape, dtype and history of this tensor, without the memory that holds its values.
   Tensor without_values() const;
   bool has_values() const { return impl().storage != nullptr; }
+  const std::shared_ptr<Storage>& storage() const { return impl().storage; }
   /// Whether nobody else can see the values: no other handle, no view, no expanded axis.
   bool is_exclusive() const;
   /// Whether both may refer to one storage.
