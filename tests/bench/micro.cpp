@@ -221,7 +221,7 @@ int main(int argc, char** argv) {
   add_elementwise("sigmoid_1m_new_tensor", [](const Tensor& x) { return sigmoid(x); });
   add_elementwise("exp_1m_new_tensor", [](const Tensor& x) { return exp(x); });
   add_elementwise("copy_1m_new_tensor", [](const Tensor& x) {
-    const Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
+    Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
     copy.assign(x);
     return copy;
   });
