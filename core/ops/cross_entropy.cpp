@@ -8,7 +8,7 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
-#include "core/ops/gather.h"
+#include "core/ops/index.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/ops/reduce.h"
@@ -32,7 +32,7 @@ Tensor composed_cross_entropy(const Tensor& logits, const std::vector<int64_t>& 
   for (size_t i = 0; i < targets.size(); ++i)
     if (targets[i] == ignored) picked[i] = 0, counted[i] = 0;
   const Tensor log_p = log_softmax(logits);
-  Tensor losses = -pick(log_p, tensor(picked, shape));
+  Tensor losses = -squeeze(take_along_axis(log_p, unsqueeze(tensor(picked, shape), -1), -1), -1);
   if (smoothing > 0) losses = losses * (1 - smoothing) - mean(log_p, {-1}) * smoothing;
   return where(cast(tensor(counted, shape), logits.dtype()), losses, 0);
 }

@@ -88,17 +88,6 @@ Tensor scatter_add(int64_t rows, const Tensor& ids, const Tensor& source) {
       });
 }
 
-Tensor pick(const Tensor& x, const Tensor& ids) {
-  const int64_t classes = x.rank() > 0 ? x.shape().back() : 0;
-  if (x.rank() < 1 || x.shape().without(x.rank() - 1) != ids.shape())
-    throw Error(fmt::format("pick: {} wants one index a row, was given {}", x.description(),
-                            ids.description()));
-  check_ids("pick", ids, classes);
-  std::vector<int64_t> flat = ids.to_vector<int64_t>();
-  for (size_t row = 0; row < flat.size(); ++row) flat[row] += static_cast<int64_t>(row) * classes;
-  return gather(reshape(contiguous(x), {-1}), tensor(flat, ids.shape()));
-}
-
 Tensor one_hot(const Tensor& ids, int64_t classes, DType dtype) {
   check_ids("one_hot", ids, classes);
   Shape shape = ids.shape();

@@ -12,9 +12,6 @@ Tensor gather(const Tensor& table, const Tensor& ids);
 /// added at its number; rows named twice add up. dL/dsource = gather(g, ids).
 Tensor scatter_add(int64_t rows, const Tensor& ids, const Tensor& source);
 
-/// From each row of the last axis the element with that row's number: x (…, K), ids (…) → (…).
-Tensor pick(const Tensor& x, const Tensor& ids);
-
 /// 1 at each number, 0 elsewhere: ids (…) → (…, classes).
 Tensor one_hot(const Tensor& ids, int64_t classes, DType dtype = DType::float32);
 

@@ -62,7 +62,7 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
       }
     });
   });
-  return {dx, sum(select_index(parts, 0, 0), {0}), sum(select_index(parts, 0, 1), {0})};
+  return {dx, sum(parts[0], {0}), sum(parts[1], {0})};
 }
 
 }  // namespace

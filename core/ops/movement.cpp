@@ -156,16 +156,6 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step
       });
 }
 
-Tensor select_index(const Tensor& x, int axis, int64_t index) {
-  axis = checked_axis("select_index", axis, x.shape());
-  const int64_t size = x.shape()[axis];
-  if (index < -size || index >= size)
-    throw Error(fmt::format("select_index: there is no index {} on axis {} of {}", index, axis,
-                            x.description()));
-  const int64_t at = index < 0 ? index + size : index;
-  return squeeze(slice(x, axis, at, at + 1), axis);
-}
-
 Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after, double value, int64_t gap) {
   axis = checked_axis("pad", axis, x.shape());
   if (before < 0 || after < 0 || gap < 0)

@@ -20,13 +20,10 @@ inline Tensor permute(const Tensor& x, std::initializer_list<int> order) {
 /// Two axes exchanged, as a view; the last two if none are named.
 Tensor transpose(const Tensor& x, int a = -2, int b = -1);
 
-/// Elements begin, begin + step, … before end along one axis, as a view. Negative begin and end
-/// count from the back. dL/dx = g where the elements were taken, 0 elsewhere. Throws Error unless 0
-/// ≤ begin ≤ end ≤ size and step ≥ 1.
+/// Elements begin, begin + step, … before end along one axis, as a view; see also x[{…}] in
+/// index.h. Negative begin and end count from the back. dL/dx = g where the elements were taken, 0
+/// elsewhere. Throws Error unless 0 ≤ begin ≤ end ≤ size and step ≥ 1.
 Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step = 1);
-
-/// The slice at one index, without that axis.
-Tensor select_index(const Tensor& x, int axis, int64_t index);
 
 /// x between `before` and `after` elements of `value` along one axis, with `gap` of them between
 /// neighbours (for slices with a step). dL/dx = slice(g). Copies.

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 
 #include "core/kernels/parallel.h"
@@ -143,11 +144,46 @@ Tensor mean(const Tensor& x, const Axes& axes, bool keepdims) {
   return sum(x, axes, keepdims) / n;
 }
 
-Tensor variance(const Tensor& x, const Axes& axes, bool keepdims, int64_t correction) {
-  check_float("variance", x);
-  const double n = count(x, checked_axes("variance", axes, x.shape()));
+Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
+  const std::vector<int> over = checked_axes("prod", axes, x.shape());
+  Tensor y = x;
+  for (int axis : over) {
+    int64_t n = 1;  // a power of two, filled with ones
+    while (n < x.shape()[axis]) n *= 2;
+    if (n != x.shape()[axis]) y = pad(y, axis, 0, n - x.shape()[axis], 1);
+    for (n /= 2; n > 0; n /= 2) y = slice(y, axis, 0, n) * slice(y, axis, n, 2 * n);
+  }
+  return without(y, over, keepdims);
+}
+
+Tensor var(const Tensor& x, const Axes& axes, bool keepdims, double correction) {
+  check_float("var", x);
+  const double n = count(x, checked_axes("var", axes, x.shape()));
   const Tensor deviation = x - mean(x, axes, true);
-  return sum(deviation * deviation, axes, keepdims) / (n - static_cast<double>(correction));
+  return sum(deviation * deviation, axes, keepdims) / std::max(0.0, n - correction);
+}
+
+Tensor stddev(const Tensor& x, const Axes& axes, bool keepdims, double correction) {
+  check_float("stddev", x);
+  const Tensor v = var(x, axes, keepdims, correction), is_zero = equal(v, 0).detach();
+  return where(is_zero, 0, sqrt(where(is_zero, 1, v)));
+}
+
+Tensor norm(const Tensor& x, double p, const Axes& axes, bool keepdims) {
+  check_float("norm", x);
+  if (!(p > 0)) throw Error(fmt::format("norm: expected p > 0, got {}", p));
+  const std::vector<int> over = checked_axes("norm", axes, x.shape());
+  const Tensor size = abs(x);
+  if (p == 1) return sum(size, over, keepdims);
+  const Tensor largest = max(size, over, true);
+  if (std::isinf(p)) return without(where(less(largest, 0), 0, largest), over, keepdims);
+  // ‖x‖ = s · ‖x / s‖ for every s, so that s counts as constant.
+  const Tensor constant = largest.detach(), is_zero = equal(constant, 0);
+  const Tensor scale = where(equal(constant - constant, 0) * greater(constant, 0), constant, 1);
+  const Tensor unit = where(is_zero, 1, size / scale);
+  const Tensor total = sum(p == 2 ? unit * unit : pow(unit, p), over, true);
+  const Tensor root = p == 2 ? sqrt(total) : pow(total, 1 / p);
+  return without(where(is_zero, 0, scale * root), over, keepdims);
 }
 
 namespace {
@@ -177,30 +213,50 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   return without(result, over, keepdims);
 }
 
-Tensor argmax(const Tensor& x, int axis) {
-  axis = checked_axis("argmax", axis, x.shape());
-  if (x.shape()[axis] == 0)
-    throw Error(fmt::format("argmax: axis {} of {} is empty", axis, x.description()));
+namespace {
+
+/// The index of the first element along one axis that comes before all others, or of the first NaN.
+template <class IsBefore>
+Tensor first_index(const char* op, const char* formula, const Tensor& x, int axis,
+                   IsBefore is_before) {
+  axis = checked_axis(op, axis, x.shape());
+  const int64_t n = x.shape()[axis];
+  if (n == 0)
+    throw Error(fmt::format("{}: expected at least one element on axis {}, got {}", op, axis,
+                            x.description()));
   std::vector<int> order;  // `axis` goes last
   for (int k = 0; k < x.rank(); ++k)
     if (k != axis) order.push_back(k);
   order.push_back(axis);
   const Tensor rows = contiguous(permute(x.detach(), order));
   Tensor result = Tensor::uninitialised(rows.shape().without(x.rank() - 1), DType::int64);
-  const int64_t n = x.shape()[axis];
   dispatch(x.dtype(), [&](auto element) {
     const auto* row = rows.data<decltype(element)>();
     for (int64_t& index : result.mutable_span<int64_t>()) {
-      index = std::max_element(row, row + n) - row;
+      index = 0;
+      for (int64_t i = 1; i < n && row[index] == row[index]; ++i)
+        if (is_before(row[i], row[index]) || row[i] != row[i]) index = i;
       row += n;
     }
   });
   return record(
-      {"argmax", "the index of the largest"}, result, {x}, nullptr,
-      [axis](const auto& x) { return argmax(x[0], axis); },
+      {op, formula}, result, {x}, nullptr,
+      [=](const auto& x) { return first_index(op, formula, x[0], axis, is_before); },
       [=] {
         return Attributes{{"axis", axis}};
       });
+}
+
+}  // namespace
+
+Tensor argmax(const Tensor& x, int axis) {
+  return first_index("argmax", "the index of the largest", x, axis,
+                     [](auto a, auto b) { return a > b; });
+}
+
+Tensor argmin(const Tensor& x, int axis) {
+  return first_index("argmin", "the index of the smallest", x, axis,
+                     [](auto a, auto b) { return a < b; });
 }
 
 }  // namespace gradus

@@ -17,14 +17,25 @@ Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// Σ x / n over axes; NaN for none.
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// Σ (x − mean)² / (n − correction). PyTorch's default is correction 1, Keras' is 0, as here.
-Tensor variance(const Tensor& x, const Axes& axes = {}, bool keepdims = false,
-                int64_t correction = 0);
+/// Π x over axes; 1 for none. Made of log₂(n) products of halves, so that its gradient is exact at
+/// zeros, too.
+Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
+/// Σ (x − mean)² / max(0, n − correction) over axes. The default is PyTorch's, the unbiased
+/// estimate; NumPy's and Keras' is correction 0. Where n ≤ correction it is ∞, or NaN if the sum
+/// is 0.
+Tensor var(const Tensor& x, const Axes& axes = {}, bool keepdims = false, double correction = 1);
+/// √var: PyTorch's std, whose name C++ has taken. Its gradient is 0 where it is 0.
+Tensor stddev(const Tensor& x, const Axes& axes = {}, bool keepdims = false, double correction = 1);
+/// (Σ |x|ᵖ)^(1/p) over axes; max |x| for p = ∞; 0 for none. The powers neither overflow nor
+/// underflow, and the gradient is 0 where all of x is 0. Throws Error unless p > 0.
+Tensor norm(const Tensor& x, double p = 2, const Axes& axes = {}, bool keepdims = false);
 /// log Σ eˣ over axes, without overflow; −∞ where all are −∞. dL/dx = g · softmax(x).
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 
-/// The int64 index of the first of the largest along one axis. No gradient passes.
-/// Throws Error for an empty axis.
+/// The int64 index of the first of the largest along one axis, or of the first NaN. No gradient
+/// passes. Throws Error for an empty axis.
 Tensor argmax(const Tensor& x, int axis);
+/// The same of the smallest.
+Tensor argmin(const Tensor& x, int axis);
 
 }  // namespace gradus

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <initializer_list>
 #include <memory>
 #include <span>
 #include <string>
@@ -33,7 +34,8 @@ constexpr DType dtype_of<int64_t>() {
   return DType::int64;
 }
 
-struct Node;  // a step of the recorded computation, see core/autograd/autograd.h
+struct Index;  // an entry of x[{…}], see core/ops/index.h
+struct Node;   // a step of the recorded computation, see core/autograd/autograd.h
 
 /// An n-dimensional array: a shape and strides over shared storage, and, where it was computed
 /// from tensors that require a gradient, the step that computed it.
@@ -87,6 +89,9 @@ class Tensor {
   /// Overwrites the values with those of `source` (same shape and dtype), which may overlap; not
   /// recorded. Throws Error for an expanded view, where one element would take several values.
   void assign(const Tensor& source);
+  /// x[i], and x[{all, range(1, -1), ellipsis, 3}]: see core/ops/index.h.
+  Tensor operator[](int64_t index) const;
+  Tensor operator[](std::initializer_list<Index> entries) const;
   /// Values with their shape, rows on lines, long axes shortened.
   std::string text() const;
 

@@ -37,7 +37,7 @@ struct Standardise {
     const Tensor y = (x - mean) / sqrt(variance + 1e-5);
     const Tensor rows = reshape(contiguous(x.detach()), {-1, size});
     mean = mean * 0.9 + gradus::mean(rows, {0}) * 0.1;
-    variance = variance * 0.9 + gradus::variance(rows, {0}) * 0.1;
+    variance = variance * 0.9 + var(rows, {0}, false, 0) * 0.1;
     return y;
   }
 

@@ -190,7 +190,7 @@ std::string table(const Tensor& x, int width, int64_t rows,
       continue;
     }
     if (x.shape()[0] > 1) text += fmt::format("[{}]\n", i);
-    text += table(select_index(x, 0, i), width, rows, row_names, column_names);
+    text += table(x[i], width, rows, row_names, column_names);
   }
   return text;
 }
@@ -257,7 +257,8 @@ Tensor sliced(const Tensor& x, std::string_view text) {
     const int64_t size = x.shape()[named];
     const auto bounds = parts(part, ':');
     if (bounds.size() == 1) {
-      y = select_index(y, axis, index_in(part, named, size));
+      const int64_t at = index_in(part, named, size);
+      y = squeeze(slice(y, axis, at, at + 1), axis);
     } else {
       auto bound = [&](size_t i, int64_t otherwise) {
         if (i >= bounds.size() || bounds[i].empty()) return otherwise;

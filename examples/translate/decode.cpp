@@ -137,8 +137,7 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
         grown.hypothesis.score = p;
         if (id != eos_id) grown.hypothesis.ids.push_back(id);
         if (options.attention || options.coverage_penalty > 0) {
-          auto weights =
-              select_index(step.weights, 0, static_cast<int64_t>(row)).to_vector<double>();
+          auto weights = step.weights[static_cast<int64_t>(row)].to_vector<double>();
           weights.resize(sentences[sentence].size());
           grown.covered.resize(weights.size());
           std::ranges::transform(grown.covered, weights, grown.covered.begin(), std::plus());

@@ -145,7 +145,7 @@ Tensor LSTMModel::decode_fed(const Tensor& embedded, const Memory& memory,
   DecoderState state = first_state(memory);
   for (int64_t t = 0; t < embedded.size(1); ++t) {
     const Scope scope(t);
-    state = advance(select_index(projected, 1, t), state, generator);
+    state = advance(projected[{all, t}], state, generator);
     state.fed = squeeze(attend(unsqueeze(state.states.back().h, 1), memory, t).output, 1);
     steps.push_back(state.fed);
   }

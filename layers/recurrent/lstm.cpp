@@ -59,9 +59,9 @@ LSTMSteps run(const LSTMCell& cell, const Tensor& projected, const Lengths& leng
   if (!StepByStep::in_force()) {
     const Tensor states =
         lstm_recurrence(projected, cell.weight_hh, before.h, before.c, reached, backward);
-    const Tensor h = select_index(states, 0, 0), c = select_index(states, 0, 1);
+    const Tensor h = states[0], c = states[1];
     const int64_t last = backward ? 0 : time - 1;
-    return {h, {select_index(h, 0, last), select_index(c, 0, last)}};
+    return {h, {h[last], c[last]}};
   }
   LSTMState state = before;
   std::vector<Tensor> outputs(static_cast<size_t>(time));
@@ -69,9 +69,9 @@ LSTMSteps run(const LSTMCell& cell, const Tensor& projected, const Lengths& leng
     const int64_t t = backward ? time - 1 - k : k;
     const Scope now(t);
     const Tensor next =
-        lstm_recurrence(select_index(projected, 0, t), cell.weight_hh, state.h, state.c,
+        lstm_recurrence(projected[t], cell.weight_hh, state.h, state.c,
                         t < lengths.shortest ? Tensor() : slice(reached, 1, t, t + 1));
-    state = {select_index(next, 0, 0), select_index(next, 0, 1)};
+    state = {next[0], next[1]};
     outputs[static_cast<size_t>(t)] = state.h;
   }
   return {stack(outputs, 0), state};
@@ -112,7 +112,7 @@ LSTMState LSTMCell::step(const Tensor& projected, const LSTMState& before) const
   check(*this, before, projected.shape()[0]);
   const Scope scope(this);
   const Tensor next = lstm_recurrence(projected, weight_hh, before.h, before.c);
-  return {select_index(next, 0, 0), select_index(next, 0, 1)};
+  return {next[0], next[1]};
 }
 
 LSTMSteps LSTMCell::steps(const Tensor& projected, const LSTMState& before) const {

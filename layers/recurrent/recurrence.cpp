@@ -59,7 +59,7 @@ Tensor composed(const std::vector<Tensor>& inputs, bool backward) {
   std::vector<Tensor> states(static_cast<size_t>(steps.time));
   for (int64_t k = 0; k < steps.time; ++k) {
     const int64_t t = steps[k];
-    const Tensor now = projected.rank() == 2 ? projected : select_index(projected, 0, t);
+    const Tensor now = projected.rank() == 2 ? projected : projected[t];
     const auto gates = split(linear(h, inputs[weight_at], now), 4, 1);
     const Tensor &i = gates[0], &f = gates[1], &g = gates[2], &o = gates[3];
     if (inputs.size() <= reached_at) {
@@ -134,7 +134,7 @@ Gradient weight_gradient(const Tensor& da, const Tensor& first_h, const Tensor& 
                          const Steps& steps) {
   const int64_t others = steps.time - 1, begin = steps.backward ? 0 : 1;
   auto rows = [](const Tensor& x) { return reshape(x, {x.size(0) * x.size(1), x.size(2)}); };
-  const Tensor first_da = transpose(select_index(da, 0, steps[0]));
+  const Tensor first_da = transpose(da[steps[0]]);
   const Tensor other_da = transpose(rows(slice(da, 0, begin, begin + others)));
   const Tensor before = rows(slice(h, 0, 1 - begin, 1 - begin + others));
   auto add_to = [=](Tensor& buffer) {
@@ -204,7 +204,7 @@ std::vector<Gradient> gradients(const Backward& b, bool backward, const Tensor& 
   if (b.needs(h_at)) result[h_at] = dh;
   result[c_at] = dc;
   if (b.needs(weight_at)) {
-    const Tensor h = reshape(select_index(output, 0, 0), {steps.time, steps.batch, steps.hidden});
+    const Tensor h = reshape(output[0], {steps.time, steps.batch, steps.hidden});
     result[weight_at] = weight_gradient(da, inputs[h_at], h, steps);
   }
   return result;

@@ -58,8 +58,7 @@ void check_case(const json& c, L layer, F outputs_of) {
 Named run_lstm(const LSTM& lstm, const Named& in, const std::vector<int64_t>& lengths) {
   const Tensor h = in.at("h"), c = in.at("c");
   std::vector<LSTMState> initial;
-  for (int64_t i = 0; i < h.size(0); ++i)
-    initial.push_back({select_index(h, 0, i), select_index(c, 0, i)});
+  for (int64_t i = 0; i < h.size(0); ++i) initial.push_back({h[i], c[i]});
   const LSTMOutput result = lstm(in.at("x"), lengths, initial);
   std::vector<Tensor> hs, cs;
   for (const LSTMState& state : result.states) {

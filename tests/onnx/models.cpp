@@ -106,8 +106,8 @@ std::pair<Tensor, Tensor> all_kinds(const Tensor& a, const Tensor& b) {
   const Tensor g = softplus(f) - pow(abs(f) + 1, 1.5) + erf(f) / exp(f) + relu(e) * log(abs(e) + 2);
   const Tensor h =
       softmax(g, 1) + logsumexp(g, {0}) + max(g, {1, 2}, keepdims) + mean(g, {0, 2}, keepdims);
-  const Tensor y =
-      matmul(h, transpose(h)) + variance(h) * equal(e, e).size(0) + silu(sum(h, {2}, keepdims));
+  const Tensor y = matmul(h, transpose(h)) + var(h, {}, false, 0) * equal(e, e).size(0) +
+                   silu(sum(h, {2}, keepdims));
   return {y, argmax(y, 1)};
 }
 
@@ -148,7 +148,8 @@ int main(int count, char** arguments) {
     const Tensor ids = words({8, 6});
     std::vector<int64_t> tags = ids.to_vector<int64_t>();
     for (int64_t& tag : tags) tag %= 5;
-    const Tensor loss = -mean(pick(tagger(ids), tensor(tags, ids.shape())));
+    const Tensor loss =
+        -mean(take_along_axis(tagger(ids), unsqueeze(tensor(tags, ids.shape()), -1), -1));
     adam.zero_grad();
     loss.backward();
     adam.step();

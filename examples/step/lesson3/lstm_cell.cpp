@@ -29,7 +29,7 @@ Trace lstm_cell() {
     LSTMState state = model.cell.initial(1);
     for (int64_t t = 0; t < 4; ++t) {
       const Scope step(t);
-      state = model.cell(select_index(x, 0, t), state);
+      state = model.cell(x[t], state);
     }
     const Tensor loss = sum(state.h * state.h);
     loss.backward();

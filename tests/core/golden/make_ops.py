@@ -101,10 +101,10 @@ case("max over 1, with ties", lambda x: x.amax(1), ties)
 case("min over 0, with ties", lambda x: x.amin(0), ties)
 case("max with NaN", lambda x: x.amax(0).reshape(1), torch.tensor([1.0, nan, 2.0]))
 for correction in 0, 1, 2:
-    case(f"variance over 0, 2, correction {correction}",
+    case(f"var over 0, 2, correction {correction}",
          lambda x: x.var((0, 2), correction=correction), x)
-case("variance, correction 1", lambda x: x.var(), x)
-case("variance over one element", lambda x: x.var(1, correction=0), rand(3, 1))
+case("var", lambda x: x.var(), x)
+case("var over one element", lambda x: x.var(1, correction=0), rand(3, 1))
 case("logsumexp over 1", lambda x: x.logsumexp(1), x)
 case("logsumexp of all", lambda x: x.logsumexp((0, 1, 2)), x)
 case("logsumexp of large numbers", lambda x: x.logsumexp(-1),
@@ -118,7 +118,8 @@ case("matmul of batches and a matrix", torch.matmul, rand(2, 3, 5), rand(5, 2))
 case("gather with repeated rows", lambda t: t[torch.tensor([[2, 0, 2], [2, 1, 0]])], rand(4, 3))
 case("scatter_add with repeated rows", lambda s: torch.zeros(4, 3).index_add(
     0, torch.tensor([3, 0, 3, 3, 1]), s), rand(5, 3))
-case("pick", lambda x: x.gather(-1, torch.tensor([[0, 3, 1], [1, 2, 0]])[..., None])[..., 0], x)
+case("take_along_axis", lambda x: torch.take_along_dim(
+    x, torch.tensor([0, 3, 1, 1, 2, 0]).reshape(2, 3, 1), 2), x)
 
 for axis in 0, 1, 2:
     case(f"softmax over {axis}", lambda x: x.softmax(axis), x)
@@ -148,6 +149,59 @@ case("layer_norm with weight and bias", lambda x, w, b: F.layer_norm(x, (4,), w,
 case("layer_norm far from zero", lambda x: F.layer_norm(x, (8,)), rand(2, 8) + 1000)
 
 case("linear", F.linear, rand(2, 3, 5), rand(4, 5), rand(4))
+
+torch.manual_seed(2)
+case("var over one element, unbiased", lambda x: x.var(1), rand(3, 1))
+case("stddev over 1", lambda x: x.std(1), x)
+case("stddev of equal numbers", lambda x: x.std(1), torch.full((2, 4), 0.75))
+some_zero = torch.tensor([[0.0, 0.0, 0.0], [3.0, 0.0, -4.0], [1e30, -1e30, 2e30], [1e-30, 2e-30, 0.0]])
+for p in 1, 2, 3, inf:
+    case(f"norm of order {p} over 0, 2", lambda x: torch.linalg.vector_norm(x, p, (0, 2)), x)
+for p in 1, inf:
+    case(f"norm of order {p}, with zeros", lambda x: torch.linalg.vector_norm(x, p, 1), some_zero)
+case("norm of order 2, with zeros", lambda x: torch.linalg.vector_norm(x, 2, 1), some_zero[:2])
+case("prod over 1", lambda x: x.prod(1), x)
+case("prod with zeros", lambda x: x.prod(1), some_zero[:2] + torch.tensor([[0.0, 2.0, 0.0], [0, 0, 0]]))
+case("cumsum over 1", lambda x: x.cumsum(1), x)
+case("cumprod over 2", lambda x: x.cumprod(2), x)
+case("cumprod with zeros", lambda x: x.cumprod(1), some_zero[:2])
+unsorted = torch.tensor([[2.0, nan, 2.0, -inf, 0.0], [-0.0, 0.0, inf, nan, -1.0]])
+case("sort", lambda x: x.sort(dim=1, stable=True)[0], unsorted)
+case("sort, descending", lambda x: x.sort(dim=1, descending=True, stable=True)[0], unsorted)
+case("topk", lambda x: x.topk(2, 1)[0], x)
+case("topk of the smallest", lambda x: x.topk(2, 0, largest=False)[0], rand(5, 3))
+
+case("take_along_axis, broadcast", lambda x: torch.take_along_dim(
+    x, torch.tensor([0, 2, 1, 1, 2, 0, 0, 1]).reshape(2, 1, 4), 1), x)
+case("index_select", lambda x: x.index_select(1, torch.tensor([2, 0, 2])), x)
+case("masked_select", lambda x: x[:, torch.tensor([True, False, True])].reshape(-1), x)
+case("index", lambda x: x[1, None, ..., 1:-1], x)
+case("index by a list", lambda x: x[:, torch.tensor([[2, 0], [1, 2]]), 1], x)
+case("einsum", lambda a, b, c: torch.einsum("bij,ji,bk->kb", a, b, c),
+     rand(2, 3, 4), rand(4, 3), rand(2, 5))
+case("einsum of a diagonal and further axes", lambda a, b: torch.einsum("i...i,...j", a, b),
+     rand(3, 2, 3), rand(1, 4))
+
+predicted = torch.tensor([-0.5, 0.25, 3.0, 0.0, -40.0, 40.0, 100.0, -100.0, 1e4, inf])
+wanted = torch.tensor([0.5, 0.25, 0.0, 1.0, 0.0, 1.0, 1.0, 0.0, 0.5, 1.0])
+for reduction in "mean", "sum", "none":
+    case(f"mse_loss, {reduction}", lambda x, t: F.mse_loss(x, t, reduction=reduction), x, x.flip(0))
+    case(f"l1_loss, {reduction}", lambda x, t: F.l1_loss(x, t, reduction=reduction), x, x.flip(1))
+    case(f"huber_loss, {reduction}",
+         lambda x, t: F.huber_loss(x, t, reduction=reduction, delta=0.7), x, x.flip(2))
+    case(f"binary_cross_entropy_with_logits, {reduction}",
+         lambda x: F.binary_cross_entropy_with_logits(x, wanted[:9], reduction=reduction),
+         predicted[:9])
+    case(f"kl_div, {reduction}", lambda x, t: F.kl_div(x, t, reduction=reduction), x, x.abs())
+    case(f"kl_div of logarithms, {reduction}",
+         lambda x, t: F.kl_div(x, t, reduction=reduction, log_target=True), x, x.flip(0))
+case("huber_loss, delta 1", F.huber_loss, predicted, wanted)
+case("binary_cross_entropy_with_logits, weighted", lambda x, t:
+     F.binary_cross_entropy_with_logits(x, t, reduction="none",
+                                        pos_weight=torch.tensor([0.5, 1.0, 2.0, 3.0])),
+     rand(3, 4), rand(3, 4).abs() / 2)
+case("kl_div with zeros", lambda x: F.kl_div(x, torch.tensor([0.0, 1.0, 0.5]), reduction="none"),
+     torch.tensor([-1.0, 0.0, -2.0]))
 
 path = pathlib.Path(__file__).with_name("ops.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")

@@ -76,8 +76,24 @@ std::map<std::string, Row> make_rows() {
       {"max over 1, with ties", {[](Tensors x) { return max(x[0], {1}); }}},
       {"min over 0, with ties", {[](Tensors x) { return min(x[0], {0}); }}},
       {"max with NaN", {[](Tensors x) { return max(x[0], {0}, keepdims); }}},
-      {"variance, correction 1", {[](Tensors x) { return variance(x[0], {}, false, 1); }}},
-      {"variance over one element", {[](Tensors x) { return variance(x[0], {1}); }}},
+      {"var", {[](Tensors x) { return var(x[0]); }}},
+      {"var over one element", {[](Tensors x) { return var(x[0], {1}, false, 0); }}},
+      {"var over one element, unbiased", {[](Tensors x) { return var(x[0], {1}); }}},
+      {"stddev over 1", {[](Tensors x) { return stddev(x[0], {1}); }}},
+      {"stddev of equal numbers", {[](Tensors x) { return stddev(x[0], {1}); }}},
+      {"norm of order 1, with zeros", pointwise([](Tensors x) { return norm(x[0], 1, {1}); })},
+      {"norm of order 2, with zeros", pointwise([](Tensors x) { return norm(x[0], 2, {1}); })},
+      {"norm of order inf, with zeros",
+       pointwise([](Tensors x) { return norm(x[0], INFINITY, {1}); })},
+      {"prod over 1", {[](Tensors x) { return prod(x[0], {1}); }}},
+      {"prod with zeros", {[](Tensors x) { return prod(x[0], {1}); }}},
+      {"cumsum over 1", {[](Tensors x) { return cumsum(x[0], 1); }}},
+      {"cumprod over 2", {[](Tensors x) { return cumprod(x[0], 2); }}},
+      {"cumprod with zeros", {[](Tensors x) { return cumprod(x[0], 1); }}},
+      {"sort", pointwise([](Tensors x) { return sort(x[0]).values; })},
+      {"sort, descending", pointwise([](Tensors x) { return sort(x[0], 1, true).values; })},
+      {"topk", pointwise([](Tensors x) { return topk(x[0], 2, 1).values; })},
+      {"topk of the smallest", pointwise([](Tensors x) { return topk(x[0], 2, 0, false).values; })},
       {"logsumexp over 1", {[](Tensors x) { return logsumexp(x[0], {1}); }}},
       {"logsumexp of all", {[](Tensors x) { return logsumexp(x[0]); }}},
       {"logsumexp of large numbers", pointwise([](Tensors x) { return logsumexp(x[0], {-1}); })},
@@ -95,9 +111,38 @@ std::map<std::string, Row> make_rows() {
       {"scatter_add with repeated rows", {[](Tensors x) {
          return scatter_add(4, indices({3, 0, 3, 3, 1}, {5}), x[0]);
        }}},
-      {"pick", {[](Tensors x) {
-         return pick(x[0], indices({0, 3, 1, 1, 2, 0}, {2, 3}));
+      {"take_along_axis", {[](Tensors x) {
+         return take_along_axis(x[0], indices({0, 3, 1, 1, 2, 0}, {2, 3, 1}), 2);
        }}},
+      {"take_along_axis, broadcast", {[](Tensors x) {
+         return take_along_axis(x[0], indices({0, 2, 1, 1, 2, 0, 0, 1}, {2, 1, 4}), 1);
+       }}},
+      {"index_select", {[](Tensors x) {
+         return index_select(x[0], 1, indices({2, 0, 2}, {3}));
+       }}},
+      {"masked_select", pointwise([](Tensors x) {
+         return masked_select(x[0], tensor({{1}, {0}, {1}}));
+       })},
+      {"index", {[](Tensors x) {
+         return x[0][{1, new_axis, ellipsis, range(1, -1)}];
+       }}},
+      {"index by a list", {[](Tensors x) {
+         return x[0][{all, indices({2, 0, 1, 2}, {2, 2}), 1}];
+       }}},
+      {"einsum", {[](Tensors x) {
+         return einsum("bij,ji,bk->kb", {x[0], x[1], x[2]});
+       }}},
+      {"einsum of a diagonal and further axes", {[](Tensors x) {
+         return einsum("i...i,...j", {x[0], x[1]});
+       }}},
+      {"huber_loss, delta 1", {[](Tensors x) { return huber_loss(x[0], x[1]); }}},
+      {"binary_cross_entropy_with_logits, weighted", {[](Tensors x) {
+         return binary_cross_entropy_with_logits(
+             x[0], x[1], {.pos_weight = tensor({0.5, 1, 2, 3}), .reduction = Reduction::none});
+       }}},
+      {"kl_div with zeros", pointwise([](Tensors x) {
+         return kl_div(x[0], tensor({0, 1, 0.5}), {.reduction = Reduction::none});
+       })},
 
       {"softmax of large numbers", {[](Tensors x) { return softmax(x[0]); }}},
       {"log_softmax of large numbers", {[](Tensors x) { return log_softmax(x[0]); }}},
@@ -152,9 +197,30 @@ std::map<std::string, Row> make_rows() {
         [=](Tensors x) { return log_softmax(x[0], axis); }};
   }
   for (int correction = 0; correction < 3; ++correction)
-    rows[fmt::format("variance over 0, 2, correction {}", correction)] = {[=](Tensors x) {
-      return variance(x[0], {0, 2}, false, correction);
+    rows[fmt::format("var over 0, 2, correction {}", correction)] = {[=](Tensors x) {
+      return var(x[0], {0, 2}, false, correction);
     }};
+  for (const double p : {1.0, 2.0, 3.0, static_cast<double>(INFINITY)})
+    rows[fmt::format("norm of order {} over 0, 2", p)] = {[=](Tensors x) {
+      return norm(x[0], p, {0, 2});
+    }};
+  for (const auto& [name, reduction] :
+       {std::pair{"mean", Reduction::mean}, {"sum", Reduction::sum}, {"none", Reduction::none}}) {
+    auto row = [&](const char* loss, Function function) {
+      rows[fmt::format("{}, {}", loss, name)] = {std::move(function)};
+    };
+    const Tensor wanted = tensor({0.5, 0.25, 0, 1, 0, 1, 1, 0, 0.5});
+    row("mse_loss", [=](Tensors x) { return mse_loss(x[0], x[1], reduction); });
+    row("l1_loss", [=](Tensors x) { return l1_loss(x[0], x[1], reduction); });
+    row("huber_loss", [=](Tensors x) { return huber_loss(x[0], x[1], 0.7, reduction); });
+    row("binary_cross_entropy_with_logits", [=](Tensors x) {
+      return binary_cross_entropy_with_logits(x[0], wanted, {.reduction = reduction});
+    });
+    row("kl_div", [=](Tensors x) { return kl_div(x[0], x[1], {.reduction = reduction}); });
+    row("kl_div of logarithms", [=](Tensors x) {
+      return kl_div(x[0], x[1], {.log_target = true, .reduction = reduction});
+    });
+  }
   for (const double smoothing : {0.0, 0.1}) {
     rows[fmt::format("cross_entropy, mean, smoothing {:.1f}", smoothing)] =
         cross_entropy_row(Reduction::mean, smoothing);

@@ -1,6 +1,8 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
+#include <limits>
+
 #include "core/autograd/fused.h"
 #include "core/ops/gradient_check.h"
 #include "core/ops/ops.h"
@@ -16,6 +18,7 @@ struct Input {
   double low = -2, high = 2;  ///< where the op is smooth
 };
 using Tensors = const std::vector<Tensor>&;
+constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct Row {
   std::string op;
@@ -120,7 +123,17 @@ const std::vector<Row> rows{
     {"slices that overlap",
      {{{7}}},
      [](Tensors x) { return slice(x[0], 0, 0, 5) * slice(x[0], 0, 2, 7) * slice(x[0], 0, 1, 6); }},
-    {"select_index", {some}, [](Tensors x) { return select_index(x[0], 1, -1); }},
+    {"index",
+     {some},
+     [](Tensors x) {
+       return x[0][{new_axis, 1, range(0, -1), ellipsis, range({}, {}, 3)}];
+     }},
+    {"index by a list",
+     {some},
+     [](Tensors x) {
+       return x[0][{all, indices({2, 0, 2, 1}, {2, 2}), 1}];
+     }},
+    {"clone", {some}, [](Tensors x) { return clone(transpose(x[0])); }},
     {"pad", {some}, [](Tensors x) { return pad(x[0], 1, 2, 1, 0.5); }},
     {"pad with gaps", {some}, [](Tensors x) { return pad(x[0], -1, 1, 0, 0, 2); }},
     {"expand",
@@ -171,12 +184,33 @@ const std::vector<Row> rows{
        return max(x[0], {0, 2}, keepdims);
      }},
     {"min over one axis", {some}, [](Tensors x) { return min(x[0] * x[0], {-1}); }},
-    {"variance", {some}, [](Tensors x) { return variance(x[0]); }},
-    {"variance over two axes, corrected",
+    {"prod", {{{2, 3}}}, [](Tensors x) { return prod(x[0]); }},
+    {"prod over two axes, kept",
      {some},
      [](Tensors x) {
-       return variance(x[0], {0, 2}, keepdims, 1);
+       return prod(x[0], {0, 1}, keepdims);
      }},
+    {"var", {some}, [](Tensors x) { return var(x[0]); }},
+    {"var over two axes, kept, biased",
+     {some},
+     [](Tensors x) {
+       return var(x[0], {0, 2}, keepdims, 0);
+     }},
+    {"stddev over one axis", {some}, [](Tensors x) { return stddev(x[0], {1}); }},
+    {"norm", {some}, [](Tensors x) { return norm(x[0]); }},
+    {"norm of order 1 over one axis", {positive}, [](Tensors x) { return norm(x[0], 1, {1}); }},
+    {"norm of order 3 over two axes, kept",
+     {positive},
+     [](Tensors x) {
+       return norm(x[0], 3, {0, 2}, keepdims);
+     }},
+    {"norm of order ∞", {some}, [](Tensors x) { return norm(x[0], infinity, {0}); }},
+    {"cumsum", {some}, [](Tensors x) { return cumsum(x[0], 1) * x[0]; }},
+    {"cumsum from the end", {some}, [](Tensors x) { return cumsum(x[0], -1, true) * x[0]; }},
+    {"cumprod", {{{2, 5}}}, [](Tensors x) { return cumprod(x[0], 1); }},
+    {"sort", {some}, [](Tensors x) { return exp(sort(x[0], 1).values); }},
+    {"topk", {some}, [](Tensors x) { return exp(topk(x[0], 2).values); }},
+    {"topk of the smallest", {some}, [](Tensors x) { return exp(topk(x[0], 1, 0, false).values); }},
     {"logsumexp", {some}, [](Tensors x) { return logsumexp(x[0]); }},
     {"logsumexp over one axis", {some}, [](Tensors x) { return logsumexp(x[0], {1}); }},
     {"logsumexp over two axes, kept",
@@ -206,6 +240,16 @@ const std::vector<Row> rows{
     {"matmul used twice",
      {{{2, 3}}, {{3, 2}}},
      [](Tensors x) { return matmul(matmul(x[0], x[1]), x[0]); }},
+    {"einsum",
+     {{{2, 3, 4}}, {{4, 3}}, {{2, 5}}},
+     [](Tensors x) {
+       return einsum("bij,ji,bk->kb", {x[0], x[1], x[2]});
+     }},
+    {"einsum of a diagonal and further axes",
+     {{{3, 2, 3}}, {{1, 4}}},
+     [](Tensors x) {
+       return einsum("i...i,...j", {x[0], x[1]});
+     }},
     {"linear", {{{2, 3}}, {{4, 3}}}, [](Tensors x) { return linear(x[0], x[1]); }},
     {"linear of batches with a bias",
      {{{2, 2, 3}}, {{4, 3}}, row},
@@ -232,10 +276,20 @@ const std::vector<Row> rows{
      [](Tensors x) {
        return scatter_add(4, indices({3, 0, 3, 1}, {2, 2}), x[0]);
      }},
-    {"pick",
+    {"index_select",
      {some},
      [](Tensors x) {
-       return pick(x[0], indices({0, 3, 1, 1, 2, 0}, {2, 3}));
+       return index_select(x[0], -1, indices({3, 0, 3, 1}, {2, 2}));
+     }},
+    {"take_along_axis, broadcast",
+     {some},
+     [](Tensors x) {
+       return take_along_axis(x[0], indices({0, 2, 1, 1, 2, 0, 0, 1}, {2, 1, 4}), 1);
+     }},
+    {"masked_select",
+     {some},
+     [](Tensors x) {
+       return masked_select(x[0], tensor({{1}, {0}, {1}}));
      }},
     // masks and normalisation
     {"masked_fill", {some}, [](Tensors x) { return masked_fill(x[0], corner_mask(), 0.5); }},
@@ -274,6 +328,26 @@ const std::vector<Row> rows{
      [](Tensors x) {
        return cross_entropy(x[0], indices({1, -100, 0}, {3}), {.label_smoothing = 0.1});
      }},
+    {"mse_loss", {some, some}, [](Tensors x) { return mse_loss(x[0], x[1]); }},
+    {"l1_loss", {some, some}, [](Tensors x) { return l1_loss(x[0], x[1], Reduction::sum); }},
+    {"huber_loss",
+     {some, some},
+     [](Tensors x) { return huber_loss(x[0], x[1], 0.7, Reduction::none); }},
+    {"binary_cross_entropy_with_logits",
+     {some, {{2, 3, 4}, 0, 1}},
+     [](Tensors x) { return binary_cross_entropy_with_logits(x[0], x[1]); }},
+    {"binary_cross_entropy_with_logits, weighted",
+     {some, {{2, 3, 4}, 0, 1}, row},
+     [](Tensors x) {
+       return binary_cross_entropy_with_logits(x[0], x[1],
+                                               {.pos_weight = x[2], .reduction = Reduction::none});
+     }},
+    {"kl_div", {some, positive}, [](Tensors x) { return kl_div(x[0], x[1]); }},
+    {"kl_div of logarithms",
+     {some, some},
+     [](Tensors x) {
+       return kl_div(x[0], x[1], {.log_target = true, .reduction = Reduction::none});
+     }},
     {"dropout",
      {some},
      [](Tensors x) {
@@ -297,7 +371,7 @@ std::vector<Tensor> drawn(const std::vector<Input>& inputs, const Shape& behind 
 TensorFunction on_strided_views(const TensorFunction& f) {
   return [=](Tensors x) {
     std::vector<Tensor> views;
-    for (const Tensor& each : x) views.push_back(select_index(each, -1, 1));
+    for (const Tensor& each : x) views.push_back(each[{ellipsis, 1}]);
     return f(views);
   };
 }
@@ -314,7 +388,7 @@ void check_gradients(const Row& row) {
 void check_strided_views(const Row& row) {
   const std::vector<Tensor> wide = drawn(row.inputs, {2});
   std::vector<Tensor> narrow;
-  for (const Tensor& x : wide) narrow.push_back(contiguous(select_index(x, -1, 1)));
+  for (const Tensor& x : wide) narrow.push_back(contiguous(x[{ellipsis, 1}]));
   CHECK(on_strided_views(row.function)(wide).to_vector<double>() ==
         row.function(narrow).to_vector<double>());
   const Mismatch once = first_order_mismatch(on_strided_views(row.function), wide);
@@ -367,6 +441,8 @@ TEST_CASE("every op without a derivative says so when a gradient arrives") {
       {"greater_equal", [](const Tensor& x) { return less_equal(x, 0); }},
       {"equal", [](const Tensor& x) { return equal(x, 0); }},
       {"argmax", [](const Tensor& x) { return cast(argmax(x, 0), DType::float64); }},
+      {"argmin", [](const Tensor& x) { return cast(argmin(x, 0), DType::float64); }},
+      {"argsort", [](const Tensor& x) { return cast(argsort(x), DType::float64); }},
       {"cast to int64",
        [](const Tensor& x) { return cast(cast(x, DType::int64), DType::float64); }},
       {"a step of the user's own",

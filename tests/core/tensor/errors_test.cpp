@@ -57,9 +57,6 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
       {[&] { slice(x, 1, 0, 4); }, "slice: 0:4:1 is no range of axis 1 of (2, 3, 4)"},
       {[&] { slice(x, 1, -4, 2); }, "slice: -4:2:1 is no range of axis 1 of (2, 3, 4)"},
       {[&] { slice(x, 1, 0, 2, 0); }, "slice: 0:2:0 is no range of axis 1 of (2, 3, 4)"},
-      {[&] { select_index(x, 1, 3); }, "select_index: there is no index 3 on axis 1 of (2, 3, 4)"},
-      {[&] { select_index(x, 1, -4); },
-       "select_index: there is no index -4 on axis 1 of (2, 3, 4)"},
       {[&] { pad(row, 0, -1, 0); },
        "pad: cannot add -1 before, 0 after and 0 between on axis 0 of (3)"},
       {[&] {
@@ -101,12 +98,12 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
        "tensor: shape (4294967296, 4294967296) has too many elements"},
       {[&] { max(ids); }, "max: wants float32 or float64, was given int64 (2); cast() it first"},
       {[&] { mean(x, {3}); }, "mean: there is no axis 3 in shape (2, 3, 4)"},
-      {[&] { variance(x, {3}); }, "variance: there is no axis 3 in shape (2, 3, 4)"},
+      {[&] { var(x, {3}); }, "var: there is no axis 3 in shape (2, 3, 4)"},
       {[&] { logsumexp(x, {3}); }, "logsumexp: there is no axis 3 in shape (2, 3, 4)"},
       {[&] {
          argmax(zeros({2, 0}), 1);
        },
-       "argmax: axis 1 of (2, 0) is empty"},
+       "argmax: expected at least one element on axis 1, got (2, 0)"},
       // matrix products
       {[&] { matmul(matrix, row); }, "matmul: wants at least two axes each: (2, 3) · (3)"},
       {[&] { matmul(matrix, matrix); }, "matmul: inner sizes differ: (2, 3) · (2, 3)"},
@@ -135,9 +132,6 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
       {[&] { gather(one, ids); }, "gather: wants a table of at least one axis"},
       {[&] { scatter_add(4, nine, matrix); }, "scatter_add: index 9 is outside [0, 4)"},
       {[&] { scatter_add(4, ids, row); }, "scatter_add: rows (3) do not match indices (2)"},
-      {[&] { pick(matrix, zeros({3}, DType::int64)); },
-       "pick: (2, 3) wants one index a row, was given (3)"},
-      {[&] { pick(matrix, nine); }, "pick: index 9 is outside [0, 3)"},
       {[&] { one_hot(nine, 5); }, "one_hot: index 9 is outside [0, 5)"},
       // normalisation and losses
       {[&] { softmax(x, 3); }, "softmax: there is no axis 3 in shape (2, 3, 4)"},

@@ -66,7 +66,7 @@ TEST_CASE("a tensor that is none says so when it is used") {
 TEST_CASE("views share their elements with the tensor they look at") {
   Tensor x = zeros({2, 3});
   for (const Tensor& view : {reshape(x, {6}), transpose(x), slice(x, 1, 0, 2), expand(x, {4, 2, 3}),
-                             unsqueeze(x, 0), select_index(x, 0, 0), x.detach(), Tensor(x)}) {
+                             unsqueeze(x, 0), x[0], x.detach(), Tensor(x)}) {
     x.mutable_span<float>()[0] += 1;
     CHECK(view.data<float>()[0] == x.data<float>()[0]);
   }
@@ -79,11 +79,11 @@ TEST_CASE("a strided view is reshaped without a copy where strides can describe 
   SUBCASE("merging axes that still lie one behind the other") {
     const Tensor y = reshape(permute(x, {2, 0, 1}), {4, 6});
     CHECK(y.data<float>() == x.data<float>());
-    CHECK(values(select_index(y, 0, 1)) == Values{1, 5, 9, 13, 17, 21});
+    CHECK(values(y[1]) == Values{1, 5, 9, 13, 17, 21});
   }
   SUBCASE("splitting an axis") {
     const Tensor y = reshape(slice(x, 0, 0, 2, 1), {2, 3, 2, 2});
-    CHECK(values(select_index(y, -1, 1)) == values(slice(reshape(x, {24}), 0, 1, 24, 2)));
+    CHECK(values(y[{ellipsis, 1}]) == values(slice(reshape(x, {24}), 0, 1, 24, 2)));
     CHECK(values(reshape(transpose(x), {2, 2, 2, 3})) == values(contiguous(transpose(x))));
   }
   SUBCASE("axes of size one come and go") {
@@ -106,7 +106,7 @@ TEST_CASE("slices step through an axis and count from both ends") {
   CHECK(values(slice(x, 0, 0, 7, 7)) == Values{0});
   CHECK(values(slice(x, 0, 3, 3)) == Values{});
   CHECK(values(slice(slice(x, 0, 1, 7, 2), 0, 1, 3)) == Values{3, 5});
-  CHECK(select_index(x, 0, -2).item() == 5);
+  CHECK(x[-2].item() == 5);
 }
 
 TEST_CASE("movement puts every element where it belongs") {
@@ -205,7 +205,7 @@ TEST_CASE("empty tensors pass through every kind of op") {
   CHECK(max(none, {0}).to_vector<float>() == std::vector<float>(3, -INFINITY));
   CHECK(min(none, {0}).to_vector<float>() == std::vector<float>(3, INFINITY));
   CHECK(logsumexp(none, {0}).to_vector<float>() == std::vector<float>(3, -INFINITY));
-  CHECK(std::isnan(variance(none).item()));
+  CHECK(std::isnan(var(none).item()));
   CHECK(values(matmul(no_columns, zeros({0, 2}))) == Values{0, 0, 0, 0});
   CHECK(matmul(none, zeros({3, 2})).shape() == Shape{0, 2});
   CHECK(values(matmul(zeros({1, 2, 0}), zeros({0, 2}))) == Values{0, 0, 0, 0});
@@ -220,7 +220,7 @@ TEST_CASE("empty tensors pass through every kind of op") {
   CHECK(cross_entropy(none, zeros({0}, DType::int64)).item() == 0);
   CHECK(gather(ones({4, 3}), zeros({0, 2}, DType::int64)).shape() == Shape{0, 2, 3});
   CHECK(values(scatter_add(1, zeros({0}, DType::int64), none)) == Values{0, 0, 0});
-  CHECK(pick(none, zeros({0}, DType::int64)).shape() == Shape{0});
+  CHECK(take_along_axis(none, zeros({0, 1}, DType::int64), 1).shape() == Shape{0, 1});
   CHECK(argmax(none, 1).shape() == Shape{0});
   CHECK(masked_fill(none, Mask::attend(ones({3})), 1).shape() == Shape{0, 3});
   sum(exp(none) + matmul(none, ones({3, 3}))).backward();

@@ -74,7 +74,7 @@ struct Plain {
 
 /// Weights and outputs of the first sentence of the batch.
 Vector first_of(const AttentionOutput& a) {
-  return joined({select_index(a.weights, 0, 0), select_index(a.output, 0, 0)}).to_vector<double>();
+  return joined({a.weights[0], a.output[0]}).to_vector<double>();
 }
 
 void check_close(const Vector& a, const Vector& b, double tolerance = 1e-12) {
@@ -85,7 +85,7 @@ void check_close(const Vector& a, const Vector& b, double tolerance = 1e-12) {
   CHECK(difference <= tolerance);
 }
 
-Tensor first(const Tensor& x) { return select_index(x, 0, 0); }
+Tensor first(const Tensor& x) { return x[0]; }
 
 ScoreFunction distance = [](const Tensor& q, const Tensor& k) {
   return -sum((q - k) * (q - k), {-1});
@@ -187,7 +187,7 @@ TEST_CASE("every head attends to its own part of what the projections give") {
       const Plain plain{score, [](int64_t, int64_t j) { return j < 4; }};
       const Vector result =
           plain(queries, contiguous(slice(first(layer.value(z)), -1, 2 * h, 2 * h + 2)));
-      const Vector weights = select_index(first(all.weights), 0, h).to_vector<double>();
+      const Vector weights = first(all.weights)[h].to_vector<double>();
       check_close(weights, {result.begin(), result.begin() + queries * keys});
       for (int64_t i = 0; i < queries; ++i)
         for (int64_t n = 0; n < 2; ++n)

@@ -1,0 +1,59 @@
+#include "core/ops/scan.h"
+
+#include "core/autograd/autograd.h"
+#include "core/kernels/parallel.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+
+namespace gradus {
+
+namespace {
+
+template <class T>
+void scan_row(const T* x, T* y, int64_t n, bool reverse) {
+  using Sum = std::conditional_t<std::is_same_v<T, float>, double,
+                                 std::conditional_t<std::is_integral_v<T>, uint64_t, T>>;
+  Sum sum = 0;  // integers wrap around
+  for (int64_t k = 0; k < n; ++k) {
+    const int64_t i = reverse ? n - 1 - k : k;
+    y[i] = static_cast<T>(sum += static_cast<Sum>(x[i]));
+  }
+}
+
+}  // namespace
+
+Tensor cumsum(const Tensor& x, int axis, bool reverse) {
+  axis = checked_axis("cumsum", axis, x.shape());
+  const Tensor rows = contiguous(transpose(x.detach(), axis, -1));
+  const int64_t n = rows.shape().back(), count = n == 0 ? 0 : rows.numel() / n;
+  Tensor sums = Tensor::uninitialised(rows.shape(), x.dtype());
+  dispatch(x.dtype(), [&](auto element) {
+    const auto* from = rows.data<decltype(element)>();
+    auto* to = sums.mutable_data<decltype(element)>();
+    parallel_for(count, std::max<int64_t>(1, 16384 / std::max<int64_t>(n, 1)),
+                 [&](int64_t begin, int64_t end) {
+                   for (int64_t i = begin; i < end; ++i)
+                     scan_row(from + i * n, to + i * n, n, reverse);
+                 });
+  });
+  return record(
+      {"cumsum", "Σ x up to each element", {{"Σ g from each element on"}}},
+      contiguous(transpose(sums, axis, -1)), {x},
+      [=](const Backward& b) { return std::vector<Gradient>{cumsum(b.gradient, axis, !reverse)}; },
+      [=](const auto& x) { return cumsum(x[0], axis, reverse); },
+      [=] {
+        return Attributes{{"axis", axis}, {"reverse", int64_t{reverse}}};
+      });
+}
+
+Tensor cumprod(const Tensor& x, int axis) {
+  axis = checked_axis("cumprod", axis, x.shape());
+  const int64_t n = x.shape()[axis];
+  Tensor y = x;  // yᵢ = the product of the `width` elements up to i
+  for (int64_t width = 1; width < n; width *= 2)
+    y = concat({slice(y, axis, 0, width), slice(y, axis, width, n) * slice(y, axis, 0, n - width)},
+               axis);
+  return y;
+}
+
+}  // namespace gradus
