@@ -6,9 +6,11 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/autograd/autograd.h"
 #include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

@@ -8,7 +8,8 @@
 #include <vector>
 
 #include "core/kernels/parallel.h"
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/tensor/tensor.h"
 
 namespace gradus {
 
@@ -78,8 +79,8 @@ class Optimizer {
   void zero_grad() const;
 
   /// A copy of the state by name: "encoder.wx.step", "encoder.wx.first_moment", …. With it and the
-  /// parameters' values training resumes to the same bits, whatever the order of the parameters and
-  /// their groups. The learning rate and the other options are not part of it.
+  /// parameters' values training resumes to the same bits; named parameters may then be in another
+  /// order and in other groups. The learning rate and the other options are not part of it.
   std::map<std::string, Tensor> state() const;
   /// Throws Error, which lists every tensor that is missing, unknown, or of another shape or dtype;
   /// nothing has changed then.

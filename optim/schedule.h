@@ -3,16 +3,20 @@
 #include <cstdint>
 #include <functional>
 
-/// Learning rates that change: set optimizer.learning_rate before each step.
+/// Learning rates that change: set optimizer.learning_rate before each step:
+///
+///     const Schedule schedule = warm_up(100, cosine(1e-3, 10'000));
+///     …
+///     optimizer.learning_rate = schedule(step);
 namespace gradus {
 
-/// The learning rate of the next step, given how many were made before it: the first is step 0.
+/// The learning rate of a step, given its number; the first is step 0.
 using Schedule = std::function<double(int64_t step)>;
 
 Schedule constant(double rate);
 
 /// then(0) · (step + 1) / steps during the first `steps` steps, so that the last of them has
-/// the full rate; after that `then`, whose step 0 was that last one.
+/// the full rate; after it `then`, whose step 0 is that last step.
 /// Throws Error for fewer than 1 step.
 Schedule warm_up(int64_t steps, Schedule then);
 
@@ -29,17 +33,18 @@ enum class Better { lower, higher };
 
 struct PlateauOptions {
   Better better = Better::lower;
-  double factor = 0.1;      ///< what the rate is multiplied by
-  int64_t patience = 10;    ///< results without improvement in a row that are still put up with
+  double factor = 0.1;    ///< what the rate is multiplied by
+  int64_t patience = 10;  ///< results in a row without improvement that do not reduce the rate yet
   double threshold = 1e-4;  ///< an improvement is more than this fraction of |best result|
   double lowest_rate = 0;
 };
 
-/// Lowers the rate when a result, such as the validation loss, has stopped improving: by PyTorch's
-/// rules for ReduceLROnPlateau with a relative threshold, but right for negative results too.
+/// Reduces the rate when a result, such as the validation loss, has stopped improving: by the rules
+/// of PyTorch's ReduceLROnPlateau with a relative threshold, which here holds for negative results,
+/// too.
 class ReduceOnPlateau {
  public:
-  /// All that changes: keep it, and assign it to resume.
+  /// Everything that changes: save it, and assign it to resume; see optim/training_state.h.
   struct State {
     double learning_rate;
     double best;             ///< ±∞ before the first result
@@ -51,7 +56,7 @@ class ReduceOnPlateau {
   /// least 0.
   explicit ReduceOnPlateau(double learning_rate, const PlateauOptions& options = {});
 
-  /// Notes a result and returns the learning rate to go on with. NaN is no improvement.
+  /// Takes a result and returns the next learning rate. NaN is no improvement.
   double update(double result);
 
  private:

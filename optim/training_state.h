@@ -19,7 +19,7 @@
 ///                               {"step", &step}};
 ///     save_training_state("run.safetensors", state);
 ///     …
-///     load_training_state("run.safetensors", state);  // goes on to the same bits
+///     load_training_state("run.safetensors", state);  // continues to the same bits
 ///
 /// In the file every tensor is called after its part: "model.encoder.weight",
 /// "adam.encoder.weight.first_moment"; a part that is one number after the part alone: "step".
@@ -54,7 +54,7 @@ using TrainingState = std::map<std::string, StatePart>;
 void save_training_state(const std::string& path, const TrainingState& state,
                          const std::map<std::string, std::string>& metadata = {});
 
-/// Reads what save_training_state() wrote into the parts; returns the text. `check` is called with
+/// Reads a file of save_training_state() into the parts; returns the text. `check` is called with
 /// the text first: an exception that it throws refuses the file.
 /// Throws Error with the path when the file cannot be read or does not hold exactly the tensors of
 /// all parts: it lists all that are missing, unknown, or of another shape or dtype. Nothing has

@@ -28,9 +28,9 @@ struct EpochProgress {
 std::string progress_line(const EpochProgress& progress, int columns);
 
 /// Shows how training goes: on a terminal (`live`) a line rewritten in place, at most ten times a
-/// second; elsewhere one plain line at the end of each epoch, without any control code. Colours are
-/// never used, so NO_COLOR has nothing to switch off. After a failed write (a full disk, a reader
-/// that has gone; ignore SIGPIPE to survive that) it falls silent and training goes on.
+/// second; elsewhere one plain line at the end of each epoch, without control codes or colours.
+/// After a failed write (a full disk, or a reader that has exited while SIGPIPE is ignored) it
+/// prints no more and training continues.
 class Progress {
  public:
   explicit Progress(std::FILE* out) : Progress(out, is_terminal(out)) {}
@@ -38,7 +38,7 @@ class Progress {
   Progress(const Progress&) = delete;
   Progress& operator=(const Progress&) = delete;
 
-  /// Ends an unfinished line, so that what is printed next starts on a line of its own.
+  /// Ends an unfinished line, so that later output starts on a new line.
   ~Progress();
 
   void update(const EpochProgress& progress);

@@ -129,10 +129,10 @@ AttentionMap attention_map(const Trained& trained, const std::string& text) {
   return map;
 }
 
-/// Exit status of an interrupted run, after saying how to go on.
+/// Says how to continue an interrupted run; returns the exit status.
 int interrupted(const std::string& model) {
   fmt::print(stderr,
-             "stopped; the state is in {}.checkpoint: the same command with --resume goes on\n",
+             "stopped; the state is in {}.checkpoint: the same command with --resume continues\n",
              model);
   return 130;
 }
@@ -140,22 +140,21 @@ int interrupted(const std::string& model) {
 /// Trains until it is done or interrupted; the progress line is finished when this returns.
 TrainReport train_in_view(Trained& trained, const std::vector<Pair>& pairs,
                           const std::vector<Pair>& valid, const TrainOptions& options) {
-  std::signal(SIGPIPE, SIG_IGN);  // training goes on when nobody reads its progress
+  std::signal(SIGPIPE, SIG_IGN);  // training continues when the reader of its progress exits
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
   Progress progress(stdout);
   return train(trained, pairs, valid, options, progress, [] { return interrupts > 0; });
 }
 
-/// Makes the folder of `path`, and fails now rather than after an hour of training.
+/// Makes the folder of `path` and checks that `path` can be written, before training starts.
 void prepare_to_write(const std::string& path) {
   namespace fs = std::filesystem;
   const fs::path folder = fs::absolute(path).parent_path();
   std::error_code error;
   fs::create_directories(folder, error);
-  if (error) throw Error(fmt::format("{}: its folder cannot be made ({})", path, error.message()));
-  if (fs::is_directory(path))
-    throw Error(fmt::format("{}: is a folder; name a file inside of it", path));
+  if (error) throw Error(fmt::format("{}: cannot make its folder ({})", path, error.message()));
+  if (fs::is_directory(path)) throw Error(fmt::format("{}: is a folder; expected a file", path));
   const bool is_device = fs::exists(path) && !fs::is_regular_file(path);
   if (access(is_device ? path.c_str() : folder.c_str(), W_OK) != 0)
     throw Error(fmt::format("{}: cannot be written ({}); choose another place", path,
@@ -179,8 +178,8 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
   prepare_to_write(files);
   const Corpus corpus = embedded_corpus();
   Trained trained = untrained(corpus.train, {.min_count = 1}, model, options.seed);
-  fmt::print("{} sentence pairs to learn from, {} to stop by, {} to judge by\n",
-             corpus.train.size(), corpus.valid.size(), corpus.test.size());
+  fmt::print("{} training pairs, {} validation pairs, {} held-out pairs\n", corpus.train.size(),
+             corpus.valid.size(), corpus.test.size());
   fmt::print("{} parameters, {} English words, {} Chinese characters, {} threads\n",
              parameter_count(trained.model), trained.source.size(), trained.target.size(),
              threads());
@@ -217,7 +216,8 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
   }
   fmt::print("{}\n", curve_text("loss per epoch (nats a token)", curves_of(report)));
   fmt::print("{}\n", attention_text(map));
-  fmt::print("the model is in {}, the pictures in {} and {}\n", files.model, map_path, curve_path);
+  fmt::print("the model is in {}, the pictures are in {} and {}\n", files.model, map_path,
+             curve_path);
   return 0;
 }
 
@@ -236,11 +236,11 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
     throw Error(fmt::format("{}: no pair is within --max-source {} and --max-target {}; raise them",
                             data.train, data.max_source, data.max_target));
   if (long_ones > 0)
-    fmt::print(stderr, "{}: left out {} pair{} longer than --max-source {} or --max-target {}\n",
+    fmt::print(stderr, "{}: skipped {} pair{} longer than --max-source {} or --max-target {}\n",
                data.train, long_ones, long_ones == 1 ? "" : "s", data.max_source, data.max_target);
   Trained trained = untrained(pairs, data, model, options.seed);
   fmt::print(
-      "{} pairs to learn from, {} to judge by; {} parameters, vocabularies of {} and {}, "
+      "{} training pairs, {} validation pairs; {} parameters, vocabularies of {} and {}, "
       "{} threads\n",
       pairs.size(), valid.size(), parameter_count(trained.model), trained.source.size(),
       trained.target.size(), threads());
@@ -248,7 +248,7 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
   options.model_path = files.model;
   const TrainReport report = train_in_view(trained, pairs, valid, options);
   if (report.interrupted) return interrupted(files.model);
-  if (report.best < 0) throw Error("train: wants at least one epoch");
+  if (report.best < 0) throw Error("train: expected at least one epoch, got none");
   const EpochReport& best = report.epochs[static_cast<size_t>(report.best)];
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
@@ -262,8 +262,7 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
   return 0;
 }
 
-// Whole batches where lines come from a file or a pipe that is ahead of us, single lines where
-// somebody types.
+// Whole batches of lines from a file or a pipe, single lines from a terminal.
 int translate_text(const std::string& model_path, const DecodeOptions& options, bool n_best) {
   const Trained trained = load(model_path);
   const size_t batch = isatty(STDIN_FILENO) ? 1 : 64;
@@ -279,7 +278,7 @@ int translate_text(const std::string& model_path, const DecodeOptions& options, 
       if (line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
       if (line.ends_with('\r')) line.pop_back();
       if (!valid_utf8(line)) {
-        fmt::print(stderr, "line {}: invalid UTF-8, left empty\n", line_number);
+        fmt::print(stderr, "line {}: invalid UTF-8, translated as an empty line\n", line_number);
         line.clear();
       }
       lines.push_back(line);

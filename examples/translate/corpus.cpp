@@ -19,7 +19,7 @@ namespace gradus::translate {
 namespace {
 
 // A rule of a syntax-directed translation (Aho and Ullman 1969): one sentence in two languages
-// whose slots hold the same words, in the order that each language wants.
+// whose slots hold the same words, in the order of each language.
 //   {do}         a word of the category "do"      {do.ing}   one of its forms, see lexicon.h
 //   [do|does]    the second is for a subject that takes "is"
 // `held_out` names the two slots whose pairs of words the parts of the corpus do not share.

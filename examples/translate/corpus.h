@@ -7,7 +7,7 @@
 
 namespace gradus::translate {
 
-/// Sentence pairs to learn from, to stop by, and to judge by.
+/// Sentence pairs for training, for validation (early stopping), and for testing.
 struct Corpus {
   std::vector<Pair> train, valid, test;
 };
@@ -15,10 +15,10 @@ struct Corpus {
 /// The corpus that comes with the program: about 8,500 English-Chinese pairs made by a small
 /// synchronous grammar, the same on every machine.
 ///
-/// No sentence of either language stands twice, in one part or in two. Held out are combinations:
-/// every pattern of the grammar names two of its slots, and a pair of words that fills those two
-/// slots in `valid` or `test` never fills them together in `train`, nor in the other of the two.
-/// Each word by itself is common in `train`: what is tested is whether a model composes.
+/// No sentence of either language occurs twice, neither in one part nor in two. The parts differ in
+/// combinations: every pattern of the grammar names two of its slots, and a pair of words that
+/// fills these two slots in `valid` or `test` never fills them together in another part. Each word
+/// by itself is frequent in `train`, so `test` measures whether a model composes.
 Corpus embedded_corpus();
 
 /// A sentence pair, the English side of the pattern that made it, and the two words that filled

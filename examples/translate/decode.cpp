@@ -14,12 +14,11 @@ namespace gradus::translate {
 
 namespace {
 
-/// A hypothesis that is still growing, its score being log p, and the row of the batch where the
-/// state of the step before it is.
+/// A hypothesis without <eos> so far, with log p as its score, and the batch row of its state.
 struct Growing {
   size_t sentence, row;
   Hypothesis hypothesis;
-  std::vector<double> covered = {};  ///< how much each word of the source was looked at
+  std::vector<double> covered = {};  ///< the attention to each source word so far
 };
 
 struct Continuation {
@@ -77,8 +76,8 @@ DecoderState rows_of(const DecoderState& state, const Tensor& rows) {
           state.fed.defined() ? gather(state.fed, rows) : Tensor(), rows_of(state.past, rows)};
 }
 
-/// Wu et al. 2016, equation 14: cp = β · Σⱼ log min(Σᵢ aᵢⱼ, 1), a sum over the words of the source.
-/// A word that nothing looked at counts as looked at by 10⁻⁹.
+/// Wu et al. 2016, equation 14: cp = β · Σⱼ log min(Σᵢ aᵢⱼ, 1), a sum over the source words.
+/// A word without attention counts as 10⁻⁹.
 double coverage_penalty(const std::vector<double>& covered, double beta) {
   double total = 0;
   for (const double sum : covered) total += std::log(std::clamp(sum, 1e-9, 1.0));
@@ -91,8 +90,9 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
                                             const std::vector<std::vector<int64_t>>& sentences,
                                             const DecodeOptions& options) {
   if (options.beam < 1 || options.longest < 1)
-    throw Error(fmt::format("decode: wants a beam and a length of at least 1, was given {} and {}",
-                            options.beam, options.longest));
+    throw Error(
+        fmt::format("decode: expected a beam and a maximum length of at least 1, got {} and {}",
+                    options.beam, options.longest));
   const NoGrad pause;
   const ConstantParameters constant;
   const auto beam = static_cast<size_t>(options.beam);
@@ -151,8 +151,8 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
           next.push_back(std::move(grown));
         }
       }
-      // Nothing that grows can still get better than its log p under the greatest penalty of
-      // length, and no penalty of coverage.
+      // The score of a growing hypothesis is at most its log p under the largest length penalty
+      // without a coverage penalty.
       if (done.size() >= beam && next.size() > first) {
         keep_best(done, beam);
         const double hope = next[first].hypothesis.score / penalty(options.longest);

@@ -7,10 +7,10 @@
 namespace gradus::translate {
 
 struct DecodeOptions {
-  int64_t beam = 1;             ///< hypotheses kept per sentence; 1 is greedy decoding
+  int64_t beam = 1;             ///< hypotheses per sentence; 1 is greedy decoding
   double length_penalty = 0;    ///< α of Wu et al. 2016, eq. 14: log p / ((5 + length) / 6)^α
   double coverage_penalty = 0;  ///< β of the same: + β · Σₛ log min(Σₜ aₜₛ, 1)
-  int64_t longest = 60;         ///< target tokens at most
+  int64_t longest = 60;         ///< maximum number of target tokens
   bool attention = false;       ///< keep the attention weights
 };
 

@@ -1,5 +1,7 @@
 #include "examples/translate/lstm_model.h"
 
+#include <fmt/format.h>
+
 #include "core/ops/ops.h"
 #include "core/trace/scope.h"
 #include "layers/initialise.h"
@@ -18,7 +20,9 @@ std::vector<LSTMCell> make_decoder(const ModelOptions& options, Generator& gener
 int64_t encoder_hidden(const ModelOptions& options) {
   if (!options.bidirectional) return options.hidden;
   if (options.hidden % 2 != 0)
-    throw Error("translate: a bidirectional encoder wants an even hidden size");
+    throw Error(
+        fmt::format("translate: expected an even hidden size for a bidirectional encoder, got {}",
+                    options.hidden));
   return options.hidden / 2;
 }
 

@@ -52,7 +52,7 @@ struct LSTMModel {
   /// The decoder's top states for all words, (batch, steps, hidden), and with input feeding h̃.
   Tensor decode(const Tensor& embedded, const Memory& memory, Generator* dropout) const;
   Tensor decode_fed(const Tensor& embedded, const Memory& memory, Generator* dropout) const;
-  /// One step of all cells, given the part of the first one's gates that the word decides.
+  /// One step of all cells; `projected` is the word's part of the first cell's gates.
   DecoderState advance(const Tensor& projected, const DecoderState& before,
                        Generator* dropout) const;
 };

@@ -12,19 +12,19 @@ using namespace gradus::translate;
 
 namespace {
 
-/// Refuses what is not a number, or one that `fits` does not hold for.
-CLI::Validator number(const char* wanted, bool (*fits)(double)) {
+/// Accepts numbers for which `fits` is true.
+CLI::Validator number(const char* expected, bool (*fits)(double)) {
   return CLI::Validator(
       [=](std::string& text) {
         double value = 0;
         return CLI::detail::lexical_cast(text, value) && fits(value)
                    ? std::string()
-                   : fmt::format("wants {}, was given {}", wanted, text);
+                   : fmt::format("expected {}, got {}", expected, text);
       },
       "");
 }
 
-/// Sets what was not given to values that suit the model.
+/// Sets the options that were not given to values that suit the model.
 void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& model,
                      TrainOptions& training) {
   auto prefer = [&]<class T>(const char* option, T& value, std::type_identity_t<T> better) {
@@ -42,13 +42,13 @@ void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& mo
   if (demonstration) prefer("--rate", training.learning_rate, 1e-3);
 }
 
-/// Options that say nothing to the chosen architecture.
+/// Refuses options that the chosen architecture does not have.
 void check_options(const CLI::App& given, const ModelOptions& model) {
   const bool is_lstm = model.architecture == Architecture::lstm;
   auto refuse = [&](std::initializer_list<const char*> options, const char* other) {
     for (const char* option : options)
       if (given.count(option) > 0)
-        throw Error(fmt::format("{} goes with --architecture {}", option, other));
+        throw Error(fmt::format("{} is an option of --architecture {}", option, other));
   };
   if (is_lstm)
     refuse({"--norm-last"}, "transformer");
@@ -56,8 +56,8 @@ void check_options(const CLI::App& given, const ModelOptions& model) {
     refuse({"--embedding", "--bidirectional", "--no-input-feeding", "--window"}, "lstm");
   if (!is_lstm && given.count("--attention") > 0 && model.attention != AttentionKind::multi_head)
     throw Error(
-        fmt::format("--attention {} goes with --architecture lstm; a Transformer's is "
-                    "multi-head",
+        fmt::format("--attention {} is an option of --architecture lstm; a Transformer has "
+                    "multi-head attention",
                     name_among(attentions, model.attention)));
 }
 
@@ -66,7 +66,7 @@ void check_options(const CLI::App& given, const ModelOptions& model) {
 int main(int argc, char** argv) {
   CLI::App app(
       "Translates English to Chinese with an LSTM and attention, or with a Transformer. Without a\n"
-      "command: trains on the embedded corpus and shows what came of it.");
+      "command: trains on the embedded corpus and shows the result.");
   app.require_subcommand(0, 1);
   app.set_help_all_flag("--help-all", "Help for all commands");
 
@@ -80,55 +80,57 @@ int main(int argc, char** argv) {
   std::string evaluated, sentence, svg;
   std::vector<std::string> model_words;
 
-  const auto positive = number("a number above 0", [](double x) { return x > 0; });
-  const auto not_negative = number("0 or a number above 0", [](double x) { return x >= 0; });
-  const auto share = number("a number from 0 to below 1", [](double x) { return x >= 0 && x < 1; });
+  const auto positive = number("a number greater than 0", [](double x) { return x > 0; });
+  const auto not_negative = number("a number of at least 0", [](double x) { return x >= 0; });
+  const auto share = number("a number in [0, 1)", [](double x) { return x >= 0 && x < 1; });
   auto add_training = [&](CLI::App* command) {
-    command->add_option("--epochs", training.epochs, "passes over the data")
+    command->add_option("--epochs", training.epochs, "passes over the training data")
         ->check(positive)
         ->capture_default_str();
-    command->add_option("--seed", training.seed, "of weights, order and dropout")
+    command
+        ->add_option("--seed", training.seed,
+                     "seed of the weights, the order of batches and dropout")
         ->check(not_negative)
         ->capture_default_str();
-    command->add_option("--threads", thread_count, "0: as many as the processor has")
+    command
+        ->add_option("--threads", thread_count, "number of threads; 0: one for each processor core")
         ->check(not_negative)
         ->capture_default_str();
-    command->add_option("--batch", training.batch_size, "sentence pairs per step")
+    command->add_option("--batch", training.batch_size, "sentence pairs per training step")
         ->check(positive)
         ->capture_default_str();
     command->add_option("--rate", training.learning_rate, "learning rate of Adam")
         ->check(positive)
         ->capture_default_str();
     const auto on_by_default = [](bool value) { return value ? " (on by default)" : ""; };
-    command->add_flag(
-        "--decay,!--no-decay", training.decay,
-        std::string("let the rate fall along a cosine") + on_by_default(training.decay));
+    command->add_flag("--decay,!--no-decay", training.decay,
+                      std::string("decrease the learning rate to 0 along a cosine") +
+                          on_by_default(training.decay));
     command
         ->add_option("--warm-up", training.warm_up,
-                     "steps in which the rate rises; after them it falls with the inverse square\n"
-                     "root, or along the cosine")
+                     "steps in which the learning rate increases; then it decreases with the\n"
+                     "inverse square root of the step, or along the cosine")
         ->check(not_negative)
         ->capture_default_str();
-    command->add_option("--clip", training.clip, "largest norm of the gradient")
+    command->add_option("--clip", training.clip, "maximum global norm of the gradients")
         ->check(positive)
         ->capture_default_str();
     command
         ->add_option("--patience", training.patience,
-                     "epochs without a better BLEU before stopping")
+                     "stop after this many epochs without a better BLEU")
         ->check(positive)
         ->capture_default_str();
-    command->add_option("--embedding", model.embedding, "size of the LSTM's word vectors")
+    command->add_option("--embedding", model.embedding, "size of the embeddings (LSTM)")
         ->check(positive)
         ->capture_default_str();
-    command->add_option("--hidden", model.hidden, "size of the states")
-        ->check(positive)
-        ->capture_default_str();
-    command->add_option("--layers", model.layers, "of encoder and decoder")
+    command->add_option("--hidden", model.hidden, "size of the hidden states")
         ->check(positive)
         ->capture_default_str();
     command
-        ->add_option("--dropout", model.dropout,
-                     "share of the numbers that each training step leaves out")
+        ->add_option("--layers", model.layers, "number of layers of the encoder and of the decoder")
+        ->check(positive)
+        ->capture_default_str();
+    command->add_option("--dropout", model.dropout, "dropout rate in training")
         ->check(share)
         ->capture_default_str();
     command->add_option("--architecture", model.architecture, "lstm or transformer")
@@ -137,82 +139,87 @@ int main(int argc, char** argv) {
         ->default_str(name_among(architectures, model.architecture));
     command
         ->add_option("--attention", model.attention,
-                     "of the LSTM: dot, scaled, general, additive, local-m, local-p or multi-head")
+                     "dot, scaled, general, additive, local-m, local-p or multi-head (LSTM)")
         ->transform(CLI::CheckedTransformer(attentions).description(""))
         ->type_name("NAME")
         ->default_str(name_among(attentions, model.attention));
-    command->add_option("--heads", model.heads, "of multi-head attention; they divide --hidden")
+    command
+        ->add_option("--heads", model.heads, "heads of multi-head attention; must divide --hidden")
         ->check(positive)
         ->capture_default_str();
-    command->add_option("--window", model.window, "of local attention: words to each side")
+    command->add_option("--window", model.window, "words to each side in local attention")
         ->check(positive)
         ->capture_default_str();
     command->add_flag("--norm-last{false}", model.norm_first,
-                      "of the Transformer: normalise after each sublayer, not before");
+                      "normalise after each sublayer, not before it (Transformer)");
     command
         ->add_option("--label-smoothing", model.label_smoothing,
-                     "share of the probability that training gives to all tokens")
+                     "probability that label smoothing spreads over all tokens in training")
         ->check(share)
         ->capture_default_str();
-    command->add_flag(
-        "--bidirectional,!--unidirectional", model.bidirectional,
-        std::string("encode in both directions") + on_by_default(model.bidirectional));
+    command->add_flag("--bidirectional,!--unidirectional", model.bidirectional,
+                      std::string("bidirectional encoder") + on_by_default(model.bidirectional));
     command->add_flag("--no-input-feeding", no_input_feeding,
-                      "do not feed the attentional vector back");
+                      "do not feed the attention output of a step into the next step");
     command
-        ->add_option(
-            "--model", model_words,
-            "where the best model is kept (safetensors); --model transformer is short for\n"
-            "--architecture transformer, a file of that name is ./transformer")
+        ->add_option("--model", model_words,
+                     "file for the best model (safetensors); --model transformer is short for\n"
+                     "--architecture transformer, a file of that name is ./transformer")
         ->allow_extra_args(false)
         ->default_str(files.model);
-    command->add_flag("--resume", training.resume, "go on from the model's checkpoint");
-    command->add_option("--report", files.report, "write the figures as JSON");
+    command->add_flag("--resume", training.resume, "continue from the model's checkpoint");
+    command->add_option("--report", files.report, "write the metrics to this file as JSON");
   };
   auto add_decoding = [&](CLI::App* command) {
     command->add_option("--model", files.model, "a model file")->required();
-    command->add_option("--beam", decoding.beam, "hypotheses kept; 1 is greedy")
+    command->add_option("--beam", decoding.beam, "beam size; 1 is greedy decoding")
         ->check(positive)
         ->capture_default_str();
     command
-        ->add_option("--length-penalty", decoding.length_penalty, "α: log p / ((5 + length) / 6)^α")
+        ->add_option("--length-penalty", decoding.length_penalty,
+                     "α in log p / ((5 + length) / 6)^α")
         ->check(not_negative)
         ->capture_default_str();
     command
         ->add_option("--coverage-penalty", decoding.coverage_penalty,
-                     "β: + β · Σ log min(how much a word was looked at, 1)")
+                     "β in + β · Σ log min(total attention to a word, 1)")
         ->check(not_negative)
         ->capture_default_str();
-    command->add_option("--max-length", decoding.longest, "target tokens at most")
+    command->add_option("--max-length", decoding.longest, "maximum number of target tokens")
         ->check(positive)
         ->capture_default_str();
-    command->add_option("--threads", thread_count, "0: as many as the processor has")
+    command
+        ->add_option("--threads", thread_count, "number of threads; 0: one for each processor core")
         ->check(not_negative)
         ->capture_default_str();
   };
   files.model = "runs/translate.safetensors";
 
   CLI::App* train_command = app.add_subcommand("train", "Train on files of sentence pairs");
-  train_command->add_option("--train", data.train, "tab-separated: source, target, …")->required();
-  train_command->add_option("--valid", data.valid, "the same, to judge each epoch by")->required();
+  train_command
+      ->add_option("--train", data.train, "training pairs, tab-separated: source, target, …")
+      ->required();
+  train_command->add_option("--valid", data.valid, "validation pairs in the same format")
+      ->required();
   train_command
       ->add_option("--max-source", data.max_source,
-                   "leave out training pairs of more source tokens; 0: none")
+                   "skip training pairs with more source tokens; 0: no limit")
       ->check(not_negative)
       ->capture_default_str();
   train_command
       ->add_option("--max-target", data.max_target,
-                   "leave out training pairs of more target tokens; 0: none")
+                   "skip training pairs with more target tokens; 0: no limit")
       ->check(not_negative)
       ->capture_default_str();
-  train_command->add_option("--min-count", data.min_count, "tokens seen less often are <unk>")
+  train_command
+      ->add_option("--min-count", data.min_count, "tokens that occur less often become <unk>")
       ->check(positive)
       ->capture_default_str();
   const auto units = CLI::IsMember({"auto", "words", "characters"});
-  train_command->add_option("--source-unit", data.source_unit, "auto: by script")
+  train_command->add_option("--source-unit", data.source_unit, "auto: chosen by script")
       ->check(units)
       ->capture_default_str();
-  train_command->add_option("--target-unit", data.target_unit, "auto: by script")
+  train_command->add_option("--target-unit", data.target_unit, "auto: chosen by script")
       ->check(units)
       ->capture_default_str();
   add_training(train_command);
@@ -220,18 +227,20 @@ int main(int argc, char** argv) {
   CLI::App* text_command = app.add_subcommand("text", "Translate lines from standard input");
   add_decoding(text_command);
   text_command->add_flag("--n-best", n_best,
-                         "all hypotheses of the beam with their scores, a blank line after each");
+                         "print all hypotheses of the beam with their scores, then a blank line");
 
-  CLI::App* eval_command = app.add_subcommand("eval", "Judge a model by a file of sentence pairs");
+  CLI::App* eval_command =
+      app.add_subcommand("eval", "Evaluate a model on a file of sentence pairs");
   add_decoding(eval_command);
-  eval_command->add_option("--data", evaluated, "tab-separated: source, target, …")->required();
-  eval_command->add_option("--report", files.report, "write the figures as JSON");
+  eval_command->add_option("--data", evaluated, "sentence pairs, tab-separated: source, target, …")
+      ->required();
+  eval_command->add_option("--report", files.report, "write the metrics to this file as JSON");
 
   CLI::App* attention_command =
-      app.add_subcommand("attention", "Draw what a translation looked at");
+      app.add_subcommand("attention", "Draw the attention of a translation");
   attention_command->add_option("--model", files.model, "a model file")->required();
-  attention_command->add_option("--svg", svg, "write the picture here too");
-  attention_command->add_option("sentence", sentence, "what to translate")->required();
+  attention_command->add_option("--svg", svg, "also write the picture to this file");
+  attention_command->add_option("sentence", sentence, "the sentence to translate")->required();
 
   // The embedded corpus is small and regular: a small model learns it in less than a minute.
   const bool demonstration = argc < 2 || argv[1][0] == '-';

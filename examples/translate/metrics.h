@@ -8,8 +8,7 @@ namespace gradus::translate {
 /// Sentences as lists of tokens without white space.
 using Sentences = std::vector<std::vector<std::string>>;
 
-/// All in per cent, from 0 to 100, and 0 where there is nothing to count; so are the functions
-/// below.
+/// In per cent, from 0 to 100; 0 if there is nothing to count. The functions below return the same.
 struct Quality {
   double bleu, chrf, exact_match;
 };
@@ -29,7 +28,7 @@ double chrf(const Sentences& hypotheses, const Sentences& references);
 double exact_match(const Sentences& hypotheses, const Sentences& references);
 
 /// All three, with one reference per hypothesis.
-/// Throws std::invalid_argument, as they do, if there are more of one than of the other.
+/// Throws std::invalid_argument, as the others do, if their numbers differ.
 Quality evaluate(const Sentences& hypotheses, const Sentences& references);
 
 }  // namespace gradus::translate

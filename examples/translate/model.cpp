@@ -21,7 +21,7 @@ std::variant<LSTMModel, TransformerModel> make(int64_t source_tokens, int64_t ta
   return TransformerModel(source_tokens, target_tokens, options, generator);
 }
 
-/// Without the columns that no sentence reaches, so that more padding changes nothing.
+/// Without the columns that hold only padding, so that more padding changes nothing.
 PaddedSequences trimmed(const PaddedSequences& source) {
   if (source.lengths.empty()) return source;
   const int64_t longest = std::max<int64_t>(1, std::ranges::max(source.lengths));

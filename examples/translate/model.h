@@ -19,7 +19,7 @@ struct Translator {
 
   Memory encode(const PaddedSequences& source) const;
   DecoderState first_state(const Memory& memory) const;
-  /// One step for the token ids (batch) that came before.
+  /// One step from the previous token ids (batch).
   DecoderStep step(const Tensor& ids, const DecoderState& before, const Memory& memory) const;
 
   void parameters(auto&& visit) {

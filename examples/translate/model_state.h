@@ -6,13 +6,13 @@
 
 #include "layers/layers.h"
 
-/// What both architectures have in common: their options, and what passes between their parts.
+/// What both architectures share: their options, and the values that pass between their parts.
 namespace gradus::translate {
 
 enum class Architecture { lstm, transformer };
 enum class AttentionKind { dot, scaled, general, additive, local_m, local_p, multi_head };
 
-/// By the names that users and files give them.
+/// Names in files and on the command line.
 inline const std::map<std::string, Architecture> architectures = {
     {"lstm", Architecture::lstm}, {"transformer", Architecture::transformer}};
 inline const std::map<std::string, AttentionKind> attentions = {
@@ -45,19 +45,20 @@ struct ModelOptions {
   double label_smoothing = 0;  ///< in training
 };
 
-/// What the decoder looks back at: a row per sentence.
+/// What the decoder attends to; a row per sentence.
 struct Memory {
-  Mask mask;                        ///< (batch, source time): padding takes no part
-  std::vector<KeyValues> attended;  ///< for each attention that looks back, one a layer
-  std::vector<LSTMState> states;    ///< where an LSTM decoder begins, per layer
+  Mask mask;                        ///< (batch, source time): 1 where there is no padding
+  std::vector<KeyValues> attended;  ///< of each attention layer over the source
+  std::vector<LSTMState> states;    ///< initial states of an LSTM decoder, per layer
 };
 
 /// Between two steps of the decoder.
 struct DecoderState {
-  int64_t position = 0;                ///< how many tokens have gone in
+  int64_t position = 0;                ///< number of tokens so far
   std::vector<LSTMState> states = {};  ///< LSTM, per layer
   Tensor fed = {};  ///< h̃ of the step before (zeros at first), with input feeding
-  std::vector<KeyValues> past = {};  ///< Transformer: what its self-attention sees, per layer
+  std::vector<KeyValues> past =
+      {};  ///< Transformer: keys and values of its self-attention, per layer
 };
 
 struct DecoderStep {

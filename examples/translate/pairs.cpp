@@ -15,7 +15,7 @@ namespace {
 
 enum Flaw { blank_line, no_tab, empty_side, invalid_utf8, nul_byte, usable };
 
-constexpr const char* flaw_names[] = {"of nothing but white space", "without a tab",
+constexpr const char* flaw_names[] = {"of white space only", "without a tab",
                                       "with an empty source or target", "of invalid UTF-8",
                                       "with a NUL byte"};
 
@@ -38,8 +38,7 @@ Flaw parse(std::string_view line, Pair& pair) {
 ReadPairs read_pairs(const std::string& path) {
   std::error_code ignored;
   if (std::filesystem::is_directory(path, ignored))
-    throw std::runtime_error(
-        fmt::format("{}: is a folder; {}; name the file inside of it", path, expected));
+    throw std::runtime_error(fmt::format("{}: is a folder; {}", path, expected));
   std::ifstream file(path, std::ios::binary);
   if (!file)
     throw std::runtime_error(fmt::format("{}: cannot be opened ({}); {}; check the path", path,

@@ -97,12 +97,12 @@ class Checkpoint {
     std::string differences;
     for (const auto& [name, value] : run_.items())
       if (theirs.value(name, json()) != value)
-        differences += fmt::format("\n  {}: {} there, {} here", name,
+        differences += fmt::format("\n  {}: {} in the checkpoint, {} now", name,
                                    theirs.value(name, json()).dump(), value.dump());
     if (!differences.empty())
       throw Error(
-          "made with other data or options; resume with the same ones, or start anew without "
-          "--resume; what differs:" +
+          "made with other data or options; resume with the same ones, or start again without "
+          "--resume; differences:" +
           differences);
   }
 
@@ -113,7 +113,7 @@ class Checkpoint {
   TrainingState state_;
 };
 
-/// What tells texts apart: FNV-1a (Fowler, Noll, Vo 1991).
+/// FNV-1a (Fowler, Noll, Vo 1991).
 uint64_t checksum(std::string_view text) {
   uint64_t hash = 0xcbf29ce484222325;
   for (const char byte : text) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
@@ -126,7 +126,7 @@ uint64_t checksum(const std::vector<Pair>& pairs) {
   return checksum(text);
 }
 
-/// All that decides a run's bits, by the names that its user knows.
+/// Everything that determines the bits of a run, by the names of the command line.
 json run_of(const Trained& trained, const std::vector<Pair>& train_pairs,
             const std::vector<Pair>& valid, const TrainOptions& options) {
   const auto described = describe(trained);

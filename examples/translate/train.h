@@ -13,13 +13,14 @@ struct TrainOptions {
   int epochs = 10;
   int64_t batch_size = 64;
   double learning_rate = 1e-3;  ///< of Adam
-  bool decay = false;           ///< let the rate fall to 0 along a cosine, over all epochs
-  int64_t warm_up = 0;          ///< steps in which the rate rises; then, without decay, it falls
-                                ///< with the inverse square root (Vaswani et al. 2017, equation 3)
-  double clip = 5;              ///< the gradient's global norm at most
-  int patience = 5;             ///< stop after so many epochs without a better BLEU
+  bool decay = false;           ///< decrease the rate to 0 along a cosine, over all epochs
+  int64_t warm_up = 0;          ///< steps in which the rate increases; then, without decay, it
+                                ///< decreases with the inverse square root of the step (Vaswani
+                                ///< et al. 2017, equation 3)
+  double clip = 5;              ///< maximum global norm of the gradients
+  int patience = 5;             ///< stop after this many epochs without a better BLEU
   uint64_t seed = 1;
-  std::string model_path;  ///< the best model; beside it "….checkpoint" for resuming
+  std::string model_path;  ///< of the best model; "….checkpoint" beside it is for resuming
   bool resume = false;
 };
 
@@ -27,22 +28,23 @@ struct EpochReport {
   int epoch = 0;
   double train_loss = 0;  ///< per target token, while training
   Evaluation valid;
-  double tokens_per_second = 0, seconds = 0;  ///< of this epoch: training alone; all of it
+  double tokens_per_second = 0;  ///< of training alone
+  double seconds = 0;            ///< of the whole epoch
   double peak_memory_mib = 0;
 };
 
 struct TrainReport {
   std::vector<EpochReport> epochs;
-  int best = -1;             ///< index of the epoch whose model was kept; −1 for none
-  bool interrupted = false;  ///< stopped by `stop`; the checkpoint continues from there
+  int best = -1;             ///< index of the epoch with the best model; −1 for none
+  bool interrupted = false;  ///< by `stop`; the checkpoint continues from there
 };
 
 /// Trains `trained` and leaves the best model in it and in `model_path`: the one with the highest
-/// BLEU on `valid` or, where that ties, the lowest loss. The order of batches and the dropout
-/// depend on the seed alone, so a resumed run has the same bits as an uninterrupted one.
-/// `stop` is asked after every batch.
-/// Throws Error when a gradient is not finite, or a checkpoint does not fit model, data and
-/// options.
+/// BLEU on `valid` and, among equal ones, the lowest loss. The order of batches and the dropout
+/// depend on the seed alone, so a resumed run has the same bits as an uninterrupted one. Training
+/// stops after the batch at which `stop()` returns true.
+/// Throws Error when a gradient is not finite, and when a checkpoint does not fit the model, the
+/// data and the options.
 TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
                   const std::vector<Pair>& valid, const TrainOptions& options,
                   terminal::Progress& progress, const std::function<bool()>& stop);

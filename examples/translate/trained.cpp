@@ -62,7 +62,7 @@ Trained load(const std::string& path) {
                     path));
   try {
     const nlohmann::json json = nlohmann::json::parse(field("options"), nullptr, false);
-    if (json.is_discarded()) throw Error("its metadata hold no \"options\" in JSON");
+    if (json.is_discarded()) throw Error("its metadata has no \"options\" in JSON");
     ModelOptions o;
     o.embedding = json.at("embedding");
     o.hidden = json.at("hidden");
@@ -86,14 +86,14 @@ Trained load(const std::string& path) {
     };
     Vocabulary source = vocabulary("source_vocabulary");
     Vocabulary target = vocabulary("target_vocabulary");
-    // Sizes are checked before a model of them is made: a broken file must not fill the memory.
+    // Sizes are checked before the model is made: a damaged file must not fill the memory.
     auto check_size = [&](const char* option, int64_t size, const std::string& tensor, int axis) {
       const auto found = file.tensors.find(tensor);
       if (found == file.tensors.end() || found->second.rank() != 2)
-        throw Error(fmt::format("it holds no matrix {}", tensor));
+        throw Error(fmt::format("expected a matrix {}, found none", tensor));
       if (found->second.size(axis) != size)
-        throw Error(fmt::format("its options say {} {}, but its {} is {}", option, size, tensor,
-                                found->second.shape().text()));
+        throw Error(fmt::format("its options give {} {}, but its {} has shape {}", option, size,
+                                tensor, found->second.shape().text()));
     };
     check_size("embedding", o.embedding, "source_embedding.weight", 1);
     const bool is_lstm = o.architecture == Architecture::lstm;

@@ -7,7 +7,7 @@
 
 namespace gradus::translate {
 
-/// A model with what it needs to read and to write text: what a model file holds.
+/// A model with its vocabularies: the contents of a model file.
 struct Trained {
   Vocabulary source, target;
   Translator model;
@@ -16,9 +16,9 @@ struct Trained {
 /// The metadata of a model file: the model's options and both vocabularies as JSON.
 std::map<std::string, std::string> describe(const Trained& trained);
 
-/// Writes a safetensors file; see core/files/safetensors.h for what can go wrong.
+/// Writes a safetensors file; for errors see core/files/safetensors.h.
 void save(const std::string& path, Trained& trained);
-/// Throws Error with the path and what is wrong when the file is not one that save() wrote.
+/// Throws Error with the path and the fault when the file was not written by save().
 Trained load(const std::string& path);
 
 /// The best translations of each text, best first: `options.beam` of them.

@@ -199,7 +199,7 @@ TEST_CASE("training data that cannot be used are refused by name") {
   };
   check_refused(train_with(""), {"data.tsv: is empty", "a tab and its translation"});
   check_refused(train_on("missing.tsv"), {"missing.tsv: cannot be opened", "check the path"});
-  check_refused(train_on("."), {".: is a folder", "name the file"});
+  check_refused(train_on("."), {".: is a folder", "expected a UTF-8 text file"});
   check_refused(train_with("one column\nonly\n"), {"data.tsv: no usable pair", "without a tab"});
   check_refused(train_with("a\tb\n"), {"data.tsv: source vocabulary", "--min-count"});
   check_refused(train_with(pairs_file(), "--max-source 2"),
@@ -225,7 +225,7 @@ TEST_CASE("lines that cannot be used are counted, and the rest is learned") {
   CHECK(result.status == 0);
   CHECK(contains(result.err, "noisy.tsv: skipped 1 line without a tab, the first at line 41"));
   CHECK(contains(result.err, "1 line of invalid UTF-8, the first at line 43"));
-  CHECK(contains(result.err, "noisy.tsv: left out 1 pair longer than --max-source 100"));
+  CHECK(contains(result.err, "noisy.tsv: skipped 1 pair longer than --max-source 100"));
   const std::string model = contents(folder / "m");
   CHECK(run(folder, "$translate train --train good.tsv" + options).err == "");
   CHECK(model == contents(folder / "m"));
@@ -262,11 +262,11 @@ TEST_CASE("options that make no sense are refused by name") {
   check_refused(run(trained(), train + "--attention multi-head --heads 3 --hidden 8"),
                 {"3 heads do not divide the size 8; possible are 1, 2, 4, 8"});
   check_refused(run(trained(), train + "--architecture transformer --attention additive"),
-                {"--attention additive goes with --architecture lstm"});
+                {"--attention additive is an option of --architecture lstm"});
   check_refused(run(trained(), train + "--model transformer --window 3"),
-                {"--window goes with --architecture lstm"});
+                {"--window is an option of --architecture lstm"});
   check_refused(run(trained(), train + "--norm-last"),
-                {"--norm-last goes with --architecture transformer"});
+                {"--norm-last is an option of --architecture transformer"});
   for (const char* option :
        {"--beam 0", "--beam -1", "--length-penalty -1", "--coverage-penalty -1", "--max-length 0"})
     check_refused(
@@ -323,7 +323,7 @@ TEST_CASE("a full disk ends training with an error, and the earlier model stays 
     CHECK_FALSE(contains(entry.path().filename().string(), "tmp"));
 }
 
-TEST_CASE("an interrupted training says how to go on, and goes on to the same bits") {
+TEST_CASE("an interrupted training says how to continue, and continues to the same bits") {
   const Folder folder;
   write(folder / "pairs.tsv", pairs_file());
   const std::string train = std::string("$translate train --train pairs.tsv --valid pairs.tsv ") +
@@ -335,7 +335,7 @@ TEST_CASE("an interrupted training says how to go on, and goes on to the same bi
     kill -INT $pid
     wait $pid)");
   CHECK(stopped.status == 130);
-  CHECK(contains(stopped.err, "parts.checkpoint: the same command with --resume goes on"));
+  CHECK(contains(stopped.err, "parts.checkpoint: the same command with --resume continues"));
   CHECK(lines_of(contents(folder / "log")).size() < 60);
   const Result resumed = run(folder, train + "--model parts --resume --report parts.json");
   CHECK(resumed.status == 0);
@@ -350,11 +350,11 @@ TEST_CASE("an interrupted training says how to go on, and goes on to the same bi
   const Result other = run(folder, train + "--model parts --resume --layers 2 --seed 3");
   CHECK(other.status == 1);
   CHECK(contains(other.err, "parts.checkpoint: "));
-  CHECK(contains(other.err, "layers: 1 there, 2 here"));
-  CHECK(contains(other.err, "seed: 1 there, 3 here"));
+  CHECK(contains(other.err, "layers: 1 in the checkpoint, 2 now"));
+  CHECK(contains(other.err, "seed: 1 in the checkpoint, 3 now"));
 }
 
-TEST_CASE("training goes on when nobody reads its progress") {
+TEST_CASE("training continues when the reader of its progress exits") {
   const Folder folder;
   write(folder / "pairs.tsv", pairs_file());
   run(folder, std::string("$translate train --train pairs.tsv --valid pairs.tsv --epochs 5 "

@@ -314,7 +314,7 @@ TEST_CASE("a sentence without tokens has one hypothesis without tokens") {
 TEST_CASE("a beam or a length below 1 is refused") {
   const Translator model = make(12, 1);
   const std::string beam = toy::error_of([&] { decode(model, {{4}}, {.beam = 0}); });
-  CHECK(beam.find("was given 0 and 60") != std::string::npos);
+  CHECK(beam.find("got 0 and 60") != std::string::npos);
   const std::string length = toy::error_of([&] { decode(model, {{4}}, {.longest = -2}); });
-  CHECK(length.find("was given 1 and -2") != std::string::npos);
+  CHECK(length.find("got 1 and -2") != std::string::npos);
 }

@@ -79,8 +79,7 @@ TEST_CASE("a file without a usable pair is an error that says what was expected"
         "directory); " +
             expected + "; check the path");
   const Folder folder;
-  CHECK(error_of(folder.path) ==
-        folder.path + ": is a folder; " + expected + "; name the file inside of it");
+  CHECK(error_of(folder.path) == folder.path + ": is a folder; " + expected);
   {
     const File file("");
     CHECK(error_of(file.path) == file.path + ": is empty; " + expected);

@@ -103,7 +103,8 @@ TEST_CASE("a Transformer learns the forty pairs too, and resumes to the same bit
   check_same(quietly(second, options), expected);
   check_same_bits(second, whole);
   options.warm_up = 50;
-  CHECK(contains(toy::error_of([&] { quietly(second, options); }), "warm-up: 40 there, 50 here"));
+  CHECK(contains(toy::error_of([&] { quietly(second, options); }),
+                 "warm-up: 40 in the checkpoint, 50 now"));
 }
 
 TEST_CASE("two runs of one seed give the same bits, another seed gives others") {
@@ -229,16 +230,20 @@ TEST_CASE("resuming with other options or data is refused with what differs") {
   using P = std::vector<Pair>&;
   const std::string seed = error([](T o, M, P, P) { o.seed = 2; });
   CHECK(seed.starts_with((folder / "model.checkpoint") + ": "));
-  CHECK(contains(seed, "seed: 1 there, 2 here"));
+  CHECK(contains(seed, "seed: 1 in the checkpoint, 2 now"));
   CHECK_FALSE(contains(seed, "batch:"));
-  CHECK(contains(error([](T o, M, P, P) { o.batch_size = 8; }), "batch: 7 there, 8 here"));
-  CHECK(contains(error([](T o, M, P, P) { o.learning_rate = 0.5; }), "rate: 0.001 there, 0.5"));
-  CHECK(contains(error([](T o, M, P, P) { o.clip = 1; }), "clip: 5.0 there, 1.0 here"));
-  CHECK(contains(error([](T o, M, P, P) { o.decay = true; }), "decay: 0 there, 2 here"));
-  CHECK(contains(error([](T, M m, P, P) { m.hidden = 13; }), "hidden: 12 there, 13 here"));
-  CHECK(contains(error([](T, M m, P, P) { m.dropout = 0.1; }), "dropout: 0.0 there, 0.1 here"));
+  CHECK(
+      contains(error([](T o, M, P, P) { o.batch_size = 8; }), "batch: 7 in the checkpoint, 8 now"));
+  CHECK(contains(error([](T o, M, P, P) { o.learning_rate = 0.5; }),
+                 "rate: 0.001 in the checkpoint, 0.5"));
+  CHECK(contains(error([](T o, M, P, P) { o.clip = 1; }), "clip: 5.0 in the checkpoint, 1.0 now"));
+  CHECK(contains(error([](T o, M, P, P) { o.decay = true; }), "decay: 0 in the checkpoint, 2 now"));
+  CHECK(
+      contains(error([](T, M m, P, P) { m.hidden = 13; }), "hidden: 12 in the checkpoint, 13 now"));
+  CHECK(contains(error([](T, M m, P, P) { m.dropout = 0.1; }),
+                 "dropout: 0.0 in the checkpoint, 0.1 now"));
   CHECK(contains(error([](T, M m, P, P) { m.attention = AttentionKind::dot; }),
-                 "\"general\" there, \"dot\""));
+                 "\"general\" in the checkpoint, \"dot\""));
   CHECK(contains(error([](T, M, P p, P) { std::swap(p[0], p[1]); }), "training pairs"));
   CHECK(contains(error([](T, M, P, P v) { v.pop_back(); }), "validation pairs"));
   CHECK(error([](T o, M, P, P) { o.patience = 9; }) == "");

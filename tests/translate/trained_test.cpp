@@ -123,9 +123,10 @@ TEST_CASE("broken metadata are refused with what is missing or wrong") {
   CHECK(contains(with("score", "cosine"), "'cosine'"));
   CHECK(contains(with("architecture", "rnn"), "unknown architecture 'rnn'"));
   CHECK(contains(with("architecture", "transformer"), "decoder.0.feed_forward.inner.weight"));
-  CHECK(contains(with("hidden", 9), "its options say hidden 9, but its combine.weight is (8, 16)"));
+  CHECK(contains(with("hidden", 9),
+                 "its options give hidden 9, but its combine.weight has shape (8, 16)"));
   CHECK(contains(with("hidden", -1), "hidden -1"));
-  CHECK(contains(with("layers", 1e9), "it holds no matrix decoder.999999999.weight_hh"));
+  CHECK(contains(with("layers", 1e9), "expected a matrix decoder.999999999.weight_hh, found none"));
 }
 
 TEST_CASE("a file of a version without Transformers is an LSTM's") {
