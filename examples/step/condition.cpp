@@ -112,7 +112,7 @@ std::vector<std::string> parameters_of(const Trace& trace) {
 }
 
 bool lies_in(std::string_view path, std::string_view layer) {
-  return ("." + std::string(path) + ".").find("." + std::string(layer) + ".") != std::string::npos;
+  return fmt::format(".{}.", path).find(fmt::format(".{}.", layer)) != std::string::npos;
 }
 
 // --- tests --------------------------------------------------------------------------------------

@@ -162,9 +162,9 @@ std::string Session::run(std::string_view line) {
 std::string Session::help(const std::string& arguments) {
   if (!arguments.empty()) {
     const Command& c = find(words_of(arguments)[0]);
-    std::string text = screen_.bold(fmt::format("{} {}", c.name, c.arguments)) + "\n";
-    text += indented(c.summary, 2);
-    if (*c.details != '\0') text += "\n" + indented(c.details, 2);
+    const std::string title = screen_.bold(fmt::format("{} {}", c.name, c.arguments));
+    std::string text = fmt::format("{}\n{}", title, indented(c.summary, 2));
+    if (*c.details != '\0') text += fmt::format("\n{}", indented(c.details, 2));
     return text + fmt::format("\n  for instance: {}\n", c.example);
   }
   struct Group {
@@ -179,7 +179,7 @@ std::string Session::help(const std::string& arguments) {
   for (const Command& c : commands()) {
     for (const Group& group : groups)
       if (std::string_view(group.first) == c.name)
-        text += (text.empty() ? "" : "\n") + screen_.bold(group.title) + "\n";
+        text += fmt::format("{}{}\n", text.empty() ? "" : "\n", screen_.bold(group.title));
     text += terminal::fit(
                 fmt::format("  {:27} {}", fmt::format("{} {}", c.name, c.arguments), c.summary),
                 screen_.width) +

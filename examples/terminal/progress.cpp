@@ -41,7 +41,7 @@ std::string format_duration(double seconds) {
 std::string format_count(double value) {
   if (!std::isfinite(value)) return "–";
   std::string digits = fmt::format("{:.0f}", std::abs(value));
-  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, ",");
+  for (int at = static_cast<int>(digits.size()) - 3; at > 0; at -= 3) digits.insert(at, 1, ',');
   return (value < 0 && digits != "0" ? "-" : "") + digits;
 }
 

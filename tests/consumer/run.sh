@@ -13,7 +13,9 @@ if [ "$kind" = shared ]; then
   "$cmake" --build "$build" --target gradus_core gradus_layers gradus_optim
 fi
 rm -rf "$prefix" "$work/moved" "$work/consumer"
-"$cmake" --install "$build" --prefix "$prefix"
+for component in development library; do
+  "$cmake" --install "$build" --prefix "$prefix" --component $component
+done
 
 echo "--- find_package"
 "$cmake" -S "$source/tests/consumer" -B "$work/consumer" -G Ninja \

@@ -1,6 +1,7 @@
 #include "examples/terminal/progress.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <csignal>
@@ -98,8 +99,9 @@ TEST_CASE("on a terminal one line is rewritten, not oftener than ten times a sec
     for (int i = 0; i < 100; ++i) progress.update(third);
     progress.finish(third, "BLEU 42.0");
   });
-  CHECK(out == "\r" + progress_line(third, 79) + "\x1b[K" +
-                   "\repoch  3/20  loss 1.234  12,345 tokens/s  BLEU 42.0\x1b[K\n");
+  CHECK(out == fmt::format("\r{}\x1b[K"
+                           "\repoch  3/20  loss 1.234  12,345 tokens/s  BLEU 42.0\x1b[K\n",
+                           progress_line(third, 79)));
 }
 
 TEST_CASE("an interrupted line is ended") {

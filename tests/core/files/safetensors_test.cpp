@@ -91,13 +91,15 @@ TEST_CASE("tensors and metadata come back bit for bit") {
 
   CHECK(back.metadata == file.metadata);
   REQUIRE(back.tensors.size() == file.tensors.size());
-  for (const auto& [name, expected] : file.tensors) {
+  for (const auto& entry : file.tensors) {
+    const std::string& name = entry.first;
+    const Tensor& expected = entry.second;
     CAPTURE(name);
     REQUIRE(back.tensors.contains(name));
     const Tensor& got = back.tensors.at(name);
     CHECK(got.shape() == expected.shape());
     REQUIRE(got.dtype() == expected.dtype());
-    dispatch(got.dtype(), [&, &expected = expected](auto element) {
+    dispatch(got.dtype(), [&](auto element) {
       using T = decltype(element);
       if (got.numel() > 0)
         CHECK(std::memcmp(got.data<T>(), expected.data<T>(), got.numel() * sizeof(T)) == 0);

@@ -229,7 +229,8 @@ TEST_CASE("a window of links gives what its mask gives, for any length and in ev
     for (const bool padded : {false, true}) {
       if (padded && time != 17) continue;
       const Mask mask = padded ? padding.unsqueeze(1).unsqueeze(1) : Mask();
-      for (const auto& [before, after] : {std::pair{2, 0}, {0, 3}, {3, 3}, {5, 1}, {40, 40}}) {
+      for (const auto& sides : {std::pair{2, 0}, {0, 3}, {3, 3}, {5, 1}, {40, 40}}) {
+        const int before = sides.first, after = sides.second;
         CAPTURE(time);
         CAPTURE(before);
         const AttentionOutput links = SlidingWindow{before, after}(q, k, v, mask);

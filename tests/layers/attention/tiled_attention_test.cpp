@@ -35,7 +35,8 @@ Tensor normal(const Shape& shape, uint64_t seed, DType dtype = DType::float32) {
 
 TEST_CASE("attention in tiles gives the values and gradients of the composed one") {
   for (const DType dtype : {DType::float32, DType::float64})
-    for (const auto& [queries, keys] : {std::pair{70, 70}, {70, 33}, {20, 90}, {1, 50}, {64, 32}}) {
+    for (const auto& sizes : {std::pair{70, 70}, {70, 33}, {20, 90}, {1, 50}, {64, 32}}) {
+      const int queries = sizes.first, keys = sizes.second;
       CAPTURE(queries);
       CAPTURE(keys);
       const Tensor q = normal({2, 3, queries, 8}, 1, dtype), k = normal({2, 3, keys, 8}, 2, dtype),
