@@ -6,10 +6,10 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 #include "core/ops/ops.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

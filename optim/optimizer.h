@@ -7,8 +7,8 @@
 #include <utility>
 #include <vector>
 
-#include "core/kernels/parallel.h"
 #include "core/ops/ops.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 
