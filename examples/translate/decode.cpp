@@ -7,7 +7,7 @@
 #include <numeric>
 
 #include "core/ops/ops.h"
-#include "core/ops/packed_matrix.h"
+#include "core/ops/packed_weight.h"
 #include "core/tensor/error.h"
 
 namespace gradus::translate {

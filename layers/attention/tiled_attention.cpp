@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "core/autograd/fused.h"
-#include "core/kernels/parallel.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

@@ -17,6 +17,7 @@ struct Input {
   double low = -2, high = 2;  ///< where the op is smooth
 };
 using Tensors = const std::vector<Tensor>&;
+inline constexpr double infinity = std::numeric_limits<double>::infinity();
 
 struct Row {
   std::string op;
