@@ -10,6 +10,12 @@
 
 namespace gradus {
 
+/// A matrix as products read it fastest, as it was at some version.
+struct PackedForm {
+  uint32_t version = 0;
+  std::shared_ptr<const void> matrix;  ///< see core/ops/packed_weight.h
+};
+
 /// One recorded op, or a leaf. It is owned by its output and by the nodes that use that.
 struct Node {
   Node() = default;
@@ -28,6 +34,7 @@ struct Node {
   uint64_t order = 0;     ///< inputs come before outputs
   std::string name;       ///< of a leaf
   Tensor gradient;        ///< a leaf's accumulated gradient
+  PackedForm packed[2];   ///< of a leaf that is a matrix: itself, and its transpose
   std::vector<std::function<Tensor(const Tensor&)>> hooks;
 };
 

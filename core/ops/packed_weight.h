@@ -9,22 +9,13 @@ namespace gradus {
 template <class T>
 class PackedMatrix;  // core/kernels/packed_matrix.h
 
-/// While it lives, parameters do not change, promises who makes it: the products on this thread
-/// then keep them as panels. It is for the forward and backward pass of a training step, where each
-/// time step multiplies by the same weights, and for decoding.
-class ConstantParameters {
- public:
-  ConstantParameters();
-  ~ConstantParameters();
-  ConstantParameters(const ConstantParameters&) = delete;
-  ConstantParameters& operator=(const ConstantParameters&) = delete;
-};
+/// Whether packed() keeps the packed form of this matrix: it is a leaf that requires a gradient, a
+/// parameter, which many products share before it changes.
+bool keeps_packed(const Tensor& matrix);
 
-/// A matrix with contiguous rows, or its transpose, as the right side of products: kept by
-/// ConstantParameters if it is a parameter.
+/// A contiguous matrix, or its transpose, as the right side of products. That of a parameter is
+/// kept with it and made again when its storage has another version; threads may share it.
 template <class T>
 std::shared_ptr<const PackedMatrix<T>> packed(const Tensor& matrix, bool transposed);
-/// Whether ConstantParameters keeps them.
-bool keeps_packed(const Tensor& matrix);
 
 }  // namespace gradus

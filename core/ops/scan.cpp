@@ -1,7 +1,7 @@
 #include "core/ops/scan.h"
 
 #include "core/autograd/autograd.h"
-#include "core/kernels/parallel.h"
+#include "core/tensor/threads.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 

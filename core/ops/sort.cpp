@@ -6,7 +6,7 @@
 #include <numeric>
 
 #include "core/autograd/autograd.h"
-#include "core/kernels/parallel.h"
+#include "core/tensor/threads.h"
 #include "core/ops/index.h"
 #include "core/ops/movement.h"
 #include "core/tensor/error.h"

@@ -7,7 +7,6 @@
 #include <numeric>
 
 #include "core/ops/ops.h"
-#include "core/ops/packed_weight.h"
 #include "core/tensor/error.h"
 
 namespace gradus::translate {
@@ -94,7 +93,6 @@ std::vector<std::vector<Hypothesis>> decode(const Translator& model,
         fmt::format("decode: expected a beam and a maximum length of at least 1, got {} and {}",
                     options.beam, options.longest));
   const NoGrad pause;
-  const ConstantParameters constant;
   const auto beam = static_cast<size_t>(options.beam);
   auto penalty = [&](int64_t length) {
     return std::pow((5 + static_cast<double>(length)) / 6, options.length_penalty);

@@ -6,7 +6,6 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "core/ops/packed_weight.h"
 #include "core/tensor/error.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
@@ -202,12 +201,8 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
       const Batch& batch = batches[static_cast<size_t>(number)];
       adam.zero_grad();
       adam.learning_rate = rate((at.epoch - 1) * std::ssize(batches) + at.batch);
-      Tensor loss;
-      {
-        const ConstantParameters constant;
-        loss = trained.model.loss(batch, &dropout);
-        (loss / static_cast<double>(batch.target_tokens)).backward();
-      }
+      const Tensor loss = trained.model.loss(batch, &dropout);
+      (loss / static_cast<double>(batch.target_tokens)).backward();
       clip_gradients(weights, options.clip);
       adam.step();
       at.loss_sum += loss.item();

@@ -7,7 +7,6 @@
 
 #include "core/autograd/autograd.h"
 #include "core/files/safetensors.h"
-#include "core/ops/packed_weight.h"
 #include "core/tensor/error.h"
 
 namespace gradus::translate {
@@ -134,7 +133,6 @@ std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
 Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
                     const DecodeOptions& options) {
   const NoGrad pause;
-  const ConstantParameters constant;
   const std::vector<Example> examples = encode(pairs, trained.source, trained.target);
   std::vector<int64_t> lengths;
   for (const Example& example : examples)

@@ -7,7 +7,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/ops/ops.h"
-#include "core/ops/packed_weight.h"
 #include "core/tensor/threads.h"
 #include "core/trace/trace.h"
 #include "examples/translate/train.h"
@@ -75,12 +74,8 @@ class Training {
     adam_.zero_grad();
     std::optional<Trace::Recording> recording;
     if (record) recording.emplace(trace_, layer_names(model_));
-    Tensor loss;
-    {
-      const ConstantParameters constant;
-      loss = model_.loss(batch);
-      (loss / static_cast<double>(batch.target_tokens)).backward();
-    }
+    const Tensor loss = model_.loss(batch);
+    (loss / static_cast<double>(batch.target_tokens)).backward();
     recording.reset();
     clip_gradients(weights_, 5);
     adam_.step();
