@@ -3,8 +3,6 @@
 #include <doctest/doctest.h>
 #include <fmt/format.h>
 
-#include <limits>
-
 #include "core/autograd/fused.h"
 #include "core/ops/gradient_check.h"
 #include "core/ops/ops.h"
