@@ -36,8 +36,8 @@ struct OnnxGraph::Recorder : Observer {
   void on_gradient(const std::shared_ptr<Node>&, const Tensor&) override {}
 
   void on_op(RecordedOp op) override {
-    // Made of ops that were seen, or a view of itself.
-    if (known.contains(key(op.output)) && !own.contains(op.op.name)) return;
+    // Made of ops that were seen.
+    if (known.contains(key(op.output)) && !onnx::has_operator(own, op.op.name)) return;
     if (is_constant(op)) {
       know(op.output, graph.constant(op.output));
       return;

@@ -77,6 +77,8 @@ struct Graph {
 /// The bytes of a constant: equal for equal ones.
 Message tensor_message(const std::string& name, const Tensor& x);
 
+bool has_operator(const OnnxOperators& own, const std::string& op);
+
 /// Adds the nodes that compute an op, and gives their result. Operators that `own` gives for the
 /// op's name come first. Throws Error for an op without a counterpart.
 Value add_op(Graph& graph, const OnnxOperators& own, const std::string& name, const RecordedOp& op,

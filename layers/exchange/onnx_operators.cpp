@@ -205,6 +205,10 @@ Value add_operator(Graph& graph, const std::string& name, const OnnxOperator& ty
 
 }  // namespace
 
+bool has_operator(const OnnxOperators& own, const std::string& op) {
+  return own.contains(op) || operators.contains(op) || compositions.contains(op);
+}
+
 Value add_op(Graph& graph, const OnnxOperators& own, const std::string& name, const RecordedOp& op,
              const Values& inputs) {
   const std::string kind = op.op.name;

@@ -17,6 +17,9 @@ TOLERANCE = 1e-5
 # Rows of the op table that no graph of opset 13 can say.
 WITHOUT_A_FILE = {
     "scatter_add": "has no counterpart in opset 13",
+    "sort": "changes with the inputs",
+    "topk": "changes with the inputs",
+    "topk of the smallest": "changes with the inputs",
 }
 
 

@@ -71,6 +71,10 @@ const std::vector<Row> further{
     {"linear over nothing",
      {{{2, 0}}, {{4, 0}}, row},
      [](Tensors x) { return linear(x[0], x[1], x[2]); }},
+    {"argmin", {some}, [](Tensors x) { return argmin(x[0], 1); }},
+    {"argsort", {some}, [](Tensors x) { return argsort(x[0], 1); }},
+    {"argsort, descending", {some}, [](Tensors x) { return argsort(x[0], 0, true); }},
+    {"places of topk", {some}, [](Tensors x) { return topk(x[0], 1, 1).indices; }},
     {"int64", {some}, [](Tensors x) { return as_float(cast(x[0] * 100, DType::int64)); }},
 };
 

@@ -49,6 +49,23 @@ bool has(const std::string& file, const std::string& attribute, int value, bool 
 Generator generator(1);
 const Tensor x = random_normal({2, 3}, 0, 1, generator);
 
+/// Parameters with the names of other values.
+struct Clashing {
+  Tensor a = random_normal({3, 3}, 0, 1, generator).require_grad(), b = twice(a), c = twice(a);
+  Tensor operator()(const Tensor& x) const { return matmul(matmul(matmul(x, a), b), c); }
+  void parameters(auto&& visit) { visit("input_0", a), visit("output_0", b), visit("matmul_1", c); }
+  static Tensor twice(const Tensor& x) { return (x * 2).detach().require_grad(); }
+};
+
+struct HalfUsed {
+  Tensor used = ones({3}).require_grad(), unused = ones({3}).require_grad();
+  Tensor operator()(const Tensor& x) const {
+    exp(x * unused);
+    return x * used;
+  }
+  void parameters(auto&& visit) { visit("used", used), visit("idle", unused); }
+};
+
 template <class F, class... Inputs>
 std::string exported(F f, const Inputs&... inputs) {
   const File file;
@@ -152,15 +169,7 @@ TEST_CASE("one tensor for several inputs gives as many inputs") {
 }
 
 TEST_CASE("names do not clash, and those of inputs and outputs stay") {
-  struct Model {
-    Tensor a = random_normal({3, 3}, 0, 1, generator).require_grad(), b = clone(a), c = clone(a);
-    Tensor operator()(const Tensor& x) const { return matmul(matmul(matmul(x, a), b), c); }
-    void parameters(auto&& visit) {
-      visit("input_0", a), visit("output_0", b), visit("matmul_1", c);
-    }
-    static Tensor clone(const Tensor& x) { return (x * 2).detach().require_grad(); }
-  };
-  const std::string file = exported(Model(), x);
+  const std::string file = exported(Clashing(), x);
   for (const char* name :
        {"input_0", "input_0_2", "output_0", "output_0_2", "matmul_1", "matmul_1_2"})
     CHECK(file.find(static_cast<char>(std::string(name).size()) + std::string(name)) !=
@@ -168,15 +177,7 @@ TEST_CASE("names do not clash, and those of inputs and outputs stay") {
 }
 
 TEST_CASE("ops and parameters that no output depends on are left out") {
-  struct Model {
-    Tensor used = ones({3}).require_grad(), unused = ones({3}).require_grad();
-    Tensor operator()(const Tensor& x) const {
-      exp(x * unused);
-      return x * used;
-    }
-    void parameters(auto&& visit) { visit("used", used), visit("idle", unused); }
-  };
-  const std::string file = exported(Model(), x);
+  const std::string file = exported(HalfUsed(), x);
   CHECK(count(file, "Mul") == 1);
   CHECK(count(file, "Exp") == 0);
   CHECK(file.find("idle") == std::string::npos);
