@@ -45,13 +45,13 @@ Mismatch worst_mismatch(const TensorFunction& scalar, const std::vector<Tensor>&
     const std::vector<double> analytic = gradients[i].to_vector<double>();
     for (size_t k = 0; k < analytic.size(); ++k) {
       Tensor input = inputs[i];
-      double& x = input.mutable_span<double>()[k];
-      const double before = x;
-      x = before + h;
-      const double above = scalar(inputs).item();
-      x = before - h;
-      const double below = scalar(inputs).item();
-      x = before;
+      const double before = input.span<double>()[k];
+      auto at = [&](double x) {
+        input.mutable_span<double>()[k] = x;
+        return scalar(inputs).item();
+      };
+      const double above = at(before + h), below = at(before - h);
+      input.mutable_span<double>()[k] = before;
       const double numeric = (above - below) / (2 * h);
       const double tolerances =
           std::abs(analytic[k] - numeric) / (absolute + relative * std::abs(numeric));

@@ -64,7 +64,8 @@ class Tensor {
     return reinterpret_cast<const T*>(impl_->storage->data()) + impl_->offset;
   }
   /// The first element, to write: raises the version of the storage, so that a backward pass that
-  /// needs the values before fails instead of reading the new ones.
+  /// needs the values before fails instead of reading the new ones, and ops that have kept something
+  /// about them make it again. Ask for it anew after each use of the tensor by an op.
   template <class T>
   T* mutable_data() {
     check_writable(dtype_of<T>());
