@@ -1,8 +1,12 @@
 #pragma once
 
+#include <concepts>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <tuple>
+#include <type_traits>
 
 #include "core/autograd/autograd.h"
 #include "core/ops/mask.h"
@@ -11,12 +15,22 @@
 
 namespace gradus {
 
+/// An operator that stands for an op in an ONNX file. Its attributes are the op's.
+struct OnnxOperator {
+  std::string type;                                 ///< "LeakyRelu"
+  std::map<std::string, std::string> renamed = {};  ///< attributes that ONNX calls otherwise
+  Attributes further = {};                          ///< those that the op does not have
+  std::string domain = {};  ///< where an operator that is not one of ONNX itself is defined
+};
+/// By the name of the op.
+using OnnxOperators = std::map<std::string, OnnxOperator>;
+
 /// The ops of one forward pass as an ONNX graph (https://onnx.ai, opset 13). See export_onnx().
 class OnnxGraph {
  public:
   static constexpr int opset = 13;
 
-  OnnxGraph();
+  explicit OnnxGraph(OnnxOperators operators = {});
   OnnxGraph(OnnxGraph&&) noexcept;
   ~OnnxGraph();
 
@@ -37,26 +51,42 @@ class OnnxGraph {
   std::unique_ptr<Recorder> recorder_;
 };
 
-/// Other numbers of the same kind and in the same range: what a graph must not depend on.
-Tensor other_values(const Tensor& x);
+/// A copy; or, with a number of places by which they move, other values of the same kind and in the
+/// same range: what a graph must not depend on.
+Tensor example_input(const Tensor& x, int64_t places = 0);
 
 /// Writes what `model(inputs…)` computes as an ONNX file, so that other programs can run the
 /// trained model. Any model of ops is exported, op by op, in its own dtype; elementwise formulas,
 /// softmax and its like become the operators that they are made of. Parameters keep their dotted
 /// names; the inputs are "input_0", "input_1", …, the outputs "output_0", …, in the order in which
-/// the tensors stand among the arguments and in the result.
+/// the tensors stand among the arguments and in the result. Where two names are the same, the
+/// second one gets a number.
 ///
 ///     export_onnx("tagger.onnx", tagger, ids);
 ///
 /// All sizes are those of the given inputs; masks, lengths and what C++ code decides on the way
-/// become part of the graph.
-/// Throws Error, and writes nothing, for an op without a counterpart in ONNX, and where steps or
-/// constants change with the values of the inputs (one_hot, a random mask), which a graph cannot
-/// say.
+/// become part of the graph. log1p and expm1 become log(1 + x) and eˣ − 1, which round near 0.
+///
+/// An op of the user's own that computes by other ops is exported as those. For any other one
+/// `operators` names an operator, to which the op's attributes are given: one of ONNX
+///
+///     Tensor leaky_relu(const Tensor& x, double slope) {
+///       …
+///       return record({"leaky_relu", …}, y, {x}, rule, forward,
+///                     [&] { return Attributes{{"slope", slope}}; });
+///     }
+///     export_onnx("model.onnx", {{"leaky_relu", {"LeakyRelu", {{"slope", "alpha"}}}}}, model, x);
+///
+/// or one of another domain, which the program that runs the file has to know:
+/// {{"fft", {.type = "Fft", .domain = "com.example"}}}.
+///
+/// Throws Error, and writes nothing, for an op without an operator, and where steps or constants
+/// change with the values of the inputs (one_hot, a random mask), which a graph cannot say.
 template <class L, class... Inputs>
-void export_onnx(const std::string& path, L& model, const Inputs&... inputs) {
+void export_onnx(const std::string& path, const OnnxOperators& operators, L& model,
+                 const Inputs&... inputs) {
   auto trace = [&](bool with_others) {
-    OnnxGraph graph;
+    OnnxGraph graph(operators);
     if constexpr (Layer<L>)
       for_each_parameter(model, [&](const std::string& name, Tensor& parameter) {
         graph.add_parameter(name, parameter);
@@ -65,7 +95,7 @@ void export_onnx(const std::string& path, L& model, const Inputs&... inputs) {
     int input = 0, output = 0;
     Cases name{[&](Tensor& x) {
                  if (!x.defined()) return;
-                 x = with_others ? other_values(x) : x.detach();
+                 x = example_input(x, with_others ? input + 1 : 0);
                  graph.add_input(fmt::format("input_{}", input++), x);
                },
                [](Mask&) {}};
@@ -83,6 +113,11 @@ void export_onnx(const std::string& path, L& model, const Inputs&... inputs) {
   const OnnxGraph graph = trace(false);
   graph.check_same_as(trace(true));
   graph.write(path);
+}
+template <class L, class... Inputs>
+requires(!std::same_as<std::remove_const_t<L>, OnnxOperators>) void export_onnx(
+    const std::string& path, L& model, const Inputs&... inputs) {
+  export_onnx(path, OnnxOperators(), model, inputs...);
 }
 
 }  // namespace gradus

@@ -1,14 +1,15 @@
 #include <fmt/core.h>
+#include <unistd.h>
 
 #include <filesystem>
 
-#include "core/files/safetensors.h"
-#include "layers/exchange/onnx.h"
 #include "layers/layers.h"
 #include "optim/optimizer.h"
+#include "tests/onnx/write.h"
 
 // Trains a few models for a moment and exports them, each as NAME.onnx, with inputs and our outputs
-// beside it in NAME.safetensors. check.py compares them with what onnxruntime computes.
+// beside it in NAME.safetensors. check.py compares them with what onnxruntime computes. Without a
+// folder as argument nothing stays.
 
 using namespace gradus;
 
@@ -98,6 +99,47 @@ struct Transformer {
   }
 };
 
+/// Each query has one key to attend to: the weights are 1.
+struct OneKey {
+  MultiHeadAttention attention{6, 2, generator};
+  AttentionOutput operator()(const Tensor& query, const Tensor& key) const {
+    return attention(query, key, key);
+  }
+  void parameters(auto&& visit) { visit("attention", attention); }
+};
+
+/// Parameters with the names of other values.
+struct Clashing {
+  Tensor input = parameter(), result = parameter(), node = parameter(), constant = parameter();
+  Tensor operator()(const Tensor& x) const {
+    return matmul(matmul(x, input) / 2 + matmul(x, result), node) - matmul(x, constant);
+  }
+  void parameters(auto&& visit) {
+    visit("input_0", input), visit("output_0", result);
+    visit("matmul_1", node), visit("constant_0", constant);
+  }
+  static Tensor parameter() { return random_normal({3, 3}, 0, 1, generator).require_grad(); }
+};
+
+/// An op of its own, with an attribute, which is one operator of ONNX.
+Tensor leaky_relu(const Tensor& x, double slope) {
+  Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
+  std::span<float> values = y.mutable_span<float>();
+  const std::span<const float> given = x.span<float>();
+  for (size_t i = 0; i < values.size(); ++i)
+    values[i] = given[i] * (given[i] < 0 ? static_cast<float>(slope) : 1);
+  return record(
+      {"leaky_relu", "x where x > 0, slope · x elsewhere", {{"g or slope · g", reads("x")}}}, y,
+      {x},
+      [slope](const Backward& b) {
+        return std::vector<Gradient>{where(greater(b.input(0), 0), 1, slope) * b.gradient};
+      },
+      [slope](const auto& x) { return leaky_relu(x[0], slope); },
+      [=] {
+        return Attributes{{"slope", slope}};
+      });
+}
+
 /// One op or two of each kind.
 std::pair<Tensor, Tensor> all_kinds(const Tensor& a, const Tensor& b) {
   const Tensor c = concat({a, slice(b, 1, 0, 6, 2)}, 0), d = permute(unsqueeze(c, 1), {2, 0, 1});
@@ -118,29 +160,13 @@ Tensor words(const Shape& shape) {
 }
 Tensor normal(const Shape& shape) { return random_normal(shape, 0, 1, generator); }
 
-template <class L, class... Inputs>
-void write(const std::string& name, L& model, auto draw, const Inputs&... inputs) {
-  export_onnx(name + ".onnx", model, inputs...);
-  TensorFile file;
-  for (int set = 0; set < 3; ++set) {  // the first is what was exported with
-    auto given = set == 0 ? std::tuple<Inputs...>(inputs...) : draw();
-    int input = 0, output = 0;
-    Cases keep_input{
-        [&](Tensor& x) { file.tensors[fmt::format("{}.input_{}", set, input++)] = x; }};
-    for_each_part(given, keep_input);
-    auto result = std::apply(model, given);
-    Cases keep_output{
-        [&](Tensor& x) { file.tensors[fmt::format("{}.output_{}", set, output++)] = x.detach(); }};
-    for_each_part(result, keep_output);
-  }
-  save_tensors(name + ".safetensors", file);
-  fmt::print("{}\n", name);
-}
-
 }  // namespace
 
 int main(int count, char** arguments) {
-  if (count > 1) std::filesystem::current_path(arguments[1]);
+  const std::filesystem::path folder =
+      count > 1 ? arguments[1] : fmt::format("onnx_models.{}", getpid());
+  std::filesystem::create_directories(folder);
+  std::filesystem::current_path(folder);
 
   Tagger tagger;
   Adam adam(parameters(tagger), {.learning_rate = 0.02});
@@ -188,6 +214,40 @@ int main(int count, char** arguments) {
       },
       words({2, 7}), words({2, 4}));
 
+  OneKey one_key;
+  write(
+      "one_key", one_key,
+      [] {
+        return std::tuple(normal({2, 3, 6}), normal({2, 1, 6}));
+      },
+      normal({2, 3, 6}), normal({2, 1, 6}));
+
+  const auto mixed = [](const Tensor& a, const Tensor& b, const Tensor& c) {
+    return a * b - 2 * c;
+  };
+  const Tensor same = normal({2, 3});
+  auto draw_three = [] { return std::tuple(normal({2, 3}), normal({2, 3}), normal({2, 3})); };
+  write("one_tensor_for_three_inputs", mixed, draw_three, same, same, same);
+
+  Clashing clashing;
+  write(
+      "clashing_names", clashing,
+      [] {
+        return std::tuple(normal({2, 3}));
+      },
+      normal({2, 3}));
+
+  const auto own = [](const Tensor& x) { return leaky_relu(x - 0.5, 0.25) * 3; };
+  write_with(
+      {{"leaky_relu", {"LeakyRelu", {{"slope", "alpha"}}}}}, "own_op", own,
+      [] {
+        return std::tuple(normal({2, 3}));
+      },
+      normal({2, 3}));
+
   auto draw_two = [] { return std::tuple(normal({2, 3}), normal({2, 7})); };
   write("all_kinds", all_kinds, draw_two, normal({2, 3}), normal({2, 7}));
+
+  write_ops();
+  if (count < 2) std::filesystem::current_path(".."), std::filesystem::remove_all(folder);
 }
