@@ -92,7 +92,7 @@ std::string formula_text(const TraceNode& node) {
                      attributes.empty() ? "" : ", with ", join(attributes, ", "));
 }
 
-/// "by matmul 12 for dL/da, by tanh 13 for dL/dx"
+/// "by matmul 12 for dL/da; by add 13 for dL/da, dL/db"
 std::string kept_text(const Trace& trace, const TraceNode& node) {
   constexpr size_t most = 6;
   std::vector<std::string> readers;
@@ -105,9 +105,9 @@ std::string kept_text(const Trace& trace, const TraceNode& node) {
     for (int input : reader.inputs)
       derivatives.push_back("dL/d" + operand(trace.node(reader.node), static_cast<size_t>(input)));
     readers.push_back(fmt::format("by {}{}{}", reference(trace, reader.node),
-                                  derivatives.empty() ? "" : " for ", join(derivatives, " and ")));
+                                  derivatives.empty() ? "" : " for ", join(derivatives, ", ")));
   }
-  return join(readers, ", ");
+  return join(readers, "; ");
 }
 
 struct Row {

@@ -36,8 +36,7 @@ struct OnnxGraph::Recorder : Observer {
   void on_gradient(const std::shared_ptr<Node>&, const Tensor&) override {}
 
   void on_op(RecordedOp op) override {
-    // Made of ops that were seen.
-    if (known.contains(key(op.output)) && !onnx::has_operator(own, op.op.name)) return;
+    if (!own.contains(op.op.name) && is_seen(op)) return;
     if (is_constant(op)) {
       know(op.output, graph.constant(op.output));
       return;
@@ -47,6 +46,15 @@ struct OnnxGraph::Recorder : Observer {
     std::string name = fmt::format("{}_{}", op.op.name, ++steps);
     std::ranges::replace(name, ' ', '_');
     know(op.output, add_op(graph, own, name, op, inputs));
+  }
+
+  /// Whether the output is an input seen in the same way, or made of ops that were seen. Those may
+  /// be only a part of what an op does that has an operator.
+  bool is_seen(const RecordedOp& op) const {
+    const Key output = key(op.output);
+    return known.contains(output) &&
+           (!onnx::has_operator(own, op.op.name) ||
+            std::ranges::any_of(op.inputs, [&](const Tensor& x) { return key(x) == output; }));
   }
 
   /// What has no elements, or is computed from none, is the same for all inputs. Operators differ

@@ -93,6 +93,9 @@ class Page:
               if (nodes[node].source.length > 0 && !text.includes(nodes[node].source[0][0])) missing.push(`${i}: source`);
               if (nodes[node].formula && !backward && !text.includes(nodes[node].formula)) missing.push(`${i}: formula`);
               if (nodes[node].verdict && !byId('panel').querySelector('.verdict')) missing.push(`${i}: verdict`);
+              if (!nodes[node].attributes.every(part => text.includes(attributeText(part)))) missing.push(`${i}: attributes`);
+              if (nodes[node].kept.slice(0, 12).some(({by, for: inputs}) => !text.includes(`#${by} `) || !inputs.every(k => text.includes(`dL/d${nodes[by].operands[k]}`))))
+                missing.push(`${i}: kept`);
               if (!byId('panel').querySelector('.tensor')) missing.push(`${i}: tensor`);
             }
             return missing;""")

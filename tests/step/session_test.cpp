@@ -355,7 +355,7 @@ TEST_CASE("details say what the backward pass keeps, and for which derivatives")
   check_contains(answer(session, {"go 5", "where"}),
                  "kept for the backward pass: by tanh 5 for dL/dx\n");
   check_contains(answer(session, {"go 7", "where"}),
-                 "kept for the backward pass: by multiply 8 for dL/da and dL/db\n");
+                 "kept for the backward pass: by multiply 8 for dL/da, dL/db\n");
   CHECK(answer(session, {"go 4", "where"}).find("kept") == std::string::npos);
 }
 
@@ -370,7 +370,7 @@ TEST_CASE("a softmax without a product is not attention") {
   check_contains(answer(session, {"attention"}), "there is no attention in this trace");
 }
 
-TEST_CASE("an empty trace is answered, not stumbled over") {
+TEST_CASE("every command answers on an empty trace") {
   Session session{Trace()};
   for (const char* command :
        {"next", "back", "continue", "list", "tree", "where", "print", "formula", "graph",

@@ -183,6 +183,14 @@ TEST_CASE("ops and parameters that no output depends on are left out") {
   CHECK(file.find("idle") == std::string::npos);
 }
 
+TEST_CASE("an op that has an operator is that one, whatever other ops it runs") {
+  const std::string file = exported(
+      [](const Tensor& x) { return cumsum(x, 0) + cast(argsort(x, 0), DType::float32); }, x);
+  CHECK(count(file, "CumSum") == 1);
+  CHECK(count(file, "TopK") == 1);
+  CHECK(count(file, "Transpose") == 0);
+}
+
 TEST_CASE("a tensor that is written between two ops is not the one of before") {
   CHECK(error_of_export(
             [](const Tensor& x) {
