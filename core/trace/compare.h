@@ -15,9 +15,9 @@ struct Difference {
 
 /// Pairs the nodes of two traces, by kind, op, name, layer and time step and then by order, and
 /// lists what differs: first in the order of the forward pass (missing nodes, formulas, shapes,
-/// values, verdicts), then gradients in the order of the backward pass. So the first is where they
-/// parted. Numbers count as different beyond tolerance · max(|a|, |b|) of the tensor's largest;
-/// where one side has only a summary, summaries are compared.
+/// values, verdicts), then gradients in the order of the backward pass: the first difference is
+/// where the computations diverge. Numbers count as different beyond tolerance · max(|a|, |b|) of
+/// the tensor's largest; where one side has only a summary, summaries are compared.
 std::vector<Difference> compare(const Trace& a, const Trace& b, double tolerance = 0);
 
 /// Only the pairing: for each node of `a` the number of its counterpart in `b`, or −1.

@@ -12,7 +12,7 @@ namespace gradus {
 
 namespace {
 
-/// g ∘ ∂y/∂x[element] of a step: how much each element of its value contributes. The rule is linear
+/// g ∘ ∂y/∂x[element] of a node: how much each element of its value contributes. The rule is linear
 /// in g, so the derivative of its result with respect to g is that ∂y/∂x.
 std::vector<double> contributions(const Trace& trace, int number, size_t input, int64_t element) {
   const TraceNode& node = trace.node(number);
@@ -37,14 +37,15 @@ std::vector<double> contributions(const Trace& trace, int number, size_t input, 
   return result;
 }
 
-/// The shape under which people know the value: that of a reshape right after it, where rows stay
-/// rows.
+/// The shape under which people know the value: that of a view right after it which parts the rows
+/// on more axes and leaves each row whole.
 Shape known_shape(const Trace& trace, int number) {
   const Shape& shape = trace.node(number).value.shape();
   if (trace.users(number).size() != 1 || shape.rank() == 0) return shape;
   const TraceNode& next = trace.node(trace.users(number)[0]);
   const Shape& later = next.value.shape();
-  return next.op == "reshape" && later.rank() > shape.rank() && later.back() == shape.back()
+  return next.is_view && later.rank() > shape.rank() && later.numel() == shape.numel() &&
+                 later.back() == shape.back()
              ? later
              : shape;
 }

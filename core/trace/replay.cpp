@@ -9,7 +9,7 @@ Trace Trace::replay(int number, const Tensor& value) const {
   const Live& live = this->live("replay");
   const TraceTensor& before = node(number).value;
   if (value.shape() != before.shape() || value.dtype() != before.dtype())
-    throw Error(fmt::format("replay: {} is {} {}, was given {} {}", description(number),
+    throw Error(fmt::format("replay: {}: expected {} {}, got {} {}", description(number),
                             name_of(before.dtype()), before.shape().text(), name_of(value.dtype()),
                             value.description()));
   // In the memory layout of the value that it replaces: BLAS rounds by it.
@@ -29,7 +29,7 @@ Trace Trace::replay(int number, const Tensor& value) const {
     const Recording recording = result.record();
     for (int n = 0; n < size(); ++n) {
       const TraceNode& node = nodes_[static_cast<size_t>(n)];
-      const auto& [rule, forward] = live.steps[static_cast<size_t>(n)];
+      const auto& [rule, forward] = live.ops[static_cast<size_t>(n)];
       Tensor& output = values[static_cast<size_t>(n)];
       is_new[static_cast<size_t>(n)] = n == number;
       output = (n == number ? changed : node.value.values()).detach();
@@ -37,7 +37,7 @@ Trace Trace::replay(int number, const Tensor& value) const {
         output.require_grad();
         output.set_name(node.name);
       }
-      if (node.kind != TraceNode::Kind::step) continue;
+      if (node.kind != TraceNode::Kind::op) continue;
       std::vector<Tensor> inputs;
       for (int input : node.inputs) {
         inputs.push_back(values[static_cast<size_t>(input)]);
@@ -54,9 +54,11 @@ Trace Trace::replay(int number, const Tensor& value) const {
       }
       std::vector<Derivative> derivatives;
       for (size_t i = 0; i < node.derivatives.size(); ++i)
-        derivatives.push_back({node.derivatives[i].c_str(), node.reads[i]});
-      output = gradus::record({node.op.c_str(), node.formula.c_str(), derivatives, node.is_view},
-                              output, inputs, rule, forward, [&] { return node.attributes; });
+        derivatives.push_back(
+            {node.derivatives[i].c_str(), i < node.reads.size() ? node.reads[i] : Reads{}});
+      Op op{node.op.c_str(), node.formula.c_str(), derivatives, node.is_view};
+      op.also = node.also;
+      output = gradus::record(op, output, inputs, rule, forward, [&] { return node.attributes; });
     }
     for (const auto& [root, seed] : live.seeds)
       values[static_cast<size_t>(root)].backward(seed, true);

@@ -8,8 +8,8 @@
 
 namespace gradus {
 
-/// What runs while it lives belongs to a layer, to a part of one, or to a time step: so a Trace can
-/// say where in the model a step was made. One line at the top of a layer's operator(), or of a
+/// What runs while it lives belongs to a layer, to a part of one, or to a time step: a Trace then
+/// says where in the model an op ran. One line at the top of a layer's operator(), or of a
 /// loop's body:
 ///
 ///     const Scope scope(this);

@@ -112,16 +112,19 @@ class Trace::Recorder : public Observer {
     node.formula = op.formula;
     node.is_view = op.is_view;
     node.attributes = std::move(recorded.attributes);
-    for (size_t i = 0; i < recorded.inputs.size(); ++i) {
+    const size_t count = recorded.inputs.size();
+    if (recorded.rule) node.also = among(op.also, count);
+    for (size_t i = 0; i < count; ++i) {
       node.inputs.push_back(number_of(recorded.inputs[i]));
-      if (!op.has_derivatives()) continue;
-      node.derivatives.push_back(op.derivative(i).text);
-      node.reads.push_back(op.derivative(i).reads);
+      if (op.has_derivatives()) node.derivatives.push_back(op.derivative(i).text);
+      if (recorded.rule)
+        node.reads.push_back(
+            among(op.has_derivatives() ? op.derivative(i).reads : Reads::everything(), count));
     }
     node.value = TraceTensor(recorded.output.detach());
     place(node);
     stacks_.emplace_back(trace_.size(), call_stack());
-    steps_[recorded.output.node()->order] =
+    ops_[recorded.output.node()->order] =
         add(std::move(node), {recorded.rule, std::move(recorded.forward)});
   }
 
@@ -167,7 +170,7 @@ class Trace::Recorder : public Observer {
       ranges[begin] = {end, {}};
     };
     for (const TraceNode& node : trace_.nodes_)
-      if (node.kind != TraceNode::Kind::step) {
+      if (node.kind != TraceNode::Kind::op) {
         add_range(node.value);
         add_range(node.gradient);
       }
@@ -207,6 +210,12 @@ class Trace::Recorder : public Observer {
   }
 
  private:
+  /// Without inputs that there are not.
+  static Reads among(Reads reads, size_t count) {
+    const uint32_t inputs = count < 31 ? (uint32_t{1} << count) - 1 : Reads::all_inputs().bits;
+    return {reads.bits & (inputs | Reads::output_bit)};
+  }
+
   /// Fills in the layer and the time step of the running scopes.
   void place(TraceNode& node) const {
     auto prepend = [&](const std::string& name) {
@@ -226,18 +235,17 @@ class Trace::Recorder : public Observer {
 
   using Place = std::tuple<const void*, std::vector<int64_t>, std::vector<int64_t>>;
 
-  int add(TraceNode node, Live::Step step) {
+  int add(TraceNode node, Live::Runnable runnable) {
     trace_.nodes_.push_back(std::move(node));
-    trace_.live_->steps.push_back(std::move(step));
+    trace_.live_->ops.push_back(std::move(runnable));
     return trace_.size() - 1;
   }
 
   /// The node that made `x`, or a new one for what was there before.
   int number_of(const Tensor& x) {
     if (x.requires_grad() && !x.node()->is_leaf()) {
-      if (const auto found = steps_.find(x.node()->order); found != steps_.end())
-        return found->second;
-      return steps_[x.node()->order] = add(leaf(x, TraceNode::Kind::parameter), {});
+      if (const auto found = ops_.find(x.node()->order); found != ops_.end()) return found->second;
+      return ops_[x.node()->order] = add(leaf(x, TraceNode::Kind::parameter), {});
     }
     if (x.requires_grad()) {
       const auto [found, is_new] = parameters_.try_emplace(x.node().get(), trace_.size());
@@ -259,8 +267,8 @@ class Trace::Recorder : public Observer {
       const auto found = parameters_.find(node.get());
       return found == parameters_.end() ? -1 : found->second;
     }
-    const auto found = steps_.find(node->order);
-    return found == steps_.end() ? -1 : found->second;
+    const auto found = ops_.find(node->order);
+    return found == ops_.end() ? -1 : found->second;
   }
 
   static TraceNode leaf(const Tensor& x, TraceNode::Kind kind) {
@@ -273,7 +281,7 @@ class Trace::Recorder : public Observer {
   Trace& trace_;
   LayerNames names_;
   std::vector<std::pair<int, std::vector<void*>>> stacks_;
-  std::unordered_map<uint64_t, int> steps_;          // by the order in which they were made
+  std::unordered_map<uint64_t, int> ops_;            // by the order in which they were made
   std::unordered_map<const Node*, int> parameters_;  // kept alive by leaves_
   std::map<Place, int> constants_;                   // kept alive by their nodes
   std::vector<std::pair<int, Tensor>> leaves_;
@@ -298,22 +306,50 @@ Trace::Trace(Trace&&) noexcept = default;
 Trace& Trace::operator=(Trace&&) noexcept = default;
 Trace::~Trace() = default;
 
-/// Fills in what follows from the inputs.
+/// Fills in what follows from inputs and reads. Its time and memory grow with the trace's size
+/// only, whatever a file says.
 void Trace::connect() {
+  const auto at = [this](int number) -> TraceNode& { return nodes_[static_cast<size_t>(number)]; };
   users_.assign(nodes_.size(), {});
-  for (size_t i = 0; i < nodes_.size(); ++i) {
-    nodes_[i].parameters.clear();
-    for (int input : nodes_[i].inputs) {
+  for (TraceNode& node : nodes_) node.kept.clear();
+  std::vector<int> owners(nodes_.size());  // of the memory that a node shows
+  for (int number = 0; number < size(); ++number) {
+    TraceNode& node = at(number);
+    const bool is_view = node.is_view && !node.inputs.empty();
+    owners[static_cast<size_t>(number)] =
+        is_view ? owners[static_cast<size_t>(node.inputs[0])] : number;
+    node.parameters.clear();
+    for (int input : node.inputs) {
       std::vector<int>& users = users_[static_cast<size_t>(input)];
-      if (users.empty() || users.back() != static_cast<int>(i))
-        users.push_back(static_cast<int>(i));
-      const TraceNode& before = nodes_[static_cast<size_t>(input)];
-      std::vector<int>& parameters = nodes_[i].parameters;
-      if (before.kind == TraceNode::Kind::parameter)
-        parameters.push_back(input);
-      else if (before.is_view)
-        parameters.insert(parameters.end(), before.parameters.begin(), before.parameters.end());
+      if (users.empty() || users.back() != number) users.push_back(number);
+      const int owner = owners[static_cast<size_t>(input)];
+      if (at(owner).kind == TraceNode::Kind::parameter) node.parameters.push_back(owner);
     }
+    const auto keep = [&](int value, int input) {  // −1 for no particular one
+      std::vector<TraceNode::Reader>& kept = at(value).kept;
+      if (kept.empty() || kept.back().node != number) kept.push_back({number, {}});
+      std::vector<int>& inputs = kept.back().inputs;
+      if (input >= 0 && (inputs.empty() || inputs.back() != input)) inputs.push_back(input);
+    };
+    const auto keep_all = [&](Reads reads, int input) {
+      const auto keep_owned = [&](int value) {
+        keep(value, input);
+        if (const int owner = owners[static_cast<size_t>(value)]; owner != value)
+          keep(owner, input);
+      };
+      for (size_t i = 0; i < node.inputs.size(); ++i)
+        if (reads.input(i)) keep_owned(node.inputs[i]);
+      if (reads.output()) keep_owned(number);
+    };
+    Reads together = node.also;
+    for (size_t i = 0; i < node.reads.size(); ++i) {
+      if (at(node.inputs[i]).kind == TraceNode::Kind::constant) continue;
+      if (node.inputs.size() > 31)
+        together = together | node.reads[i];
+      else
+        keep_all(node.reads[i], static_cast<int>(i));
+    }
+    keep_all(together, -1);
   }
 }
 
@@ -330,7 +366,7 @@ std::vector<TraceTensor> Trace::sent(int number) const {
   const TraceNode& node = this->node(number);
   if (!live_) return sent_[static_cast<size_t>(number)];
   std::vector<TraceTensor> result(node.inputs.size());
-  const Rule& rule = live_->steps[static_cast<size_t>(number)].rule;
+  const Rule& rule = live_->ops[static_cast<size_t>(number)].rule;
   if (!rule || !node.gradient.defined()) return result;
   std::vector<Tensor> inputs;
   std::vector<bool> wanted;
@@ -349,19 +385,19 @@ const Trace::Live& Trace::live(const char* asker) const {
   if (!live_)
     throw Error(
         fmt::format("{}: this trace is from a file; only the program that records can run "
-                    "steps again",
+                    "ops again",
                     asker));
   return *live_;
 }
 
 const Rule& Trace::rule(int number) const {
   node(number);
-  return live("rule").steps[static_cast<size_t>(number)].rule;
+  return live("rule").ops[static_cast<size_t>(number)].rule;
 }
 
 const Forward& Trace::forward(int number) const {
   node(number);
-  return live("forward").steps[static_cast<size_t>(number)].forward;
+  return live("forward").ops[static_cast<size_t>(number)].forward;
 }
 
 void Trace::set_verdict(int number, Verdict verdict) {
@@ -376,7 +412,7 @@ const std::vector<int>& Trace::users(int number) const {
 
 std::string Trace::description(int number) const {
   const TraceNode& n = node(number);
-  std::string text = n.kind == TraceNode::Kind::step        ? n.op
+  std::string text = n.kind == TraceNode::Kind::op          ? n.op
                      : n.kind == TraceNode::Kind::parameter ? "parameter"
                                                             : "constant";
   if (!n.name.empty()) text += fmt::format(" '{}'", n.name);

@@ -55,7 +55,7 @@ class TraceTensor {
   mutable std::optional<Summary> summary_;
 };
 
-/// Whether a step's gradient rule agrees with differences of its forward computation, in float64.
+/// Whether an op's gradient rule agrees with differences of its forward computation, in float64.
 struct Verdict {
   enum class Result { agrees, disagrees, unknown };
   Result result = Result::unknown;
@@ -66,27 +66,37 @@ struct Verdict {
   std::string reason;               ///< why it is unknown
 };
 
-/// One step of the computation, or a tensor that it began with.
+/// One op of the computation, or a tensor that it began with.
 struct TraceNode {
   enum class Kind {
-    step,       ///< an op
-    parameter,  ///< a leaf that requires a gradient; so is what was computed before the recording
+    op,
+    parameter,  ///< a leaf that requires a gradient, or what was computed before the recording
     constant    ///< does not require a gradient
   };
-  Kind kind = Kind::step;
+  /// A node whose derivatives read this node's value, which the backward pass keeps for them.
+  struct Reader {
+    int node;
+    std::vector<int> inputs;  ///< for dL/d(these inputs) of it; empty for derivatives of
+                              ///< derivatives, and for ops of more than 31 inputs
+    bool operator==(const Reader&) const = default;
+  };
+  Kind kind = Kind::op;
   std::string op;       ///< "matmul"; empty for parameters and constants
   std::string formula;  ///< "a · b": over x if there is one input, else a, b, c …
-  std::vector<std::string>
-      derivatives;           ///< of each input: "g · bᵀ": y is the value, g its gradient
-  std::vector<Reads> reads;  ///< of each input's derivative
-  Attributes attributes;
-  bool is_view = false;  ///< it shows its input's memory in another shape
-  std::string name;      ///< of a parameter, "decoder.0.weight_hh"
-  std::string path;      ///< of the layer: "decoder.attention.score"; empty outside of any
-  int64_t time = -1;     ///< the time step within the layer; −1 where there is none
+  std::vector<std::string> derivatives;  ///< per input: "g · bᵀ", with the value y and g = dL/dy;
+                                         ///< empty where the op does not state them
+  std::vector<Reads> reads;  ///< per input, what its derivative reads; empty without a rule
+  Reads also = {};           ///< what derivatives of derivatives read besides
+  Attributes attributes;     ///< what the op was asked for: axis, shape, epsilon
+  bool is_view = false;      ///< it shows its input's memory in another shape
+  std::string name;          ///< of a parameter, "decoder.0.weight_hh"
+  std::string path;          ///< of the layer: "decoder.attention.score"; empty outside of any
+  int64_t time = -1;         ///< the time step within the layer; −1 where there is none
   std::vector<SourceLine> source;  ///< the calls that led here, innermost first; not those in core/
   std::vector<int> inputs;         ///< numbers of earlier nodes
   std::vector<int> parameters;     ///< numbers of those that it reads, themselves or as views
+  std::vector<Reader> kept;  ///< for whom the backward pass keeps the value; those of a view also
+                             ///< stand at the node whose memory it shows
   TraceTensor value;
   TraceTensor gradient;  ///< dL/d(value); undefined where none arrived
   std::optional<Verdict> verdict;
@@ -127,34 +137,41 @@ class Trace {
   /// "matmul, node 12, in decoder.attention, time 3": how errors speak of it.
   std::string description(int number) const;
 
-  /// Whether it was recorded in this program and not loaded: only then steps can run again.
+  /// Whether it was recorded in this program and not loaded: only then its ops can run again.
   bool is_live() const { return live_ != nullptr; }
-  /// A step's gradient rule and its computation; empty where it has none.
+  /// An op's gradient rule and its computation; empty where it has none.
   /// Throws Error for a loaded trace.
   const Rule& rule(int number) const;
   const Forward& forward(int number) const;
   void set_verdict(int number, Verdict verdict);
 
-  /// What if node `number` had had this value: a new trace of the same steps, in which those after
+  /// What if node `number` had had this value: a new trace of the same ops, in which those after
   /// it have run again, and of their backward passes. Bit for bit what the program would have
   /// computed, had it overwritten the value there. Defined in core/trace/replay.cpp.
-  /// Throws Error for a loaded trace, another shape or dtype, and where a step cannot run again.
+  /// Throws Error for a loaded trace, another shape or dtype, and where an op cannot run again.
   Trace replay(int number, const Tensor& value) const;
 
   /// Writes the trace to one file, all or nothing. It is a safetensors file
   /// (core/files/safetensors.h):
   ///
   ///   metadata "format"   "gradus trace"
-  ///   metadata "version"  "1"
+  ///   metadata "version"  "2"
   ///   metadata "nodes"    JSON: a list with an object per node, under the names of TraceNode:
-  ///     {"kind": "step" | "parameter" | "constant", "op", "formula", "derivative", "name", "path",
-  ///      "time": −1 or more, "source": [[file, line, function], …], "inputs": [number, …],
-  ///      "parameters": [number, …], "value": T, "gradient": T, "sent": [T, … one per input],
+  ///     {"kind": "op" | "parameter" | "constant", "op", "formula",
+  ///      "operands": ["a", "b", … one per input], "derivatives": [text, … one per input],
+  ///      "reads": [{"inputs": [0, 1], "output": true}, … one per input], "also": the same,
+  ///      "attributes": [[name, integer | number | text | [integer, …]], …], "is_view": true,
+  ///      "name", "path", "time": 0 or more, "source": [[file, line, function], …],
+  ///      "inputs": [number, …], "users": [number, …], "parameters": [number, …],
+  ///      "kept": [{"by": number, "for": [input, …]}, …], "value": T, "gradient": T,
+  ///      "sent": [T, … one per input],
   ///      "verdict": {"result": "agrees" | "disagrees" | "unknown", "input", "element", "rule",
-  ///                  "difference", "checked", "count", "reason"} or null}
+  ///                  "difference", "checked", "count", "reason"}}
   ///     where T is null or {"shape": [2, 3], "dtype": "float32", "count", "nans", "infinities",
-  ///      "zeros", "min", "max", "mean", "norm", "histogram": [16 counts]}; texts and lists that
-  ///      are empty are left out, as is what is null; a number that JSON cannot hold is null.
+  ///      "zeros", "min", "max", "mean", "norm", "histogram": [16 counts]}. What is empty, false,
+  ///      null or unknown is left out. A number that JSON cannot hold is null, and in an attribute
+  ///      {"number": "inf" | "-inf" | "nan"}. operands, users, parameters and kept follow from the
+  ///      rest: they are there for readers in other languages, and load() derives them again.
   ///   metadata "queries", "keys"   JSON: lists of names, left out when empty
   ///   tensors "12.value", "12.gradient", "12.sent.0": those that were kept whole
   void save(const std::string& path, const TraceOptions& options = {}) const;
@@ -168,11 +185,11 @@ class Trace {
   class Recorder;
   /// What only the recording program knows, by the nodes' numbers.
   struct Live {
-    struct Step {
+    struct Runnable {
       Rule rule;
       Forward forward;
     };
-    std::vector<Step> steps;
+    std::vector<Runnable> ops;
     std::vector<std::pair<int, Tensor>> seeds;  ///< where backward passes began
   };
 

@@ -15,12 +15,27 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char *format = "gradus trace", *version = "1";
-constexpr std::array kinds{"step", "parameter", "constant"};
+constexpr const char *format = "gradus trace", *version = "2";
+constexpr std::array kinds{"op", "parameter", "constant"};
 constexpr std::array results{"agrees", "disagrees", "unknown"};
 
 std::string text_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
+}
+
+/// Of one input's derivative, or of derivatives of derivatives, of an op with `count` inputs.
+json json_of(Reads reads, size_t count) {
+  json inputs = json::array();
+  for (size_t i = 0; i < std::min(count, size_t{31}); ++i)
+    if (reads.input(i)) inputs.push_back(i);
+  return {{"inputs", std::move(inputs)}, {"output", reads.output()}};
+}
+
+json json_of(const Attribute& attribute) {
+  json value = std::visit([](const auto& x) { return json(x); }, attribute.value);
+  if (const auto* x = std::get_if<double>(&attribute.value); x && !std::isfinite(*x))
+    value = {{"number", std::isnan(*x) ? "nan" : *x > 0 ? "inf" : "-inf"}};
+  return json::array({attribute.name, std::move(value)});
 }
 
 json json_of(const Verdict& v) {
@@ -60,7 +75,14 @@ json json_of(const Trace& trace, int number,
   };
   text("op", node.op);
   text("formula", node.formula);
+  const size_t count = node.inputs.size();
+  for (size_t i = 0; i < count; ++i)
+    result["operands"].push_back(operand_name(static_cast<int>(i), static_cast<int>(count)));
   if (!node.derivatives.empty()) result["derivatives"] = node.derivatives;
+  for (Reads reads : node.reads) result["reads"].push_back(json_of(reads, count));
+  if (node.also.bits != 0) result["also"] = json_of(node.also, count);
+  for (const Attribute& attribute : node.attributes)
+    result["attributes"].push_back(json_of(attribute));
   if (node.is_view) result["is_view"] = true;
   text("name", node.name);
   text("path", node.path);
@@ -68,7 +90,10 @@ json json_of(const Trace& trace, int number,
   for (const SourceLine& line : node.source)
     result["source"].push_back({line.file, line.line, line.function});
   if (!node.inputs.empty()) result["inputs"] = node.inputs;
+  if (!trace.users(number).empty()) result["users"] = trace.users(number);
   if (!node.parameters.empty()) result["parameters"] = node.parameters;
+  for (const TraceNode::Reader& reader : node.kept)
+    result["kept"].push_back({{"by", reader.node}, {"for", reader.inputs}});
   if (node.verdict) result["verdict"] = json_of(*node.verdict);
   auto told = [&](const TraceTensor& x, const std::string& name) {
     return x.defined() ? tensor(x, fmt::format("{}.{}", number, name)) : json();
@@ -91,9 +116,9 @@ class Reader {
  public:
   Reader(const json& value, std::string place) : value_(value), place_(std::move(place)) {}
 
-  [[noreturn]] void fail(const char* wanted) const {
+  [[noreturn]] void fail(const char* expected) const {
     // Printing a structure would recurse, as deep as the file likes.
-    throw Error(fmt::format("{} is not {}: {:.60}", place_, wanted,
+    throw Error(fmt::format("{}: expected {}, got {:.60}", place_, expected,
                             value_.is_structured() ? value_.type_name() : text_of(value_)));
   }
 
@@ -117,7 +142,8 @@ class Reader {
       fail("an integer");
     const int64_t result = value_.get<int64_t>();
     if (result < least || result > most)
-      throw Error(fmt::format("{} is {}, which is outside [{}, {}]", place_, result, least, most));
+      throw Error(
+          fmt::format("{}: expected an integer in [{}, {}], got {}", place_, least, most, result));
     return result;
   }
   bool boolean() const {
@@ -131,6 +157,20 @@ class Reader {
     if (is_null()) return std::nan("");
     if (!value_.is_number()) fail("a number");
     return value_.get<double>();
+  }
+  Attribute::Value attribute() const {
+    if (value_.is_number_integer()) return integer(INT64_MIN, INT64_MAX, 0);
+    if (value_.is_number()) return number();
+    if (value_.is_string()) return text();
+    if (value_.is_object()) {
+      constexpr std::array names{"inf", "-inf", "nan"};
+      return std::array{HUGE_VAL, -HUGE_VAL,
+                        std::nan("")}[static_cast<size_t>((*this)["number"].choice(names))];
+    }
+    std::vector<int64_t> sizes;
+    if (!value_.is_array()) fail("a number, a text or a list of integers");
+    for (const Reader& size : list()) sizes.push_back(size.integer(INT64_MIN, INT64_MAX, 0));
+    return sizes;
   }
   std::vector<Reader> list() const {
     if (is_null()) return {};
@@ -162,7 +202,7 @@ TraceTensor tensor_from(const Reader& reader, const TensorFile& file, const std:
   const auto whole = file.tensors.find(name);
   if (reader.is_null()) {
     if (whole != file.tensors.end())
-      throw Error(fmt::format("there is a tensor {}, of which no node tells", name));
+      throw Error(fmt::format("holds a tensor {}, which no node describes", name));
     return {};
   }
   std::vector<int64_t> sizes;
@@ -203,14 +243,41 @@ std::optional<Verdict> verdict_from(const Reader& reader) {
   return v;
 }
 
+Reads reads_from(const Reader& reader, size_t count) {
+  Reads reads;
+  const int64_t last = static_cast<int64_t>(std::min(count, size_t{31})) - 1;
+  for (const Reader& input : reader["inputs"].list())
+    reads.bits |= uint32_t{1} << input.integer(0, last, 0);
+  if (reader["output"].boolean()) reads.bits |= Reads::output_bit;
+  return reads;
+}
+
+Attribute attribute_from(const Reader& reader) {
+  const std::vector<Reader> parts = reader.list();
+  if (parts.size() != 2) reader.fail("[name, value]");
+  return {parts[0].text(), parts[1].attribute()};
+}
+
 TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
   TraceNode node;
   node.kind = static_cast<TraceNode::Kind>(reader["kind"].choice(kinds));
   node.op = reader["op"].text();
   node.formula = reader["formula"].text();
-  for (const Reader& derivative : reader["derivatives"].list())
+  for (const Reader& input : reader["inputs"].list())
+    node.inputs.push_back(static_cast<int>(input.integer(0, number - 1, 0)));
+  const auto per_input = [&](const char* key) {
+    std::vector<Reader> list = reader[key].list();
+    if (!list.empty() && list.size() != node.inputs.size())
+      reader[key].fail("a list with an item per input");
+    return list;
+  };
+  for (const Reader& derivative : per_input("derivatives"))
     node.derivatives.push_back(derivative.text());
-  node.reads.resize(node.derivatives.size());
+  for (const Reader& reads : per_input("reads"))
+    node.reads.push_back(reads_from(reads, node.inputs.size()));
+  if (!reader["also"].is_null()) node.also = reads_from(reader["also"], node.inputs.size());
+  for (const Reader& attribute : reader["attributes"].list())
+    node.attributes.push_back(attribute_from(attribute));
   node.is_view = reader["is_view"].boolean();
   node.name = reader["name"].text();
   node.path = reader["path"].text();
@@ -221,8 +288,6 @@ TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
     node.source.push_back(
         {parts[0].text(), static_cast<int>(parts[1].integer(0, INT32_MAX, 0)), parts[2].text()});
   }
-  for (const Reader& input : reader["inputs"].list())
-    node.inputs.push_back(static_cast<int>(input.integer(0, number - 1, 0)));
   node.value = tensor_from(reader["value"], file, fmt::format("{}.value", number));
   if (!node.value.defined()) reader["value"].fail("a tensor");
   node.gradient = tensor_from(reader["gradient"], file, fmt::format("{}.gradient", number));
@@ -252,9 +317,9 @@ Trace Trace::read(const TensorFile& file) {
     return found == file.metadata.end() ? std::string() : found->second;
   };
   if (metadata("format") != format)
-    throw Error("not a trace: a safetensors file whose metadata does not say so");
+    throw Error(fmt::format("not a trace: expected \"format\": \"{}\" in its metadata", format));
   if (metadata("version") != version)
-    throw Error(fmt::format("a trace of version '{}', this program reads version {}",
+    throw Error(fmt::format("format version {}, expected {}: record it again with this version",
                             metadata("version"), version));
   const auto parsed = [&](const char* key) {
     try {

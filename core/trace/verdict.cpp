@@ -228,8 +228,8 @@ const Verdict& check(Trace& trace, int number) {
                     "can check",
                     trace.description(number)));
   }
-  if (node.kind != TraceNode::Kind::step)
-    throw Error(fmt::format("check: {} is not a step, there is no rule to check",
+  if (node.kind != TraceNode::Kind::op)
+    throw Error(fmt::format("check: {} is not an op, there is no rule to check",
                             trace.description(number)));
   if (!trace.rule(number))
     throw Error(fmt::format("check: {} has no derivative", trace.description(number)));
@@ -241,7 +241,7 @@ std::vector<int> check(Trace& trace) {
   std::vector<int> wrong;
   for (int number = 0; number < trace.size(); ++number) {
     const TraceNode& node = trace.node(number);
-    const bool has_one = trace.is_live() ? node.kind == TraceNode::Kind::step && trace.rule(number)
+    const bool has_one = trace.is_live() ? node.kind == TraceNode::Kind::op && trace.rule(number)
                                          : node.verdict.has_value();
     if (has_one && check(trace, number).result == Verdict::Result::disagrees)
       wrong.push_back(number);

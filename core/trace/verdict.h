@@ -4,7 +4,7 @@
 
 namespace gradus {
 
-/// Checks the gradient rule of one step against differences of the step's own computation, in
+/// Checks the gradient rule of one op against differences of the op's own computation, in
 /// float64, on the recorded inputs x: for L = Σ w · y with irregular weights w,
 ///
 ///     Σ v · dL/dx by the rule   against   (L(x + hv) − L(x − hv)) / 2h
@@ -16,7 +16,7 @@ namespace gradus {
 /// A loaded trace has the verdicts that it was saved with; Error where there is none.
 const Verdict& check(Trace& trace, int number);
 
-/// All steps that have a derivative. Returns the numbers of those that disagree.
+/// All ops that have a derivative. Returns the numbers of those that disagree.
 std::vector<int> check(Trace& trace);
 
 }  // namespace gradus

@@ -132,8 +132,7 @@ double figure(const Summary& s, const std::string& name) {
   if (name == "max") return s.max;
   if (name == "mean") return s.mean;
   if (name == "zeros") return static_cast<double>(s.zeros);
-  throw Error(
-      fmt::format("there is no figure '{}': norm, min, max, mean and zeros are known", name));
+  throw Error(fmt::format("expected norm, min, max, mean or zeros, got '{}'", name));
 }
 
 class Parser {
@@ -146,7 +145,7 @@ class Parser {
 
   Condition condition() {
     if (words_.empty())
-      throw Error("where? for instance: op tanh, layer decoder, nan, gradient > 10");
+      throw Error("expected a test, as in: op tanh, layer decoder, nan, gradient > 10");
     std::vector<Test> tests{test()};
     while (at_ < words_.size()) {
       if (words_[at_] != "and")
@@ -238,7 +237,7 @@ class Parser {
       const std::string name = dot == word.npos ? "norm" : word.substr(dot + 1);
       figure({}, name);
       const std::string sign = next("< or >");
-      if (sign != "<" && sign != ">") throw Error(fmt::format("'{}' is neither < nor >", sign));
+      if (sign != "<" && sign != ">") throw Error(fmt::format("expected < or >, got '{}'", sign));
       const double bound = number<double>(next("the bound"));
       return [=](const Trace& t, const Place& p) {
         if (p.is_backward != (what == "gradient")) return false;

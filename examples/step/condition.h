@@ -42,7 +42,7 @@ Condition parse_condition(const Trace& trace, std::string_view text);
 
 /// The one of `words` that is most like `word`, for "did you mean"; empty if none is near.
 std::string nearest(std::string_view word, const std::vector<std::string>& words);
-/// ": did you mean 'matmul'?", or nothing.
+/// "; did you mean 'matmul'?", or nothing.
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& words);
 
 /// The words of a line, parted by white space.
@@ -53,7 +53,7 @@ int whole_number(const std::string& text);
 /// 1, 2 …
 int count_of(const std::string& text);
 
-/// What the trace speaks of, without repetition, in order of appearance.
+/// The names in the trace, without repetition, in order of appearance.
 std::vector<std::string> ops_of(const Trace& trace);
 std::vector<std::string> layers_of(const Trace& trace);  ///< with the layers around them
 std::vector<std::string> parameters_of(const Trace& trace);

@@ -20,8 +20,7 @@ int main(int argc, char** argv) {
   app.add_option("--commands", commands,
                  "carry out this script, or the commands of this transcript");
   app.add_option("--html", html, "write a page here that steps through it in a browser");
-  app.add_option("--beside", beside,
-                 "with --html: the trace file to compare with, first difference first")
+  app.add_option("--beside", beside, "with --html: the trace file to compare with")
       ->needs("--html");
   app.add_option("--sentence", options.sentence, "lesson 5: what to translate")
       ->capture_default_str();

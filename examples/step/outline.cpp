@@ -119,11 +119,11 @@ class Builder {
 }  // namespace
 
 Outline::Outline(const Trace& trace) : groups(1), group_of(static_cast<size_t>(trace.size()), 0) {
-  std::vector<int> steps;
+  std::vector<int> ops;
   for (int n = 0; n < trace.size(); ++n)
-    if (trace.node(n).kind == TraceNode::Kind::step) steps.push_back(n);
+    if (trace.node(n).kind == TraceNode::Kind::op) ops.push_back(n);
   Builder builder(trace, groups);
-  builder.fill(0, steps, 0, false);
+  builder.fill(0, ops, 0, false);
 
   std::vector<int> first(groups.size(), trace.size());  // node of each group
   const auto first_of = [&](const Part& part) {
@@ -161,7 +161,7 @@ Outline::Outline(const Trace& trace) : groups(1), group_of(static_cast<size_t>(t
     for (const Part& part : groups[g].parts)
       if (!part.is_group) group_of[static_cast<size_t>(part.number)] = static_cast<int>(g);
   for (int n = trace.size() - 1; n >= 0; --n) {
-    if (trace.node(n).kind == TraceNode::Kind::step) continue;
+    if (trace.node(n).kind == TraceNode::Kind::op) continue;
     int group = -1;
     for (int user : trace.users(n)) {
       const int its = group_of[static_cast<size_t>(user)];

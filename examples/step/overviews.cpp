@@ -8,6 +8,7 @@
 #include "core/ops/ops.h"
 #include "core/tensor/error.h"
 #include "core/trace/compare.h"
+#include "examples/step/attention.h"
 #include "examples/step/views.h"
 #include "examples/terminal/display_width.h"
 #include "examples/terminal/draw.h"
@@ -53,14 +54,14 @@ std::string list_view(const Trace& trace, int from, int to, int marked, const Sc
 std::string tree_view(const Trace& trace, const std::string& wanted, const Screen& screen) {
   struct Layer {
     std::vector<std::string> children;  // in order of appearance
-    std::vector<int> steps, parameters;
+    std::vector<int> ops, parameters;
     int count = 0, first = 0, last = 0;
   };
   std::map<std::string, Layer> layers{{"", {}}};
-  auto add = [&](const std::string& path, int number, bool is_step) {
+  auto add = [&](const std::string& path, int number, bool is_op) {
     for (std::string at = path; true;) {
       Layer& layer = layers[at];
-      if (is_step) {
+      if (is_op) {
         if (layer.count++ == 0) layer.first = number;
         layer.last = number;
       }
@@ -80,9 +81,9 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
       const size_t dot = node.name.rfind('.');
       path = dot == node.name.npos ? "" : node.name.substr(0, dot);
     }
-    add(path, n, node.kind == TraceNode::Kind::step);
+    add(path, n, node.kind == TraceNode::Kind::op);
     Layer& layer = layers[path];
-    (node.kind == TraceNode::Kind::step ? layer.steps : layer.parameters).push_back(n);
+    (node.kind == TraceNode::Kind::op ? layer.ops : layer.parameters).push_back(n);
   }
   const std::string root = [&] {
     if (wanted.empty() || layers.contains(wanted)) return wanted;
@@ -99,8 +100,8 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
     const size_t dot = path.rfind('.');
     std::string line = indent + (path.empty() ? "all" : printable(path.substr(dot + 1)));
     line = align_left(line, 28) + "  " +
-           (layer.count == 0 ? "no steps"
-                             : fmt::format("{}, nodes {} to {}", counted(layer.count, "step"),
+           (layer.count == 0 ? "no ops"
+                             : fmt::format("{}, nodes {} to {}", counted(layer.count, "op"),
                                            layer.first, layer.last));
     text += screen.bold(fit(line, screen.width)) + "\n";
     for (int n : layer.parameters) {
@@ -116,11 +117,11 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
     }
     constexpr size_t most = 40;
     if (!wanted.empty())
-      for (size_t i = 0; i < layer.steps.size(); ++i) {
-        const int n = layer.steps[i];
-        if (i == most && layer.steps.size() > most + 1) {
+      for (size_t i = 0; i < layer.ops.size(); ++i) {
+        const int n = layer.ops[i];
+        if (i == most && layer.ops.size() > most + 1) {
           text += fmt::format("{}  and {} more; 'list {}' shows them\n", indent,
-                              layer.steps.size() - i, n);
+                              layer.ops.size() - i, n);
           break;
         }
         const TraceNode& node = trace.node(n);
@@ -191,13 +192,10 @@ std::string attention_view(const Trace& trace, const std::string& layer) {
   terminal::AttentionMap map;
   std::string path;
   int64_t keys = 0;
-  for (int n = 0; n < trace.size(); ++n) {
-    const TraceNode& node = trace.node(n);
+  for (const AttentionWeights& attention : attention_weights(trace)) {
+    const TraceNode& node = trace.node(attention.weights);
     const Shape& shape = node.value.shape();
-    if (node.op != "softmax" || !node.value.is_whole() || shape.rank() == 0) continue;
-    if (!lies_in(node.path, layer.empty() ? "attention" : layer) &&
-        labels_of(trace, n).columns.empty())
-      continue;
+    if (!node.value.is_whole() || (!layer.empty() && !lies_in(node.path, layer))) continue;
     if (map.weights.empty()) path = node.path, keys = shape.back();
     if (node.path != path || shape.back() != keys) continue;  // another layer's
     const std::vector<double> values = node.value.values().to_vector<double>();
@@ -300,7 +298,7 @@ std::string comparison_view(const Trace& a, const Trace& b, const std::string& o
     line = fit(line, screen.width);
     text += (i == 0 ? screen.bold(line) : line) + "\n";
   }
-  return fmt::format("  {}, the first of them first:\n",
+  return fmt::format("  {}, in the order of the passes:\n",
                      counted(std::ssize(differences), "difference")) +
          text;
 }

@@ -12,6 +12,7 @@
 #include "core/files/atomic_file.h"
 #include "core/trace/compare.h"
 #include "core/trace/trace_json.h"
+#include "examples/step/attention.h"
 #include "examples/step/layout.h"
 #include "examples/step/page_template.h"
 
@@ -57,7 +58,7 @@ struct Sketch {
   }
 };
 
-/// The tensors of a page. Those of the same shape and numbers (views, gradients that pass a step
+/// The tensors of a page. Those of the same shape and numbers (views, gradients that pass a node
 /// unchanged) are written once.
 class Tensors {
  public:
@@ -112,6 +113,16 @@ json groups(const Trace& trace) {
   return list;
 }
 
+json attention(const Trace& trace) {
+  json list = json::array();
+  for (const AttentionWeights& a : attention_weights(trace))
+    list.push_back({{"weights", a.weights},
+                    {"context", a.context},
+                    {"score", a.score < 0 ? json() : json(a.score)},
+                    {"between", a.between}});
+  return list;
+}
+
 /// The other trace's nodes, which node of it stands for each of this one's, and what differs.
 json comparison(const Trace& trace, const Trace& other, Tensors& tensors) {
   constexpr std::array whats{"only_in_a", "only_in_b", "formula", "shape",
@@ -143,6 +154,7 @@ void write_page(const Trace& trace, const std::string& path, const Trace* other)
               {"time", {time_box.width, time_box.height}}}},
             {"nodes", nodes(trace, tensors)},
             {"groups", groups(trace)},
+            {"attention", attention(trace)},
             {"other", other ? comparison(trace, *other, tensors) : json()}};
   data["tensors"] = tensors.list();
   std::string text;

@@ -48,9 +48,9 @@ const std::vector<Session::Command>& Session::commands() {
   static const std::vector<Command> list{
       // clang-format off
     {"next", "[COUNT]", "the next step; forward, then backward",
-     "After the forward pass comes the backward pass. Steps are ops;\n"
-     "parameters and constants are shown where ops read them. The backward pass goes through\n"
-     "the same nodes from the last to the first, and ends at the parameters.\n"
+     "Each step of the forward pass shows one op; parameters and constants are shown where ops\n"
+     "read them. The backward pass then goes through the nodes from the last to the first, and\n"
+     "ends at the parameters.\n"
      "An empty line repeats the last move.",
      "next 3", &Session::next, Argument::none, true},
     {"back", "[COUNT]", "the step before", "Also from the backward pass into the forward pass.",
@@ -77,7 +77,8 @@ const std::vector<Session::Command>& Session::commands() {
      "  wrong                      'check' found that the gradient rule is wrong",
      "breakpoint op tanh and gradient < 0.01", &Session::breakpoint, Argument::condition},
     {"delete", "NUMBER | all", "take a breakpoint away", "", "delete 1", &Session::remove},
-    {"where", "", "this place, its users, the program's lines", "",
+    {"where", "", "all details: users, what is kept, source lines",
+     "Also for which nodes' derivatives the backward pass keeps this value.",
      "where", &Session::where},
     {"print", "[WHAT]", "the numbers of a tensor or of a part of it",
      "WHAT is what the formula calls it, at this node or after a node's number and a dot:\n"
@@ -90,7 +91,7 @@ const std::vector<Session::Command>& Session::commands() {
      "formula 4", &Session::formula, Argument::node},
     {"list", "[FROM [TO]]", "a line per node: op, shape, norms, layer", "",
      "list 0 20", &Session::list, Argument::node},
-    {"tree", "[LAYER]", "layers and parameters; of one also its steps", "",
+    {"tree", "[LAYER]", "layers and parameters; of one also its ops", "",
      "tree attention", &Session::tree, Argument::layer},
     {"graph", "[NODE [DEPTH]]", "what a node is made of and what uses it", "", "graph 4 2",
      &Session::graph, Argument::node},
@@ -101,19 +102,19 @@ const std::vector<Session::Command>& Session::commands() {
      "Compares the rule with differences of the op's own computation, in float64, on the recorded\n"
      "inputs. A trace file has the verdicts that it was saved with.",
      "check all", &Session::check, Argument::node},
-    {"provenance", "WHAT[INDEX]", "which steps one element of a gradient came from",
-     "The element is the sum of what each step that used it sent back, largest first. WHAT is as\n"
+    {"provenance", "WHAT[INDEX]", "which nodes one element of a gradient came from",
+     "The element is the sum of what each node that used it sent back, largest first. WHAT is as\n"
      "in print: a parameter, an attention weight, any value.",
      "provenance weight", &Session::provenance, Argument::node},
-    {"set", "WHAT = NUMBER", "what if a value, or a part of it, were another?",
-     "Runs all later steps and the backward pass again with it, and shows what has changed. Only\n"
+    {"set", "WHAT = NUMBER", "what if a value, or a part of it, were different?",
+     "Runs all later ops and the backward pass again with it, and shows what has changed. Only\n"
      "in the program that recorded: a trace file holds numbers, but not the ops' computations.\n"
      "WHAT is as in print, with a slice: set 4.y[0, :] = 0. 'undo' goes back; 'compare' lists all.",
      "set weight = 0.5", &Session::set, Argument::node},
-    {"undo", "", "as if the last 'set' had not been", "", "undo", &Session::undo},
-    {"compare", "[FILE]", "what differs from another trace; first thing first",
+    {"undo", "", "take the last 'set' back", "", "undo", &Session::undo},
+    {"compare", "[FILE]", "what differs from another trace, in order",
      "Without FILE: from what was before the last 'set'. The first difference is where the two\n"
-     "computations part; the others follow in the order of the passes.",
+     "computations diverge; the others follow in the order of the passes.",
      "compare runs/step.trace", &Session::compare, Argument::file},
     {"save", "FILE", "keep the trace in a file", "", "save runs/step.trace",
      &Session::save, Argument::file},
@@ -152,8 +153,8 @@ std::string Session::run(std::string_view line) {
   const size_t first = std::min(text.find_first_not_of(" \t", begin), text.size());
   const std::string arguments = text.substr(first, text.find_last_not_of(" \t\r") + 1 - first);
   if (!arguments.empty() && *command.arguments == '\0')
-    throw Error(fmt::format("{} takes nothing after it, was given '{}'", command.name,
-                            printable(arguments)));
+    throw Error(
+        fmt::format("{}: expected nothing after it, got '{}'", command.name, printable(arguments)));
   const std::string output = (this->*command.run)(arguments);
   last_move_ = command.is_move ? text : "";
   return output;
@@ -186,9 +187,9 @@ std::string Session::help(const std::string& arguments) {
             "\n";
   }
   return text +
-         "\nA command may be cut short: n for next, b for back, p for print. 'help print' tells "
-         "more "
-         "of\none. Begin with next, and press return to go on.\n";
+         "\nCommands can be shortened: n for next, b for back, p for print. 'help print' tells "
+         "more\n"
+         "of one. Begin with next, and press return to go on.\n";
 }
 
 std::string Session::quit(const std::string&) {

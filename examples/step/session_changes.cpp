@@ -26,11 +26,11 @@ std::string Session::check(const std::string& arguments) {
   std::string text;
   for (int node : wrong)
     text += fmt::format("  {}\n{}", trace_.description(node), verdict_text(trace_, node, screen_));
-  int64_t agree = 0, steps = 0;
+  int64_t agree = 0, ops = 0;
   std::map<std::string, int64_t> unknown;
   for (const TraceNode& node : trace_.nodes()) {
-    if (node.kind != TraceNode::Kind::step) continue;
-    ++steps;
+    if (node.kind != TraceNode::Kind::op) continue;
+    ++ops;
     if (!node.verdict)
       ++unknown["no verdict"];
     else if (node.verdict->result == Verdict::Result::agrees)
@@ -41,17 +41,19 @@ std::string Session::check(const std::string& arguments) {
   text += fmt::format(
       "  of {}, {} have a gradient rule that agrees with differences, {} one that "
       "does not\n",
-      counted(steps, "step"), agree, wrong.size());
+      counted(ops, "op"), agree, wrong.size());
   for (const auto& [reason, count] : unknown)
-    text += fmt::format("  {} not checked: {}\n", counted(count, "step"), printable(reason));
+    text += fmt::format("  {} not checked: {}\n", counted(count, "op"), printable(reason));
   return text;
 }
 
 std::string Session::provenance(const std::string& arguments) {
-  if (arguments.empty()) throw Error("of what? for instance: provenance weight[0, 1]");
+  if (arguments.empty())
+    throw Error("expected an element of a gradient, as in: provenance weight[0, 1]");
   const Named n = named(arguments);
   const TraceNode& node = trace_.node(n.node);
-  if (n.is_sent) throw Error("name the value whose gradient it is, or a parameter");
+  if (n.is_sent)
+    throw Error("expected a value or a parameter, got what a node sent back to an input");
   const int64_t element = element_at(node.value.shape(), n.slice);
   const std::vector<Contribution> parts = gradus::provenance(trace_, n.node, element);
   double sum = 0;
@@ -83,13 +85,13 @@ std::string Session::provenance(const std::string& arguments) {
 std::string Session::set(const std::string& arguments) {
   const size_t equals = arguments.find('=');
   if (equals == arguments.npos)
-    throw Error("set what to which number? for instance: set weight[0, 1] = 0.5");
+    throw Error("expected a value and a number, as in: set weight[0, 1] = 0.5");
   const Named n = named(arguments.substr(0, equals));
   if (!trace_.is_live())
     throw Error(
         "this trace comes from a file: it holds numbers, but not the computations of its ops, so "
         "nothing can run again. 'set' works in the program that recorded it, as in the lessons");
-  if (!n.is_value) throw Error(fmt::format("{} is a gradient; set a value", n.title));
+  if (!n.is_value) throw Error(fmt::format("expected a value, got a gradient: {}", n.title));
   const std::string text =
       arguments.substr(std::min(arguments.find_first_not_of(" \t=", equals), arguments.size()));
   double number = 0;
@@ -123,7 +125,8 @@ std::string Session::compare(const std::string& arguments) {
   if (!arguments.empty()) return comparison_view(trace_, Trace::load(arguments), "there", screen_);
   if (before_.empty())
     throw Error(
-        "with which trace? for instance: compare runs/step.trace; after 'set' without a name");
+        "expected the file of a trace, as in: compare runs/step.trace; without a file it compares "
+        "with the trace before the last 'set'");
   return comparison_view(trace_, before_.back(), "before", screen_);
 }
 
@@ -138,14 +141,14 @@ void make_folder_of(const std::string& path) {
 }  // namespace
 
 std::string Session::save(const std::string& arguments) {
-  if (arguments.empty()) throw Error("save where? for instance: save runs/step.trace");
+  if (arguments.empty()) throw Error("expected a file, as in: save runs/step.trace");
   make_folder_of(arguments);
   trace_.save(arguments);
   return fmt::format("the trace is in {}\n", printable(arguments));
 }
 
 std::string Session::html(const std::string& arguments) {
-  if (arguments.empty()) throw Error("write where? for instance: html runs/step.html");
+  if (arguments.empty()) throw Error("expected a file, as in: html runs/step.html");
   make_folder_of(arguments);
   write_page(trace_, arguments, before_.empty() ? nullptr : &before_.back());
   return fmt::format("the page is in {}\n", printable(arguments));

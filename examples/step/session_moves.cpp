@@ -40,7 +40,7 @@ std::string Session::next(const std::string& arguments) {
   for (int count = arguments.empty() ? 1 : count_of(arguments); count > 0; --count) {
     text = advance(
         [&](const Place& place) {
-          return place.is_backward || trace_.node(place.node).kind == TraceNode::Kind::step;
+          return place.is_backward || trace_.node(place.node).kind == TraceNode::Kind::op;
         },
         end_text);
     if (text == end_text) break;
@@ -55,7 +55,7 @@ std::string Session::back(const std::string& arguments) {
     int64_t before = target - 1;
     while (before >= 0) {
       const Place& place = places_[static_cast<size_t>(before)];
-      if (place.is_backward || trace_.node(place.node).kind == TraceNode::Kind::step) break;
+      if (place.is_backward || trace_.node(place.node).kind == TraceNode::Kind::op) break;
       --before;
     }
     if (before < 0) {

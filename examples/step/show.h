@@ -48,7 +48,7 @@ int64_t element_at(const Shape& shape, std::string_view text);
 /// The other way round.
 std::string indices_text(const Shape& shape, int64_t element);
 
-/// "3 steps", "1 step".
+/// "3 ops", "1 op".
 std::string counted(int64_t count, std::string_view thing);
 
 /// Words in lines of at most `width` columns, each after `indent` spaces.

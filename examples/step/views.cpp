@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "examples/step/attention.h"
 #include "examples/terminal/display_width.h"
 
 namespace gradus::step {
@@ -15,7 +16,7 @@ using terminal::fit;
 using terminal::printable;
 
 std::string kind_text(const TraceNode& node) {
-  if (node.kind == TraceNode::Kind::step) return printable(node.op);
+  if (node.kind == TraceNode::Kind::op) return printable(node.op);
   if (node.kind == TraceNode::Kind::constant) return "constant";
   return node.name.empty() ? "computed before" : "parameter " + printable(node.name);
 }
@@ -37,7 +38,7 @@ std::string operand(const TraceNode& node, size_t input) {
 }
 
 std::string derivative_of(const TraceNode& node, size_t input) {
-  return input < node.derivatives.size() ? node.derivatives[input] : "";
+  return input < node.derivatives.size() ? printable(node.derivatives[input]) : "";
 }
 
 std::string reference(const Trace& trace, int number) {
@@ -51,7 +52,9 @@ Labels labels_of(const Trace& trace, int number) {
   const auto keys = static_cast<int64_t>(trace.keys.size());
   const auto queries = static_cast<int64_t>(trace.queries.size());
   const Shape& shape = node.value.shape();
-  if (node.op != "softmax" || keys == 0 || shape.rank() == 0 || shape.back() != keys) return {};
+  if (keys == 0 || shape.rank() == 0 || shape.back() != keys ||
+      !is_attention_weights(trace, number))
+    return {};
   Labels labels{{}, trace.keys};
   const int64_t rows = shape.rank() > 1 ? shape[shape.rank() - 2] : 1;
   if (rows == queries)
@@ -77,6 +80,34 @@ std::string references(const Trace& trace, const std::vector<int>& numbers) {
     names.push_back(reference(trace, number));
   }
   return join(names, ", ");
+}
+
+/// "y = a part of x, with axis = 0, begin = 1"
+std::string formula_text(const TraceNode& node) {
+  if (node.formula.empty() && node.attributes.empty()) return "";
+  std::vector<std::string> attributes;
+  for (const Attribute& attribute : node.attributes)
+    attributes.push_back(printable(attribute.name) + " = " + printable(attribute.text()));
+  return fmt::format("y = {}{}{}", printable(node.formula.empty() ? node.op : node.formula),
+                     attributes.empty() ? "" : ", with ", join(attributes, ", "));
+}
+
+/// "by matmul 12 for dL/da, by tanh 13 for dL/dx"
+std::string kept_text(const Trace& trace, const TraceNode& node) {
+  constexpr size_t most = 6;
+  std::vector<std::string> readers;
+  for (const TraceNode::Reader& reader : node.kept) {
+    if (readers.size() == most) {
+      readers.push_back(fmt::format("{} more", node.kept.size() - most));
+      break;
+    }
+    std::vector<std::string> derivatives;
+    for (int input : reader.inputs)
+      derivatives.push_back("dL/d" + operand(trace.node(reader.node), static_cast<size_t>(input)));
+    readers.push_back(fmt::format("by {}{}{}", reference(trace, reader.node),
+                                  derivatives.empty() ? "" : " for ", join(derivatives, " and ")));
+  }
+  return join(readers, ", ");
 }
 
 struct Row {
@@ -176,7 +207,7 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
   std::string text = header(trace, place, screen);
   std::vector<Row> rows;
   if (!place.is_backward) {
-    if (!node.formula.empty()) text += wrapped("y = " + printable(node.formula), screen.width, 2);
+    text += wrapped(formula_text(node), screen.width, 2);
     for (size_t i = 0; i < node.inputs.size(); ++i)
       rows.push_back({operand(node, i), reference(trace, node.inputs[i]),
                       trace.node(node.inputs[i]).value, labels_of(trace, node.inputs[i])});
@@ -184,7 +215,7 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
         {node.inputs.empty() ? "value" : "y", "", node.value, labels_of(trace, place.node)});
     return text + rows_text(rows, screen) + verdict_text(trace, place.node, screen);
   }
-  if (!node.formula.empty()) text += wrapped("y = " + printable(node.formula), screen.width, 2);
+  text += wrapped(formula_text(node), screen.width, 2);
   const std::vector<int>& users = trace.users(place.node);
   std::vector<int> senders;
   for (int user : users)
@@ -192,7 +223,7 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
   rows.push_back({node.inputs.empty() ? "gradient" : "g = dL/dy",
                   senders.empty()       ? ""
                   : senders.size() <= 2 ? "from " + references(trace, senders)
-                                        : "from " + counted(std::ssize(senders), "step"),
+                                        : "from " + counted(std::ssize(senders), "node"),
                   node.gradient, labels_of(trace, place.node)});
   const std::vector<TraceTensor> sent = trace.sent(place.node);
   for (size_t i = 0; i < sent.size(); ++i) {
@@ -213,6 +244,8 @@ std::string details_view(const Trace& trace, const Place& place, const Screen& s
   };
   line("used by", references(trace, trace.users(place.node)));
   line("reads", references(trace, node.parameters));
+  if (const std::string kept = kept_text(trace, node); !kept.empty())
+    text += wrapped("kept for the backward pass: " + kept, screen.width, 2);
   for (size_t i = 0; i < node.source.size(); ++i) {
     const SourceLine& source = node.source[i];
     line(i == 0 ? "called in" : "",
@@ -227,10 +260,10 @@ std::string formula_view(const Trace& trace, int number) {
   if (node.inputs.empty())
     return fmt::format("  {} has no formula: the computation begins with it\n",
                        reference(trace, number));
-  std::string text = fmt::format("  y = {}\n", printable(node.formula));
+  std::string text = fmt::format("  {}\n", formula_text(node));
   for (size_t i = 0; i < node.derivatives.size(); ++i)
     if (!node.derivatives[i].empty())
-      text += fmt::format("  dL/d{} = {}\n", operand(node, i), printable(node.derivatives[i]));
+      text += fmt::format("  dL/d{} = {}\n", operand(node, i), derivative_of(node, i));
   std::vector<std::string> letters;
   for (size_t i = 0; i < node.inputs.size(); ++i)
     letters.push_back(fmt::format("{} = {}", operand(node, i), reference(trace, node.inputs[i])));

@@ -13,9 +13,9 @@ std::string where_text(const TraceNode& node);
 std::string join(const std::vector<std::string>& parts, const char* separator);
 /// How formulas call an input: x if it is the only one, else a, b, c …
 std::string operand(const TraceNode& node, size_t input);
-/// The part of the node's derivative that is about this input: "g · bᵀ".
+/// "g · bᵀ"; empty where the op does not state it.
 std::string derivative_of(const TraceNode& node, size_t input);
-/// "weight" for a parameter, "tanh 12" for a step, "constant 3".
+/// "weight" for a parameter, "tanh 12" for an op, "constant 3".
 std::string reference(const Trace& trace, int node);
 /// What attention's queries and keys are called, where the node's value is a table of its weights.
 struct Labels {
@@ -25,22 +25,23 @@ Labels labels_of(const Trace& trace, int node);
 
 /// A node when the forward or the backward pass comes by: formula, what goes in, what comes out.
 std::string place_view(const Trace& trace, const Place& place, const Screen& screen);
-/// Where it was called from, what uses it, and all that is known of its numbers.
+/// The same with its users, its parameters, what keeps its value, and where it was called.
 std::string details_view(const Trace& trace, const Place& place, const Screen& screen);
 /// The formula, the derivative, and which node each letter stands for.
 std::string formula_view(const Trace& trace, int node);
 /// A line per node; `marked` is where the reader is.
 std::string list_view(const Trace& trace, int from, int to, int marked, const Screen& screen);
-/// Layers in layers, with their parameters; of `layer`, if one is named, also the steps.
+/// Layers in layers, with their parameters; of `layer`, if one is named, also the ops.
 std::string tree_view(const Trace& trace, const std::string& layer, const Screen& screen);
-/// What leads to the node and what it leads to, so many steps away.
+/// The node's inputs and users, theirs, and so on up to `depth` edges away.
 std::string graph_view(const Trace& trace, int node, int depth, const Screen& screen);
-/// What the queries attended to: a row for each, over all time steps. `layer` may be empty.
+/// What the queries attended to: a row for each, over all time steps; see attention_weights().
+/// `layer` may be empty.
 /// Throws Error when there is no attention in the trace, or in the layer.
 std::string attention_view(const Trace& trace, const std::string& layer);
 /// What a replay has changed: the result and the parameters' gradients.
 std::string change_view(const Trace& before, const Trace& after);
-/// Where two traces differ, the first difference first; `other` says where or when `b` is.
+/// Where two traces differ, in order; `other` says where or when `b` is: "there", "before".
 std::string comparison_view(const Trace& a, const Trace& b, const std::string& other,
                             const Screen& screen);
 /// "the rule agrees with differences (6 elements)"

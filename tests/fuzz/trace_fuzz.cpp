@@ -1,6 +1,6 @@
 // Built by hand:
 // clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/trace_fuzz.cpp
-//   core/trace*.cpp core/files/safetensors.cpp core/trace/compare.cpp
+//   core/trace/*.cpp core/files/safetensors.cpp
 //   build/release/libgradus_core.a -lfmt -lopenblas -ldw -o trace_fuzz
 // ./trace_fuzz -max_total_time=600 NEW_FOLDER FOLDER_OF_TRACES
 
@@ -39,7 +39,7 @@ void read_all(const Trace& trace) {
 std::string file_with_nodes(const std::string& nodes) {
   using nlohmann::json;
   const json header{
-      {"__metadata__", {{"format", "gradus trace"}, {"version", "1"}, {"nodes", nodes}}},
+      {"__metadata__", {{"format", "gradus trace"}, {"version", "2"}, {"nodes", nodes}}},
       {"0.value", {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {0, 8}}}},
       {"1.sent.0", {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {8, 16}}}}};
   const std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);

@@ -139,7 +139,7 @@ class Page:
     def test_a_click_on_a_node_goes_there(self):
         b = self.browser
         b.click("#expand")
-        part = b.run("return [...document.querySelectorAll('#graph .box.step')].pop().dataset.part")
+        part = b.run("return [...document.querySelectorAll('#graph .box.op')].pop().dataset.part")
         b.run("document.querySelector(`#graph [data-part=${arguments[0]}]`).scrollIntoView({block: 'center', inline: 'center'})", part)
         b.click(f"#graph [data-part={part}]")
         self.assertEqual(self.place(), int(part[1:]) + 1)

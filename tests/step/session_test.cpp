@@ -35,7 +35,7 @@ void check_contains(const std::string& text, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("the passes go forwards over the steps, then backwards to the parameters") {
+TEST_CASE("the passes go forwards over the ops, then backwards to the parameters") {
   Session session(scalar_expression());
   std::string places;
   for (std::string text; !(text = session.run("next")).starts_with("This is the end");) {
@@ -62,7 +62,7 @@ TEST_CASE("commands may be cut short, and unknown ones name the nearest") {
   CHECK(answer({"n", "p y"}) == answer({"next", "print y"}));
   check_contains(answer({"brekpoint"}), "did you mean 'breakpoint'?");
   check_contains(answer({"frobnicate"}), "'help' lists what there is");
-  check_contains(answer({"quit now"}), "takes nothing after it");
+  check_contains(answer({"quit now"}), "expected nothing after it");
 }
 
 TEST_CASE("continue stops at breakpoints, and a breakpoint that never fires says so") {
@@ -223,7 +223,7 @@ TEST_CASE("a wrong gradient rule is found and named") {
   check_contains(answer(session, {"until wrong"}), "node 1 of 4 · twice");
   check_contains(answer(session, {"check x"}), "error: ");
   CHECK(answer({"check all"}) ==
-        "  of 5 steps, 5 have a gradient rule that agrees with differences, 0 one that does not\n");
+        "  of 5 ops, 5 have a gradient rule that agrees with differences, 0 one that does not\n");
 }
 
 TEST_CASE("a trace file has the verdicts that it was saved with, and cannot make new ones") {
@@ -269,18 +269,18 @@ TEST_CASE("a trace file alone says why nothing can be changed in it") {
 TEST_CASE("traces are compared, the first difference first") {
   const Folder folder;
   Session session(scalar_expression());
-  check_contains(answer(session, {"compare"}), "with which trace?");
+  check_contains(answer(session, {"compare"}), "expected the file of a trace");
   check_contains(answer(session, {"save " + (folder / "a"), "compare " + (folder / "a")}),
                  "no difference");
   const std::string text = answer(session, {"set 4.y = 0", "compare " + (folder / "a")});
-  check_contains(text, "the first of them first:\n  add 4: value 0, there -0.75\n");
+  check_contains(text, "in the order of the passes:\n  add 4: value 0, there -0.75\n");
   check_contains(answer(session, {"compare"}), "before -0.75");
   check_contains(answer(session, {"compare " + (folder / "none")}), "error: ");
   answer(session, {"open 2"});
   check_contains(answer(session, {"compare " + (folder / "a")}), "only there");
 }
 
-TEST_CASE("provenance names the steps that an element of a gradient came from") {
+TEST_CASE("provenance names the nodes that an element of a gradient came from") {
   check_contains(
       answer({"provenance weight"}),
       "gradient of weight: -3.902, the sum of 1 part\n       -3.902  through multiply 2");
@@ -311,6 +311,63 @@ TEST_CASE("the weights of attention stand under their tokens, wide ones too") {
       "               I   drink     tea\n    我    0.7361  0.0996  0.1643\n    喝茶  0.0900");
   check_contains(answer(session, {"attention"}), "喝茶     ▓▓ ░░\n");
   check_contains(answer({"attention"}), "there is no attention in this trace");
+}
+
+namespace {
+
+/// An op of eight inputs, whose seventh would be called as the gradient is.
+Trace with_eight_inputs() {
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    std::vector<Tensor> inputs;
+    for (int i = 0; i < 8; ++i) inputs.push_back(parameter("", tensor({10. + i})));
+    const Tensor y = record(
+        {"eight", "a + … + i", {{"g"}}}, tensor({8}), inputs,
+        [](const Backward& b) { return std::vector<Gradient>(b.size(), b.gradient); }, nullptr,
+        [] {
+          return Attributes{{"axis", int64_t{2}}};
+        });
+    sum(y * 3).backward();
+  }
+  return trace;
+}
+
+}  // namespace
+
+TEST_CASE("the seventh operand and the gradient have names of their own") {
+  Session session(with_eight_inputs());
+  check_contains(answer(session, {"formula 8"}), "f = computed before 5, h = ");
+  check_contains(answer(session, {"formula 8"}), "dL/dh = g\n");
+  check_contains(answer(session, {"print 8.h"}), "(1) 16");
+  check_contains(answer(session, {"print 8.g"}), "(1) 3");
+  check_contains(answer(session, {"print 8.dh"}), "(1) 3");
+}
+
+TEST_CASE("what an op was asked for stands beside its formula") {
+  Session session(with_eight_inputs());
+  check_contains(answer(session, {"go 8"}), "  y = a + … + i, with axis = 2\n");
+  check_contains(answer(session, {"formula 8"}), "  y = a + … + i, with axis = 2\n");
+}
+
+TEST_CASE("details say what the backward pass keeps, and for which derivatives") {
+  Session session(scalar_expression());
+  check_contains(answer(session, {"go 5", "where"}),
+                 "kept for the backward pass: by tanh 5 for dL/dx\n");
+  check_contains(answer(session, {"go 7", "where"}),
+                 "kept for the backward pass: by multiply 8 for dL/da and dL/db\n");
+  CHECK(answer(session, {"go 4", "where"}).find("kept") == std::string::npos);
+}
+
+TEST_CASE("a softmax without a product is not attention") {
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    const Tensor x = parameter("x", tensor({{1, 2}, {3, 4}}));
+    sum(log(softmax(x, 1))).backward();
+  }
+  Session session(std::move(trace));
+  check_contains(answer(session, {"attention"}), "there is no attention in this trace");
 }
 
 TEST_CASE("an empty trace is answered, not stumbled over") {

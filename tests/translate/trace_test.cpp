@@ -61,7 +61,7 @@ TEST_CASE("every gradient rule of the translator's training step agrees, in the 
   for (int n = 0; n < loaded.size(); ++n) {
     const TraceNode& node = loaded.node(n);
     CAPTURE(loaded.description(n));
-    if (!node.gradient.defined() || node.kind != TraceNode::Kind::step) continue;
+    if (!node.gradient.defined() || node.kind != TraceNode::Kind::op) continue;
     REQUIRE(node.verdict.has_value());
     CAPTURE(node.verdict->reason);
     CHECK(node.verdict->result == Verdict::Result::agrees);

@@ -1,35 +1,12 @@
 // --- attention maps -----------------------------------------------------------------------------
-// Attention is found by its structure: a softmax whose values reach a matrix product on its left
-// side, with nothing between but steps that move or scale them.
-const passing = new Set(['reshape', 'permute', 'slice', 'broadcast_to', 'concat', 'cast', 'multiply', 'dropout', 'pad']);
-
-function contextOf(n) {
-  const queue = [n], seen = new Set(queue);
-  while (queue.length > 0) {
-    const at = queue.shift();
-    for (const user of nodes[at].users) {
-      if (nodes[user].op === 'matmul' && nodes[user].inputs[0] === at) return user;
-      if (passing.has(nodes[user].op) && !seen.has(user)) { seen.add(user); queue.push(user); }
-    }
-  }
-  return null;
-}
-
-/// Back from the softmax to the product of queries and keys, if there is one nearby.
-function scoreOf(n) {
-  const between = [];
-  const before = at => nodes[at].inputs.find(input => nodes[input].kind === 'step');
-  for (let at = before(n); at !== undefined && between.length < 12; at = before(at)) {
-    if (nodes[at].op === 'matmul') return {score: at, between: between.reverse()};
-    between.push(at);
-  }
-  return {score: null, between: []};
-}
+// trace.attention: the softmaxes that weigh values, and the nodes around each.
+const around = new Map(trace.attention.map(part => [part.weights, part]));
 
 /// A map per layer and number of keys; its rows are the queries of all its softmaxes in turn.
 const maps = [];
-for (const node of nodes) {
-  if (node.op !== 'softmax' || tensor(node.value).shape.length < 2 || contextOf(node.number) === null) continue;
+for (const {weights} of trace.attention) {
+  const node = nodes[weights];
+  if (tensor(node.value).shape.length < 2) continue;
   const shape = tensor(node.value).shape, keys = shape[shape.length - 1], queries = shape[shape.length - 2];
   const samples = shape.slice(0, -2).reduce((a, b) => a * b, 1);
   let map = maps.find(map => map.path === node.path && map.keys === keys && map.samples === samples);
@@ -106,7 +83,7 @@ function indexOf(map, row, k) {
   return [...index, row.query, k];
 }
 
-/// The step jumps to the softmax that made the weight; the nodes behind it are listed.
+/// Goes to the softmax that made the weight, and lists the nodes behind it.
 function chooseCell(q, k) {
   const map = maps[attention.map], row = map.rows[q];
   attention.chosen = {q, k, node: row.node, index: indexOf(map, row, k)};
@@ -128,10 +105,9 @@ function walkCells(event, map, q, k) {
 
 function behindCell() {
   if (!attention.chosen) return make('p', {class: 'behind'}, say('cell_hint'));
-  const {q, k, node} = attention.chosen, {score, between} = scoreOf(node);
+  const {q, k, node} = attention.chosen, {score, between, context} = around.get(node);
   const list = make('dl');
-  const add = (key, n) => n === null || n === undefined ? null
-    : list.append(make('dt', {}, say(key)), make('dd', {}, linkTo(n)));
+  const add = (key, n) => list.append(make('dt', {}, say(key)), make('dd', {}, linkTo(n)));
   if (score !== null) {
     add('query', nodes[score].inputs[0]);
     add('key', nodes[score].inputs[1]);
@@ -139,6 +115,6 @@ function behindCell() {
   }
   between.forEach(n => add('between', n));
   add('weight', node);
-  add('context', contextOf(node));
+  add('context', context);
   return make('section', {class: 'behind'}, make('h3', {}, say('behind', queryName(q), keyName(k))), list);
 }

@@ -103,7 +103,7 @@ function drawGraph() {
   // A weight that is used at every time step would cover everything with its edges.
   const uses = new Map();
   for (const {from} of edges) uses.set(from, (uses.get(from) || 0) + 1);
-  for (const edge of edges) edge.fan = edge.from[0] === 'n' && nodes[numberOf(edge.from)].kind !== 'step' && uses.get(edge.from) > 3;
+  for (const edge of edges) edge.fan = edge.from[0] === 'n' && nodes[numberOf(edge.from)].kind !== 'op' && uses.get(edge.from) > 3;
   canvas.append(...frames, svg, ...items);
   view.replaceChildren(canvas);
   markGraph();
@@ -130,7 +130,7 @@ function boxElement(part) {
     return make('button', {class: `box ${node.kind}`, 'data-part': part, title: `#${node.number} ${titleOf(node)}`,
                            onclick: () => select(node.number)},
                 make('b', {}, titleOf(node).split('.').pop()),  // the group around it says the rest
-                make('small', {}, shapeText(tensor(node.value)) + (node.kind !== 'step' && node.users.length > 3 ? ` → ${node.users.length}` : '')),
+                make('small', {}, shapeText(tensor(node.value)) + (node.kind !== 'op' && node.users.length > 3 ? ` → ${node.users.length}` : '')),
                 sign ? make('span', {class: 'sign', 'aria-label': say(sign === '✗' ? 'disagrees' : 'has_bad')}, sign) : null);
   }
   const group = groups[numberOf(part)], inside = members[numberOf(part)];
@@ -139,7 +139,7 @@ function boxElement(part) {
                          onclick: () => toggle(part)},
               make('b', {}, groups[group.parent].over_time ? null : make('span', {class: 'caret', 'aria-hidden': 'true'}, '▸'),
                    groupName(group)),
-              make('small', {}, say('steps', inside.length)), make('span', {class: 'bar'}),
+              make('small', {}, say('nodes', inside.length)), make('span', {class: 'bar'}),
               sign ? make('span', {class: 'sign'}, sign) : null);
 }
 
@@ -158,7 +158,7 @@ function toggle(part) {
   if (element) (element.matches('button') ? element : element.firstChild).focus({preventScroll: true});
 }
 
-/// Colours the boxes and edges for the current step.
+/// Colours the boxes and edges for the current place.
 function markGraph() {
   if (!hasLayout) return;
   const {node: here, backward} = positions[position];
@@ -176,7 +176,7 @@ function markGraph() {
     else element.removeAttribute('aria-current');
     if (part[0] === 'g') element.querySelector('.bar').style.width = `${100 * share}%`;
   }
-  // Forward, a step reads its inputs; backward, it sends gradients to them.
+  // Forward, a node reads its inputs; backward, it sends gradients to them.
   const inputs = new Set(nodes[here].inputs.filter((_, i) => !backward || tensor(nodes[here].sent[i]) !== null).map(boxOf));
   for (const {from, to, element, fan} of edges) {
     const isNear = to === near && inputs.has(from);
@@ -251,7 +251,7 @@ function listOf(part) {
                                  make('span', {class: 'shape'}, shapeText(tensor(node.value)))));
     }
     const details = make('details', {'data-part': part, open: expanded.has(part) ? '' : false},
-                         make('summary', {}, groupName(groups[numberOf(part)]), make('small', {}, say('steps', members[numberOf(part)].length))));
+                         make('summary', {}, groupName(groups[numberOf(part)]), make('small', {}, say('nodes', members[numberOf(part)].length))));
     if (details.open) details.append(listOf(part));
     details.addEventListener('toggle', () => {
       if (details.open === expanded.has(part)) return;

@@ -1,4 +1,4 @@
-// --- the step that one stands at ----------------------------------------------------------------
+// --- the node at the current place --------------------------------------------------------------
 /// A formula with its single letters in italics.
 function formulaText(text) {
   return text.split(/(?<![\p{Lu}\p{Ll}\d_])([a-z])(?![\p{Lu}\p{Ll}\d_(])/u).map((piece, i) => i % 2 ? make('i', {}, piece) : piece);
@@ -12,7 +12,7 @@ function linkTo(n) {
 
 function derivativeOf(node, input) {
   const text = node.derivatives[input];
-  return text ? `dL/d${letter(node, input)} = ${text}` : '';
+  return text ? `dL/d${node.operands[input]} = ${text}` : '';
 }
 
 function derivativesOf(node) {
@@ -22,11 +22,11 @@ function derivativesOf(node) {
 function drawPanel() {
   const panel = byId('panel');
   const {node: n, backward} = positions[position], node = nodes[n];
-  const forwardSteps = nodes.length;
+  const forwardPlaces = nodes.length;
   const chosen = attention.chosen && attention.chosen.node === n ? attention.chosen.index : null;
   const parts = [];
-  parts.push(make('p', {class: 'phase'}, backward ? say('phase', true, position - forwardSteps + 1, positions.length - forwardSteps)
-                                                  : say('phase', false, position + 1, forwardSteps)));
+  parts.push(make('p', {class: 'phase'}, backward ? say('phase', true, position - forwardPlaces + 1, positions.length - forwardPlaces)
+                                                  : say('phase', false, position + 1, forwardPlaces)));
   parts.push(make('h2', {}, titleOf(node), make('span', {class: 'number'}, `#${n}`)));
   parts.push(layersOf(node));
   if (node.formula || node.derivatives.length > 0) {
@@ -36,39 +36,50 @@ function drawPanel() {
       for (const part of derivativesOf(node)) formula.append(make('p', {}, ...formulaText(part)));
     if (formula.children.length > 0) parts.push(formula);
   }
+  if (node.attributes.length > 0)
+    parts.push(make('p', {class: 'attributes', 'aria-label': say('attributes')}, node.attributes.map(attributeText).join(', ')));
   if (node.inputs.length > 0)
     parts.push(make('dl', {class: 'given', 'aria-label': say('inputs')}, ...node.inputs.flatMap((input, i) =>
-      [make('dt', {}, letter(node, i)), make('dd', {}, linkTo(input))])));
+      [make('dt', {}, node.operands[i]), make('dd', {}, linkTo(input))])));
   const value = () => tensorFigure(node.value, {label: node.inputs.length ? 'y' : '', what: say('value'), mark: chosen});
   if (!backward) {
     parts.push(...besideOther(n, 'value', value()));
     if (node.inputs.length > 0)
       parts.push(folded('inputs', () => node.inputs.map((input, i) =>
-        tensorFigure(nodes[input].value, {label: letter(node, i), what: titleOf(nodes[input])}))));
+        tensorFigure(nodes[input].value, {label: node.operands[i], what: titleOf(nodes[input])}))));
   } else {
     parts.push(...besideOther(n, 'gradient', tensorFigure(node.gradient, {label: node.inputs.length ? 'g' : '', mark: chosen,
       what: say(node.kind === 'parameter' ? 'gradient_of_parameter' : 'gradient')})));
     node.inputs.forEach((input, i) => {
       if (tensor(node.sent[i]) === null) return;
-      parts.push(tensorFigure(node.sent[i], {label: `dL/d${letter(node, i)}`,
+      parts.push(tensorFigure(node.sent[i], {label: `dL/d${node.operands[i]}`,
         from: make('span', {class: 'from'}, `${say('sent_to')} ${titleOf(nodes[input])} #${input}`)}));
     });
-    if (node.kind === 'step' && node.sent.every(sent => sent === null)) parts.push(make('p', {class: 'jump'}, say('no_rule')));
+    if (node.kind === 'op' && node.sent.every(sent => sent === null)) parts.push(make('p', {class: 'jump'}, say('no_rule')));
     parts.push(folded('value_of', () => [value()]));
   }
   if (node.verdict) parts.push(verdictOf(node));
   if (node.source.length > 0) parts.push(sourceOf(node));
+  if (node.kept.length > 0) {
+    const reader = ({by, for: inputs}) => [linkTo(by), inputs.length ? ` ${say('kept_for', inputs.map(i => `dL/d${nodes[by].operands[i]}`).join(', '))}` : ''];
+    parts.push(make('h3', {class: 'kept'}, say('kept')), listOfSome(node.kept, reader));
+  }
   parts.push(make('h3', {}, say('users')));
-  parts.push(node.users.length ? make('ul', {}, ...node.users.slice(0, 12).map(user => make('li', {}, linkTo(user))),
-                                      node.users.length > 12 ? make('li', {}, `… ${say('steps', node.users.length)}`) : null)
-                               : make('p', {}, say('nobody')));
+  parts.push(node.users.length ? listOfSome(node.users, user => [linkTo(user)]) : make('p', {}, say('nobody')));
   const other = backward ? n : backwardPosition.get(n);
   parts.push(make('p', {class: 'jump'}, other === undefined ? say('no_gradient')
     : make('button', {class: 'link', id: 'other_pass', onclick: () => go(other)}, say(backward ? 'see_forward' : 'see_backward'))));
   panel.replaceChildren(...parts.filter(part => part !== null));
 }
 
-/// Shown when opened; whether it is open stays from step to step.
+/// A list of the first items; `contents(item)` is what stands in its line.
+function listOfSome(items, contents) {
+  const most = 12;
+  return make('ul', {}, ...items.slice(0, most).map(item => make('li', {}, ...contents(item))),
+              items.length > most ? make('li', {}, `… ${say('nodes', items.length)}`) : null);
+}
+
+/// Shown when opened; whether it is open stays from place to place.
 const opened = new Set(['inputs']);
 function folded(key, contents) {
   const details = make('details', {open: opened.has(key) ? '' : false}, make('summary', {}, say(key)));
@@ -85,7 +96,7 @@ function folded(key, contents) {
 function layersOf(node) {
   const around = groupsAround('n' + node.number).filter(group => group !== 'g0').reverse();
   const line = make('p', {class: 'layers'});
-  if (node.kind !== 'step') line.append(say(node.kind), around.length ? ' · ' : '');
+  if (node.kind !== 'op') line.append(say(node.kind), around.length ? ' · ' : '');
   around.forEach((group, i) => {
     if (i > 0) line.append(' › ');
     line.append(make('button', {onclick: () => { reveal(node.number); keepInView(byId('graph'), boxes.get(group)); }}, groupName(groups[numberOf(group)])));
@@ -102,7 +113,7 @@ function verdictOf(node) {
     lines.push(say('along', numberText(v.rule, 6), numberText(v.difference, 6)));
   if (v.result !== 'unknown' && v.input >= 0 && v.element >= 0) {
     const where = indexIn(tensor(nodes[node.inputs[v.input]].value).shape, v.element);
-    lines.push(say('worst', `dL/d${letter(node, v.input)}${where}`, numberText(v.rule, 6), numberText(v.difference, 6)));
+    lines.push(say('worst', `dL/d${node.operands[v.input]}${where}`, numberText(v.rule, 6), numberText(v.difference, 6)));
   }
   return make('div', {class: `verdict ${v.result}`},
               make('span', {class: 'sign', 'aria-hidden': 'true'}, {agrees: '✓', disagrees: '✗', unknown: '?'}[v.result]),
@@ -138,13 +149,13 @@ function go(to) {
   byId('live').textContent = text;
 }
 
-/// Stands at a node in the pass that one is in, if it takes part in it.
+/// Goes to a node in the current pass, if the pass comes by it.
 function select(n) {
   reveal(n);
   go(positions[position].backward && backwardPosition.has(n) ? backwardPosition.get(n) : n);
 }
 
-/// To the next step that another box stands for: past a layer that is collapsed.
+/// To the next place that another box stands for: past a layer that is collapsed.
 function over(direction) {
   const here = positions[position], box = boxOf(here.node);
   let to = position + direction;

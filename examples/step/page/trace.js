@@ -1,4 +1,4 @@
-// --- the trace, and where in it one stands ------------------------------------------------------
+// --- the trace, and the place in it --------------------------------------------------------------
 const trace = JSON.parse(document.getElementById('trace').textContent);
 const {nodes, groups, tensors} = trace;
 const hasLayout = groups.every(group => group.places !== null) && nodes.length > 0;
@@ -7,11 +7,10 @@ const groupOf = new Map();  // 'n12' or 'g3' -> 'g1'
 const members = groups.map(() => []);  // numbers of all nodes in and below a group
 groups.forEach((group, g) => group.parts.forEach(part => groupOf.set(part, 'g' + g)));
 // What is empty is left out of the JSON.
-const empty = {op: '', formula: '', derivatives: [], name: '', path: '', time: -1, source: [], inputs: [],
-               gradient: null, sent: [], verdict: null};
+const empty = {op: '', formula: '', operands: [], derivatives: [], attributes: [], name: '', path: '', time: -1,
+               source: [], inputs: [], users: [], kept: [], gradient: null, sent: [], verdict: null};
 nodes.forEach((node, n) => {
-  nodes[n] = {...empty, ...node, number: n, users: []};
-  for (const input of new Set(nodes[n].inputs)) nodes[input].users.push(n);
+  nodes[n] = {...empty, ...node, number: n};
   for (const group of groupsAround('n' + n)) members[numberOf(group)].push(n);
 });
 
@@ -57,9 +56,9 @@ function progress(part) {
 }
 
 function tensor(place) { return place === null || place === undefined ? null : tensors[place]; }
-function shapeText(x) { return `(${x.shape.join(', ')}${x.shape.length === 1 ? '' : ''})`; }
+function shapeText(x) { return `(${x.shape.join(', ')})`; }
 function titleOf(node) {
-  return node.kind === 'step' ? node.op : node.name || say(node.kind);
+  return node.kind === 'op' ? node.op : node.name || say(node.kind);
 }
 function groupName(group) { return group.name || say('whole'); }
 function isBad(x) { return x !== null && (x.nans > 0 || x.infinities > 0); }
@@ -75,7 +74,6 @@ function gradientBreaks(node) {
 }
 function isWrong(node) { return node.verdict !== null && node.verdict.result === 'disagrees'; }
 function signOf(node) { return isWrong(node) ? '✗' : valueBreaks(node) || gradientBreaks(node) ? '!' : ''; }
-function letter(node, input) { return node.inputs.length === 1 ? 'x' : 'abcdefhijklmnopqrstuvwz'[input] || `x${input}`; }
 
 function numbersOf(x) {
   if (!x.values && x.numbers !== undefined) {
@@ -91,6 +89,14 @@ function numberText(v, digits = 4) {
   const size = Math.abs(v);
   const text = size !== 0 && (size < 1e-3 || size >= 1e5) ? v.toExponential(digits - 2) : String(Number(v.toPrecision(digits)));
   return text.replace(/-/g, '−').replace('e+', 'e');
+}
+
+/// What an op was asked for: "axis = 1", "shape = (2, 3)"; {number: "inf"} is what JSON has no number for.
+function attributeText([name, value]) {
+  const text = Array.isArray(value) ? `(${value.join(', ')})`
+             : typeof value === 'number' ? numberText(value, 7)
+             : typeof value === 'string' ? value : {inf: '∞', '-inf': '−∞', nan: 'NaN'}[value.number];
+  return `${name} = ${text}`;
 }
 
 /// An element with attributes, listeners ('onclick') and children; texts never become markup.

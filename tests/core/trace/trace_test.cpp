@@ -1,14 +1,18 @@
 #include "core/trace/trace.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <filesystem>
 #include <limits>
+#include <nlohmann/json.hpp>
 
 #include "core/files/safetensors.h"
 #include "core/ops/ops.h"
 #include "core/tensor/error.h"
+#include "core/trace/trace_json.h"
 #include "tests/files.h"
 
 using namespace gradus;
@@ -32,7 +36,7 @@ struct Recorded {
 
 }  // namespace
 
-TEST_CASE("a trace holds every step in order, with formulas, values and gradients") {
+TEST_CASE("a trace holds every op in order, with formulas, values and gradients") {
   const Recorded r;
   const auto& nodes = r.trace.nodes();
   std::vector<std::string> ops;
@@ -65,6 +69,41 @@ TEST_CASE("a trace keeps the values of the recording when parameters change afte
   CHECK(r.trace.node(0).gradient.values().to_vector<float>() == gradient);
 }
 
+namespace {
+
+std::vector<double> numbers_of(const TraceTensor& x) {
+  return x.defined() ? x.values().to_vector<double>() : std::vector<double>{};
+}
+
+void check_same(const Trace& a, const Trace& b, int number) {
+  CAPTURE(number);
+  const TraceNode &x = a.node(number), &y = b.node(number);
+  CHECK(x.kind == y.kind);
+  CHECK(x.op == y.op);
+  CHECK(x.formula == y.formula);
+  CHECK(x.derivatives == y.derivatives);
+  const auto same = [](Reads r, Reads s) { return r.bits == s.bits; };
+  CHECK(std::ranges::equal(x.reads, y.reads, same));
+  CHECK(same(x.also, y.also));
+  CHECK(x.attributes == y.attributes);
+  CHECK(x.is_view == y.is_view);
+  CHECK(x.name == y.name);
+  CHECK(x.path == y.path);
+  CHECK(x.time == y.time);
+  CHECK(x.source == y.source);
+  CHECK(x.inputs == y.inputs);
+  CHECK(x.parameters == y.parameters);
+  CHECK(x.kept == y.kept);
+  CHECK(a.users(number) == b.users(number));
+  CHECK(numbers_of(x.value) == numbers_of(y.value));
+  CHECK(numbers_of(x.gradient) == numbers_of(y.gradient));
+  const std::vector<TraceTensor> sent = a.sent(number), others = b.sent(number);
+  REQUIRE(sent.size() == others.size());
+  for (size_t i = 0; i < sent.size(); ++i) CHECK(numbers_of(sent[i]) == numbers_of(others[i]));
+}
+
+}  // namespace
+
 TEST_CASE("a trace comes back from its file") {
   Recorded r;
   r.trace.keys = {"tea", "\"茶\""};
@@ -75,15 +114,112 @@ TEST_CASE("a trace comes back from its file") {
   REQUIRE(trace.size() == r.trace.size());
   CHECK(trace.keys == r.trace.keys);
   CHECK(trace.queries.empty());
-  for (int i = 0; i < trace.size(); ++i) {
-    const TraceNode &node = trace.node(i), &before = r.trace.node(i);
-    CHECK(node.op == before.op);
-    CHECK(node.formula == before.formula);
-    CHECK(node.inputs == before.inputs);
-    CHECK(node.value.values().to_vector<double>() == before.value.values().to_vector<double>());
-    CHECK(node.gradient.defined() == before.gradient.defined());
-    CHECK(trace.sent(i).size() == r.trace.sent(i).size());
+  for (int i = 0; i < trace.size(); ++i) check_same(trace, r.trace, i);
+}
+
+TEST_CASE("what ops were asked for comes back from the file, infinities and empty lists too") {
+  Trace before;
+  {
+    const auto recording = before.record();
+    const Tensor x = tensor({1, 2}).require_grad();
+    const Attributes attributes{{"whole", int64_t{3}},
+                                {"number", 1.0},
+                                {"infinite", -std::numeric_limits<double>::infinity()},
+                                {"large", std::numeric_limits<int64_t>::max()},
+                                {"word", std::string("float32")},
+                                {"a list", std::vector<int64_t>{2, -1}},
+                                {"nothing", std::vector<int64_t>{}}};
+    record(
+        "mine", x * 1, {x}, [](const Backward& b) { return std::vector<Gradient>{b.gradient}; },
+        nullptr, [&] { return attributes; });
+    slice(softmax(x, 0), 0, 1, 2);
   }
+  const Folder folder;
+  before.save(folder / "f");
+  const Trace after = Trace::load(folder / "f");
+  REQUIRE(after.size() == before.size());
+  for (int i = 0; i < after.size(); ++i) check_same(after, before, i);
+  CHECK(after.node(after.size() - 1).op == "slice");
+  CHECK(after.node(after.size() - 1).attributes == Attributes{{"axis", int64_t{0}},
+                                                              {"begin", int64_t{1}},
+                                                              {"end", int64_t{2}},
+                                                              {"step", int64_t{1}}});
+}
+
+namespace {
+
+/// A node of a trace, as its file tells it.
+nlohmann::json told(const Trace& trace, int number) {
+  return json_of(trace, number, [](const TraceTensor&, const std::string&) { return 0; });
+}
+
+}  // namespace
+
+TEST_CASE("the seventh operand is not called as the gradient is, in the trace and in its JSON") {
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    std::vector<Tensor> inputs;
+    for (int i = 0; i < 8; ++i) inputs.push_back(tensor({1}).require_grad());
+    record({"eight", "a + … + i", {{"g"}}}, tensor({8}), inputs,
+           [](const Backward& b) { return std::vector<Gradient>(b.size(), b.gradient); });
+  }
+  CHECK(told(trace, 8)["operands"] == nlohmann::json{"a", "b", "c", "d", "e", "f", "h", "i"});
+  CHECK(told(trace, 8)["derivatives"].size() == 8);
+}
+
+TEST_CASE("a trace says what the backward pass keeps, and for which derivatives") {
+  const Tensor w = tensor({{1, 2}, {3, 4}}).require_grad();
+  const Tensor x = tensor({{5, 6}, {7, 8}});
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    const Tensor h = tanh(matmul(x, transpose(w)));  // nodes: x, w, transpose, matmul, tanh
+    sum(h + 1).backward();
+  }
+  using Readers = std::vector<TraceNode::Reader>;
+  std::vector<int> numbers(4);  // of x, w's view, matmul and tanh
+  int weight = -1;
+  for (int n = 0; n < trace.size(); ++n) {
+    const TraceNode& node = trace.node(n);
+    if (node.op == "matmul") numbers = {node.inputs[0], node.inputs[1], n, trace.users(n)[0]};
+    if (node.kind == TraceNode::Kind::parameter) weight = n;
+  }
+  CHECK(trace.node(numbers[0]).kept == Readers{{numbers[2], {1}}});  // x, for dL/d(wᵀ)
+  CHECK(trace.node(numbers[1]).kept.empty());                        // x needs no gradient
+  CHECK(trace.node(weight).kept.empty());
+  CHECK(trace.node(numbers[2]).kept.empty());  // tanh reads its output
+  CHECK(trace.node(numbers[3]).kept == Readers{{numbers[3], {0}}});
+  CHECK(told(trace, numbers[0])["kept"] ==
+        nlohmann::json::parse(fmt::format(R"([{{"by": {}, "for": [1]}}])", numbers[2])));
+  CHECK(told(trace, numbers[0])["users"] == nlohmann::json{numbers[2]});
+
+  Trace other;
+  {
+    const auto recording = other.record();
+    sum(matmul(x.detach().require_grad(), transpose(w))).backward();
+  }
+  for (int n = 0; n < other.size(); ++n)
+    if (other.node(n).op == "matmul") {
+      CHECK(other.node(other.node(n).inputs[1]).kept == Readers{{n, {0}}});
+      // A view keeps the memory that it shows.
+      CHECK(other.node(other.node(n).parameters[1]).kept == Readers{{n, {0}}});
+    }
+}
+
+TEST_CASE("of an op without stated derivatives the backward pass keeps everything") {
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    const Tensor a = tensor({1}).require_grad(), b = tensor({2});
+    record("mine", tensor({3}), {a, b}, [](const Backward& s) {
+      return std::vector<Gradient>{s.gradient, Tensor()};
+    });
+    record("none", tensor({3}), {a, b}, nullptr);
+  }
+  using Readers = std::vector<TraceNode::Reader>;
+  for (int n = 0; n < 3; ++n) CHECK(trace.node(n).kept == Readers{{2, {0}}});
+  CHECK(trace.node(3).kept.empty());
 }
 
 TEST_CASE("tensors beyond the limit are kept as summaries") {
@@ -107,7 +243,7 @@ TEST_CASE("there is no node beyond the last") {
   CHECK_THROWS_WITH_AS(Trace().node(0), "trace: there is no node 0, the trace is empty", Error);
 }
 
-TEST_CASE("a step reads a parameter also through views of it") {
+TEST_CASE("an op reads a parameter also through views of it") {
   const Tensor w = tensor({{1, 2}, {3, 4}}).require_grad();
   Trace trace;
   {
@@ -176,14 +312,23 @@ std::string broken(const std::string& key, const std::string& from, const std::s
 }  // namespace
 
 TEST_CASE("a file that is no trace, or a damaged one, is refused with what is wrong") {
-  CHECK(broken("version", "1", "2") == "a trace of version '2', this program reads version 1");
+  CHECK(broken("version", "2", "1") ==
+        "format version 1, expected 2: record it again with this version");
   CHECK(broken("format", "trace", "model").find("not a trace") == 0);
   CHECK(broken("nodes", "[", "").find("damaged: its nodes are not JSON") == 0);
   CHECK(broken("nodes", "\"inputs\":[0,1]", "\"inputs\":[0,2]") ==
-        "nodes[2]'s inputs[1] is 2, which is outside [0, 1]");
-  CHECK(broken("nodes", "\"matmul\"", "[[]]") == "nodes[2]'s op is not a text: array");
+        "nodes[2]'s inputs[1]: expected an integer in [0, 1], got 2");
+  CHECK(broken("nodes", "\"matmul\"", "[[]]") == "nodes[2]'s op: expected a text, got array");
   CHECK(broken("nodes", "\"parameter\"", "\"poem\"") ==
-        "nodes[0]'s kind is not one of the known words: \"poem\"");
+        "nodes[0]'s kind: expected one of the known words, got \"poem\"");
+  CHECK(broken("nodes", R"("derivatives":["g · bᵀ",)", R"("derivatives":[)") ==
+        "nodes[2]'s derivatives: expected a list with an item per input, got array");
+  CHECK(broken("nodes", R"("reads":[{"inputs":[1])", R"("reads":[{"inputs":[2])") ==
+        "nodes[2]'s reads[0]'s inputs[0]: expected an integer in [0, 1], got 2");
+  CHECK(broken("nodes", R"("reads":[{)", R"("attributes":[["axis",null]],"reads":[{)") ==
+        "nodes[2]'s attributes[0][1]: expected a number, a text or a list of integers, got null");
+  CHECK(broken("nodes", R"("reads":[{)", R"("attributes":[["axis"]],"reads":[{)") ==
+        "nodes[2]'s attributes[0]: expected [name, value], got array");
   CHECK(broken("nodes", "\"shape\":[2,2]", "\"shape\":[2,3]").find("count") != std::string::npos);
   CHECK(broken("nodes", "\"shape\":[2,2]", "\"shape\":[4]").find("tensor 0.") != std::string::npos);
 

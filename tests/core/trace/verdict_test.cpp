@@ -153,6 +153,6 @@ TEST_CASE("verdicts are saved with the trace, and a file has no others") {
   CHECK(check(loaded, 1).result == Verdict::Result::agrees);
   CHECK(check(loaded, 1).difference == trace.node(1).verdict->difference);
   CHECK_THROWS_WITH_AS(check(loaded, 2), doctest::Contains("only the program that records"), Error);
-  CHECK_THROWS_WITH_AS(check(trace, 0), doctest::Contains("not a step"), Error);
+  CHECK_THROWS_WITH_AS(check(trace, 0), doctest::Contains("not an op"), Error);
   CHECK_THROWS_AS(check(trace, 99), Error);
 }
