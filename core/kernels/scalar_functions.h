@@ -62,7 +62,7 @@ struct Where : Ternary {
   static constexpr const char* name = "where";
   template <class V>
   static V value(V condition, V a, V b) {
-    return select(condition != V(0), a, b);
+    return select(condition == V(0), b, a);  // NaN is not 0
   }
 };
 struct Exp : Unary {
@@ -116,19 +116,25 @@ struct Abs : Unary {
   static constexpr const char* name = "abs";
   static auto value(auto a) { return abs(a); }
 };
+/// f(a, b) lane by lane.
+template <class V, class F>
+V each_lane(V a, V b, F f) {
+  alignas(64) typename V::value_type x[V::size], y[V::size];
+  a.store_aligned(x);
+  b.store_aligned(y);
+  for (unsigned i = 0; i < V::size; ++i) x[i] = f(x[i], y[i]);
+  return V::load_aligned(x);
+}
 struct Power : Binary {
   static constexpr const char* name = "pow";
   template <class V>
-  static V value(V a, V b) {  // lane by lane: exp(b · log a) errs at 0⁰, 1^∞ and far from 1
-    alignas(64) typename V::value_type base[V::size], exponent[V::size];
-    a.store_aligned(base);
-    b.store_aligned(exponent);
-    for (unsigned i = 0; i < V::size; ++i)
-      if constexpr (sizeof(base[i]) == sizeof(float))
-        base[i] = __builtin_powf(base[i], exponent[i]);
+  static V value(V a, V b) {  // not exp(b · log a), which errs at 0⁰, 1^∞ and far from 1
+    return each_lane(a, b, [](auto x, auto y) {
+      if constexpr (sizeof(x) == sizeof(float))
+        return __builtin_powf(x, y);
       else
-        base[i] = __builtin_pow(base[i], exponent[i]);
-    return V::load_aligned(base);
+        return __builtin_pow(x, y);
+    });
   }
 };
 struct Maximum : Binary {
@@ -139,13 +145,74 @@ struct Maximum : Binary {
   }  // NaN wins
 };
 
+struct Minimum : Binary {
+  static constexpr const char* name = "minimum";
+  template <class V>
+  static V value(V a, V b) {
+    return select(a < b || isnan(a), a, b);
+  }
+};
+struct Remainder : Binary {
+  static constexpr const char* name = "remainder";
+  template <class V>
+  static V value(V a, V b) {
+    return each_lane(a, b, [](auto x, auto y) {
+      const auto rest = fmod(x, y);
+      return differ_in_sign(rest, y) ? rest + y : rest;
+    });
+  }
+  static float fmod(float x, float y) { return __builtin_fmodf(x, y); }
+  static double fmod(double x, double y) { return __builtin_fmod(x, y); }
+  static bool differ_in_sign(auto rest, auto y) { return rest != 0 && (rest < 0) != (y < 0); }
+};
+struct FloorDivide : Binary {
+  static constexpr const char* name = "floor_divide";
+  template <class V>
+  static V value(V a, V b) {  // not ⌊a / b⌋, which is 10 of 1 / 0.1: 0.1 is more than a tenth
+    return each_lane(a, b, [](auto x, auto y) {
+      if (y == 0) return x / y;
+      const auto rest = Remainder::fmod(x, y);
+      const auto quotient = (x - rest) / y - (Remainder::differ_in_sign(rest, y) ? 1 : 0);
+      return static_cast<decltype(x)>(__builtin_nearbyint(quotient));
+    });
+  }
+};
+struct Floor : Unary {
+  static constexpr const char* name = "floor";
+  static auto value(auto a) { return floor(a); }
+};
+struct Ceil : Unary {
+  static constexpr const char* name = "ceil";
+  static auto value(auto a) { return ceil(a); }
+};
+struct Round : Unary {
+  static constexpr const char* name = "round";
+  static auto value(auto a) { return nearbyint(a); }
+};
+struct Sign : Unary {
+  static constexpr const char* name = "sign";
+  template <class V>
+  static V value(V a) {
+    return select(a > V(0), V(1), select(a < V(0), V(-1), a));
+  }  // keeps NaN, as NumPy's
+};
+struct Log1p : Unary {
+  static constexpr const char* name = "log1p";
+  static auto value(auto a) { return log1p(a); }
+};
+struct Expm1 : Unary {
+  static constexpr const char* name = "expm1";
+  static auto value(auto a) { return expm1(a); }
+};
+
 template <class... Row>
 struct List {
   static constexpr int size = sizeof...(Row);
 };
 using Functions =
     List<Add, Subtract, Multiply, Divide, Negate, Greater, GreaterEqual, Equal, Where, Exp, Log,
-         Tanh, Sigmoid, Relu, Softplus, Erf, Sqrt, Sin, Cos, Abs, Power, Maximum>;
+         Tanh, Sigmoid, Relu, Softplus, Erf, Sqrt, Sin, Cos, Abs, Power, Maximum, Minimum,
+         Remainder, FloorDivide, Floor, Ceil, Round, Sign, Log1p, Expm1>;
 
 constexpr bool same_text(const char* a, const char* b) {
   for (; *a == *b; ++a, ++b)

@@ -3,10 +3,10 @@
 /// All ops on tensors. Each is declared in the header of its kind, with its formula and its
 /// gradient. For users: the library itself includes what it uses.
 
-#include "core/ops/activations.h"
 #include "core/ops/cross_entropy.h"
 #include "core/ops/dropout.h"
 #include "core/ops/einsum.h"
+#include "core/ops/functions.h"
 #include "core/ops/gather.h"
 #include "core/ops/index.h"
 #include "core/ops/layer_norm.h"

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <cstring>
 #include <map>
 #include <mutex>
@@ -11,6 +12,7 @@
 
 #include "core/autograd/autograd.h"
 #include "core/kernels/buffer.h"
+#include "core/kernels/integer_functions.h"
 #include "core/kernels/simd.h"
 #include "core/ops/movement.h"
 #include "core/tensor/error.h"
@@ -35,7 +37,8 @@ struct Program {
   std::vector<Instruction> code;  // targets: the slots after those
   std::vector<int> buffers;       // per instruction: which scratch tile, or −1 − output
   int buffer_count = 0;
-  std::vector<int> outputs;  // the slot of each result
+  std::vector<int> outputs;    // the slot of each result
+  bool takes_integers = true;  // every function gives integers for integers
 
   Program(const Formula& formula, const std::vector<int>& roots) {
     const auto& steps = formula.steps();
@@ -87,6 +90,11 @@ struct Program {
         }
     }
     for (int root : roots) outputs.push_back(slot[static_cast<size_t>(root)]);
+    for (const Instruction& instruction : code)
+      takes_integers = takes_integers && integer_functions()[instruction.function];
+    for (double constant : constants)
+      takes_integers =
+          takes_integers && std::abs(constant) < 0x1p53 && constant == std::floor(constant);
   }
 
   int first_target() const { return static_cast<int>(inputs.size() + constants.size()); }
@@ -160,7 +168,7 @@ void execute(const Program& program, Operands inputs, const Shape& shape,
       sources[i].strides = broadcast_strides(x.shape(), x.strides(), shape);
     }
   }
-  const auto& functions = simd::kernels<T>().functions;
+  const simd::Elementwise<T>* functions = functions_on<T>();
   parallel_for(total, parallel_grain, [&](int64_t range_begin, int64_t range_end) {
     const int64_t size = std::min(tile, range_end - range_begin);
     const size_t first = source_count + program.constants.size();
@@ -202,10 +210,10 @@ void execute(const Program& program, Operands inputs, const Shape& shape,
 }
 
 /// Leaves the program's results in `results`, new tensors.
-void execute(const char* name, const Program& program, Operands inputs, const Shape& shape,
-             DType dtype, std::span<Tensor> results) {
+void execute(const Program& program, Operands inputs, const Shape& shape, DType dtype,
+             std::span<Tensor> results) {
   for (Tensor& result : results) result = Tensor::uninitialised(shape, dtype);
-  dispatch_float(name, dtype, [&](auto element) {
+  dispatch(dtype, [&](auto element) {
     using T = decltype(element);
     T* outputs[most_operands];
     for (size_t k = 0; k < results.size(); ++k) outputs[k] = results[k].mutable_data<T>();
@@ -228,6 +236,23 @@ std::vector<std::string> input_names(int inputs) {
 }
 
 }  // namespace
+
+Tensor scalar::number(int64_t value, DType dtype) {
+  return dtype == DType::int64 ? tensor(std::span<const int64_t>(&value, 1), {})
+                               : full({}, static_cast<double>(value), dtype);
+}
+
+Tensor scalar::number(double value, DType dtype) {
+  return full({}, value, dtype == DType::int64 ? DType::float32 : dtype);
+}
+
+void scalar::check_divisor(const char* op, const Tensor& b) {
+  if (b.is_float()) return;
+  const std::vector<int64_t> values = b.to_vector<int64_t>();
+  if (const auto zero = std::find(values.begin(), values.end(), 0); zero != values.end())
+    throw Error(fmt::format("{}: expected divisors other than 0, got 0 in element {} of {}", op,
+                            zero - values.begin(), b.description()));
+}
 
 struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   PointwiseKernel(const std::string& name, std::shared_ptr<const Formula> formula, int root,
@@ -313,26 +338,38 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     Shape shape = x[0].shape();
     const Tensor* operands[most_operands];
     for (size_t i = 0; i < x.size(); ++i) {
-      check_float(name, x[i]);
-      if (x[i].dtype() != x[0].dtype())
-        throw Error(fmt::format("{}: dtypes differ: {} {} and {} {}; cast() one of them", name,
-                                name_of(x[0].dtype()), x[0].description(), name_of(x[i].dtype()),
-                                x[i].description()));
+      if (x[i].dtype() != x[0].dtype()) return apply_promoted(x);
+      if (!forward.takes_integers) check_float(name, x[i]);
       if (x[i].shape() != shape) shape = broadcast(name, shape, x[i].shape());
       operands[i] = &x[i];
     }
     const bool is_seen = observer && observer->sees_all();
     if (is_seen && !is_one_function()) return apply_functions(x, shape);
     Tensor output;
-    execute(name, forward, std::span(operands, x.size()), shape, x[0].dtype(), {&output, 1});
+    execute(forward, std::span(operands, x.size()), shape, x[0].dtype(), {&output, 1});
     if (!is_recording(x) && !is_seen) return output;
     const Forward again =
         observing() ? Forward([self = shared_from_this()](const auto& x) { return self->apply(x); })
                     : Forward();
-    if (derivatives().all_zero) return record(op(), std::move(output), x, nullptr, again);
+    if (!output.is_float()) return record(op(), std::move(output), x, nullptr, again);
     return record(
         op(), std::move(output), x,
         [self = shared_from_this()](const Backward& b) { return self->gradients(b); }, again);
+  }
+
+  /// The same with int64 in the dtype of the floats.
+  Tensor apply_promoted(std::span<const Tensor> x) const {
+    const auto is_float = [](const Tensor& each) { return each.is_float(); };
+    const Tensor& first = *std::find_if(x.begin(), x.end(), is_float);
+    std::vector<Tensor> same;
+    for (const Tensor& each : x) {
+      if (each.is_float() && each.dtype() != first.dtype())
+        throw Error(fmt::format("{}: dtypes differ: {} {} and {} {}; cast() one of them", name,
+                                name_of(first.dtype()), first.description(), name_of(each.dtype()),
+                                each.description()));
+      same.push_back(cast(each, first.dtype()));
+    }
+    return apply(same);
   }
 
   /// Whether it is a row of the table and nothing else.
@@ -371,6 +408,7 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     for (size_t i = 0; i < result.size(); ++i) {
       if (!b.needs(i)) continue;
       if (d.kinds[i] == Derivatives::passed_on) result[i].value = b.gradient;
+      if (d.all_zero) result[i].value = expand(zeros({}, b.gradient.dtype()), b.gradient.shape());
       any_computed = any_computed || d.kinds[i] == Derivatives::computed;
     }
     if (any_computed) compute(b, d, result);
@@ -403,7 +441,7 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     }
     const Program& program = gradient_program(wanted, roots);
     Tensor values[most_operands];
-    execute(name, program, std::span(operands, count), b.output_shape(), b.gradient.dtype(),
+    execute(program, std::span(operands, count), b.output_shape(), b.gradient.dtype(),
             std::span(values, roots.size()));
     for (size_t i = 0, k = 0; i < result.size(); ++i)
       if (wanted[i]) result[i] = std::move(values[k++]);

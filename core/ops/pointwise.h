@@ -30,7 +30,8 @@ class Pointwise {
     const Expr list[] = {inputs...};
     return paste(list);
   }
-  /// Throws Error for integers, mixed dtypes, shapes that do not broadcast, a wrong count.
+  /// Throws Error for float32 beside float64, int64 where a function of the formula gives no
+  /// integers (core/ops/scalar.h), shapes that do not broadcast, a wrong count.
   Tensor run(std::span<const Tensor> inputs) const;
 
   std::string name() const;
@@ -71,7 +72,20 @@ class Pointwise {
   std::shared_ptr<const PointwiseKernel> kernel_;
 };
 
+Tensor cast(const Tensor& x, DType dtype);  // core/ops/movement.h
+
 namespace scalar {
+
+/// A scalar tensor. A number with a fraction beside int64 is float32.
+Tensor number(int64_t value, DType dtype);
+Tensor number(double value, DType dtype);
+template <class N>
+Tensor number(N value, DType dtype) {
+  return number(static_cast<std::conditional_t<std::is_integral_v<N>, int64_t, double>>(value),
+                dtype);
+}
+/// Throws Error in the name of `op` for a zero among integers.
+void check_divisor(const char* op, const Tensor& b);
 
 /// How many arguments a row takes: as many as its text names.
 template <class Row>
@@ -131,18 +145,24 @@ std::conditional_t<(std::same_as<T, Expr> || ...), Expr, Tensor> apply(const T&.
     const Expr arguments[] = {lift(operands)...};
     return formula.call(scalar_function<Row>, arguments);
   } else {
-    DType dtype = DType::float32;  // a plain number takes the dtype of the tensor beside it
+    // A plain number takes the dtype of the tensor beside it.
+    DType dtype = DType::int64;
     auto look = [&](const auto& x) {
-      if constexpr (std::same_as<std::decay_t<decltype(x)>, Tensor>) dtype = x.dtype();
+      if constexpr (std::same_as<std::decay_t<decltype(x)>, Tensor>)
+        if (x.is_float()) dtype = x.dtype();
     };
     (look(operands), ...);
+    constexpr bool gives_floats =
+        (std::is_floating_point_v<T> || ...) || std::same_as<Row, scalar::Divide>;
     auto lift = [&](const auto& x) {
-      if constexpr (std::same_as<std::decay_t<decltype(x)>, Tensor>)
-        return x;
+      if constexpr (!std::same_as<std::decay_t<decltype(x)>, Tensor>)
+        return scalar::number(x, dtype);
       else
-        return full({}, static_cast<double>(x), dtype);
+        return gives_floats && dtype == DType::int64 ? cast(x, DType::float32) : x;
     };
     const Tensor arguments[] = {lift(operands)...};
+    if constexpr (std::same_as<Row, scalar::FloorDivide> || std::same_as<Row, scalar::Remainder>)
+      scalar::check_divisor(Row::name, arguments[1]);
     return scalar::on_tensors<Row>().run(arguments);
   }
 }

@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <cmath>
 #include <limits>
+#include <type_traits>
 
+#include "core/kernels/integer_functions.h"
 #include "core/kernels/simd.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
@@ -52,6 +54,38 @@ Tensor reduce_run(const Tensor& x, int first, int last, T neutral, Row row, Merg
   return result;
 }
 
+/// The loops of a reduction: `row` folds n elements to one, `merge` folds them into others.
+template <class T>
+struct Sum {
+  static constexpr T neutral = 0;
+  static T row(const T* x, int64_t n) {
+    if constexpr (std::is_integral_v<T>) {
+      uint64_t total = 0;  // wraps around
+      for (int64_t i = 0; i < n; ++i) total += static_cast<uint64_t>(x[i]);
+      return static_cast<T>(total);
+    } else {
+      return simd::kernels<T>().sum(x, n);
+    }
+  }
+  static void merge(const T* x, T* out, int64_t n) {
+    functions_on<T>()[simd::index_of("add")](x, out, out, out, n);
+  }
+};
+template <class T>
+struct Max {
+  static constexpr T neutral =
+      std::is_integral_v<T> ? std::numeric_limits<T>::min() : -std::numeric_limits<T>::infinity();
+  static T row(const T* x, int64_t n) {
+    if constexpr (std::is_integral_v<T>)
+      return *std::max_element(x, x + n);
+    else
+      return simd::kernels<T>().max(x, n);
+  }
+  static void merge(const T* x, T* out, int64_t n) {
+    functions_on<T>()[simd::index_of("maximum")](x, out, out, out, n);
+  }
+};
+
 /// Applies `run(x, first, last)` to every run of neighbouring axes, from the last to the first.
 template <class Run>
 Tensor reduce(const Tensor& x, const std::vector<int>& axes, Run run) {
@@ -86,13 +120,11 @@ Tensor without(const Tensor& x, const std::vector<int>& axes, bool keepdims) {
 }  // namespace
 
 Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
-  check_float("sum", x);
   const std::vector<int> over = checked_axes("sum", axes, x.shape());
-  Tensor result = dispatch_float("sum", x.dtype(), [&](auto element) {
+  Tensor result = dispatch(x.dtype(), [&](auto element) {
     using T = decltype(element);
-    const auto& kernels = simd::kernels<T>();
     return reduce(x, over, [&](const Tensor& part, int first, int last) {
-      return reduce_run<T>(part, first, last, T(0), kernels.sum, kernels.add_into);
+      return reduce_run<T>(part, first, last, Sum<T>::neutral, Sum<T>::row, Sum<T>::merge);
     });
   });
   result = record(
@@ -103,16 +135,13 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
 }
 
 Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
-  check_float("max", x);
   const std::vector<int> over = checked_axes("max", axes, x.shape());
-  Tensor result = dispatch_float("max", x.dtype(), [&](auto element) {
+  if (!x.is_float() && x.numel() == 0)  // there is no −∞
+    throw Error(fmt::format("max: expected at least one int64 element, got {}", x.description()));
+  Tensor result = dispatch(x.dtype(), [&](auto element) {
     using T = decltype(element);
-    const auto& kernels = simd::kernels<T>();
-    const auto maximum = kernels.functions[simd::index_of<simd::Maximum>()];
     return reduce(x, over, [&](const Tensor& part, int first, int last) {
-      return reduce_run<T>(
-          part, first, last, -std::numeric_limits<T>::infinity(), kernels.max,
-          [&](const T* row, T* out, int64_t n) { maximum(row, out, out, out, n); });
+      return reduce_run<T>(part, first, last, Max<T>::neutral, Max<T>::row, Max<T>::merge);
     });
   });
   result = record(
@@ -126,7 +155,7 @@ Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
 }
 
 Tensor min(const Tensor& x, const Axes& axes, bool keepdims) {
-  check_float("min", x);
+  if (!x.is_float()) return -1 - max(-1 - x, axes, keepdims);  // −x wraps around at −2⁶³
   return -max(-x, axes, keepdims);
 }
 

@@ -9,10 +9,11 @@ using Axes = std::vector<int>;
 /// The last argument of sum(x, axes, keepdims): axes stay, with size 1.
 inline constexpr bool keepdims = true;
 
-/// Σ x over axes; 0 for none. dL/dx = g stretched.
+/// Σ x over axes; 0 for none. dL/dx = g stretched. int64 wraps around.
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// The largest over axes; −∞ for none, NaN where there is one.
 /// dL/dx = g shared equally among the elements that tie for the maximum.
+/// Throws Error for int64 without elements.
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// Σ x / n over axes; NaN for none.

@@ -63,7 +63,13 @@ struct Negate {
 
 }  // namespace scalar
 
-/// a + b, and so on, elementwise; shapes broadcast.
+/// a + b, and so on, elementwise; shapes broadcast. Of dtypes:
+/// - A plain number takes the dtype of the tensor beside it; 0.5 beside int64 makes both float32.
+/// - int64 beside float32 or float64 becomes that. float32 and float64 do not mix: that is an
+/// Error.
+/// - Of int64 alone sums, products, comparisons, where, maximum and the like are int64, exact, and
+///   wrap around at 2⁶³; a / b is float32, and floor_divide(a, b) an integer. Functions whose
+///   values are no integers, such as exp, throw Error: cast() first.
 template <class A, class B>
 requires Operands<A, B>
 auto operator+(const A& a, const B& b) { return apply<scalar::Add>(a, b); }
@@ -100,7 +106,7 @@ struct Where : Call {
 };
 }  // namespace scalar
 
-/// [a > b] = 1 where it holds, 0 elsewhere, in the dtype of the operands. No gradient passes.
+/// [a > b] = 1 where it holds, 0 elsewhere, in the dtype of the operands. The derivative is 0.
 template <class A, class B>
 requires Operands<A, B>
 auto greater(const A& a, const B& b) { return apply<scalar::Greater>(a, b); }
@@ -116,7 +122,7 @@ auto less_equal(const A& a, const B& b) { return apply<scalar::GreaterEqual>(b, 
 template <class A, class B>
 requires Operands<A, B>
 auto equal(const A& a, const B& b) { return apply<scalar::Equal>(a, b); }
-/// a where condition ≠ 0, b elsewhere; the gradient goes where the value came from.
+/// a where condition ≠ 0 (NaN is not 0), b elsewhere; the gradient goes where the value came from.
 template <class C, class A, class B>
 requires Operands<C, A, B>
 auto where(const C& condition, const A& a, const B& b) {
@@ -195,6 +201,48 @@ struct Maximum : Call {
                       where(less(b, a), 0, where(equal(a, b), g * 0.5, g))};
   }
 };
+struct Minimum : Call {
+  static constexpr const char *name = "minimum", *text = "min({0}, {1})";
+  template <class E>
+  static auto partials(E a, E b, E, E g) {
+    return std::array{where(less(b, a), 0, where(equal(a, b), g * 0.5, g)),
+                      where(less(a, b), 0, where(equal(a, b), g * 0.5, g))};
+  }
+};
+struct FloorDivide : Call {
+  static constexpr const char *name = "floor_divide", *text = "⌊{0} / {1}⌋";
+  static auto partials(auto, auto, auto, auto g) { return std::array{g * 0, g * 0}; }
+};
+struct Remainder : Call {
+  static constexpr const char *name = "remainder", *text = "remainder({0}, {1})";
+  static auto partials(auto a, auto b, auto, auto g) {
+    return std::array{g, -(g * floor_divide(a, b))};
+  }
+};
+struct Floor : Call {
+  static constexpr const char *name = "floor", *text = "⌊{0}⌋";
+  static auto partials(auto, auto, auto g) { return std::array{g * 0}; }
+};
+struct Ceil : Call {
+  static constexpr const char *name = "ceil", *text = "⌈{0}⌉";
+  static auto partials(auto, auto, auto g) { return std::array{g * 0}; }
+};
+struct Round : Call {
+  static constexpr const char *name = "round", *text = "round({0})";
+  static auto partials(auto, auto, auto g) { return std::array{g * 0}; }
+};
+struct Sign : Call {
+  static constexpr const char *name = "sign", *text = "sign({0})";
+  static auto partials(auto, auto, auto g) { return std::array{g * 0}; }
+};
+struct Log1p : Call {
+  static constexpr const char *name = "log1p", *text = "log(1 + {0})";
+  static auto partials(auto a, auto, auto g) { return std::array{g / (1 + a)}; }
+};
+struct Expm1 : Call {
+  static constexpr const char *name = "expm1", *text = "(exp({0}) − 1)";
+  static auto partials(auto, auto y, auto g) { return std::array{g * (y + 1)}; }
+};
 }  // namespace scalar
 
 /// eˣ
@@ -220,12 +268,29 @@ auto abs(const Symbol auto& x) { return apply<scalar::Abs>(x); }
 template <class A, class B>
 requires Operands<A, B>
 auto pow(const A& a, const B& b) { return apply<scalar::Power>(a, b); }
-/// The larger; where they tie each gets half of the gradient.
+/// The larger; NaN where one is NaN. Where they tie each gets half of the gradient.
 template <class A, class B>
 requires Operands<A, B>
 auto maximum(const A& a, const B& b) { return apply<scalar::Maximum>(a, b); }
 template <class A, class B>
 requires Operands<A, B>
-auto minimum(const A& a, const B& b) { return -maximum(-a, -b); }
+auto minimum(const A& a, const B& b) { return apply<scalar::Minimum>(a, b); }
+/// ⌊a / b⌋ and a − ⌊a / b⌋ · b, which has the sign of b, as in Python; of int64 exact, where a zero
+/// in b is an Error.
+template <class A, class B>
+requires Operands<A, B>
+auto floor_divide(const A& a, const B& b) { return apply<scalar::FloorDivide>(a, b); }
+template <class A, class B>
+requires Operands<A, B>
+auto remainder(const A& a, const B& b) { return apply<scalar::Remainder>(a, b); }
+/// The next integer below, above, and the nearest, where a tie rounds to the even one; their
+/// derivative is 0, and so is that of sign(x) = [x > 0] − [x < 0], which is NaN for NaN.
+auto floor(const Symbol auto& x) { return apply<scalar::Floor>(x); }
+auto ceil(const Symbol auto& x) { return apply<scalar::Ceil>(x); }
+auto round(const Symbol auto& x) { return apply<scalar::Round>(x); }
+auto sign(const Symbol auto& x) { return apply<scalar::Sign>(x); }
+/// ln(1 + x) and eˣ − 1, exact near 0, too
+auto log1p(const Symbol auto& x) { return apply<scalar::Log1p>(x); }
+auto expm1(const Symbol auto& x) { return apply<scalar::Expm1>(x); }
 
 }  // namespace gradus

@@ -203,5 +203,16 @@ case("binary_cross_entropy_with_logits, weighted", lambda x, t:
 case("kl_div with zeros", lambda x: F.kl_div(x, torch.tensor([0.0, 1.0, 0.5]), reduction="none"),
      torch.tensor([-1.0, 0.0, -2.0]))
 
+for name, function in {
+    "floor": torch.floor, "ceil": torch.ceil, "round": torch.round, "sign": torch.sign,
+    "log1p": torch.log1p, "expm1": torch.expm1,
+}.items():
+    case(name, function, rand(12) * 3)
+    case(name + " of special values", function, special[1:] if name == "sign" else special)
+case("clamp", lambda x: x.clamp(-1, 0.5), torch.tensor([-2.0, -1, 0, 0.5, 1, inf, -inf]))
+case("clamp by tensors", torch.clamp, rand(3, 4), rand(4), rand(3, 1))
+case("remainder", torch.remainder, rand(3, 1, 4) * 9, rand(5, 1))
+case("remainder of special values", torch.remainder, first, second)
+
 path = pathlib.Path(__file__).with_name("ops.json")
 path.write_text("[\n" + ",\n".join(json.dumps(c) for c in cases) + "\n]\n")

@@ -140,6 +140,8 @@ std::map<std::string, Row> make_rows() {
          return binary_cross_entropy_with_logits(
              x[0], x[1], {.pos_weight = tensor({0.5, 1, 2, 3}), .reduction = Reduction::none});
        }}},
+      {"clamp", pointwise([](Tensors x) { return clamp(x[0], -1, 0.5); })},
+      {"clamp by tensors", {[](Tensors x) { return clamp(x[0], x[1], x[2]); }}},
       {"kl_div with zeros", pointwise([](Tensors x) {
          return kl_div(x[0], tensor({0, 1, 0.5}), {.reduction = Reduction::none});
        })},
@@ -183,9 +185,16 @@ std::map<std::string, Row> make_rows() {
       {"maximum", pointwise([](Tensors x) { return maximum(x[0], x[1]); })},
       {"minimum", pointwise([](Tensors x) { return minimum(x[0], x[1]); })},
       {"pow", pointwise([](Tensors x) { return pow(x[0], x[1]); })},
+      {"remainder", pointwise([](Tensors x) { return remainder(x[0], x[1]); })},
+      {"floor", pointwise([](Tensors x) { return floor(x[0]); })},
+      {"ceil", pointwise([](Tensors x) { return ceil(x[0]); })},
+      {"round", pointwise([](Tensors x) { return round(x[0]); })},
+      {"sign", pointwise([](Tensors x) { return sign(x[0]); })},
+      {"log1p", pointwise([](Tensors x) { return log1p(x[0]); })},
+      {"expm1", pointwise([](Tensors x) { return expm1(x[0]); })},
   };
   const std::set<std::string> binary{"add",     "subtract", "multiply", "divide",
-                                     "maximum", "minimum",  "pow"};
+                                     "maximum", "minimum",  "pow",      "remainder"};
   for (const auto& [name, row] : scalar_functions) {
     rows[name] = row;
     rows[name + " of special values"] = row;

@@ -165,3 +165,19 @@ TEST_CASE("a formula may be long") {
     CHECK(grad({y}, {x})[0].item() == doctest::Approx(value * slope_over_value).epsilon(1e-12));
   }
 }
+
+TEST_CASE("NaN is not 0 for where, and stays NaN in clamp, sign and rounding") {
+  CHECK(where(tensor({NAN, 0, 1}), 1, 2).to_vector<double>() == std::vector<double>{1, 2, 1});
+  const Tensor x = tensor({NAN});
+  for (const Tensor& y : {clamp(x, -1, 1), sign(x), floor(x), round(x), minimum(x, 0), relu(x)})
+    CHECK(std::isnan(y.item()));
+}
+
+TEST_CASE("clamp takes numbers and tensors, and its upper bound wins") {
+  const Tensor x = tensor({-2, 0, 2});
+  CHECK(clamp(x, -INFINITY, 1).to_vector<double>() == std::vector<double>{-2, 0, 1});
+  CHECK(clamp(x, 1, tensor({0, 3, 1.5})).to_vector<double>() == std::vector<double>{0, 1, 1.5});
+  const Tensor n = clamp(arange(4, DType::int64), 1, 2);
+  CHECK(n.dtype() == DType::int64);
+  CHECK(n.to_vector<int64_t>() == std::vector<int64_t>{1, 1, 2, 2});
+}
