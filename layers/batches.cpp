@@ -48,11 +48,10 @@ std::vector<std::vector<int64_t>> batches_by_length(std::span<const int64_t> len
 
 PaddedSequences pad_sequences(const std::vector<std::vector<int64_t>>& sequences, int64_t padding) {
   PaddedSequences padded;
-  int64_t longest = 0;
-  for (const auto& sequence : sequences) {
-    padded.lengths.push_back(std::ssize(sequence));
-    longest = std::max(longest, padded.lengths.back());
-  }
+  std::vector<int64_t> lengths;
+  for (const auto& sequence : sequences) lengths.push_back(std::ssize(sequence));
+  const int64_t longest = lengths.empty() ? 0 : std::ranges::max(lengths);
+  padded.mask = Mask::lengths(lengths, longest);
   padded.ids = Tensor::uninitialised({std::ssize(sequences), longest}, DType::int64);
   int64_t* row = padded.ids.mutable_data<int64_t>();
   for (const auto& sequence : sequences) {

@@ -4,6 +4,7 @@
 #include <span>
 #include <vector>
 
+#include "core/ops/mask.h"
 #include "core/tensor/random.h"
 #include "core/tensor/tensor.h"
 
@@ -13,7 +14,7 @@
 ///       std::vector<std::vector<int64_t>> sequences;
 ///       for (const int64_t i : batch) sequences.push_back(data[i]);
 ///       const PaddedSequences x = pad_sequences(sequences);
-///       … lstm(embedding(x.ids), x.lengths) …
+///       … lstm(embedding(x.ids), x.mask) …
 ///     }
 namespace gradus {
 
@@ -37,8 +38,8 @@ std::vector<std::vector<int64_t>> batches_by_length(std::span<const int64_t> len
 
 /// Sequences of ids, padded behind to the longest.
 struct PaddedSequences {
-  Tensor ids;                    ///< (batch, time), int64
-  std::vector<int64_t> lengths;  ///< of each row, without padding
+  Tensor ids;  ///< (batch, time), int64
+  Mask mask;   ///< made of each row's length; mask.lengths() are these
 };
 
 /// Row b of the result is sequences[b], then `padding` up to the longest length. (0, 0) for no

@@ -5,13 +5,15 @@
 #include <cmath>
 
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
+#include "core/tensor/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus {
 
 Dense::Dense(int64_t in, int64_t out, Generator& generator, DenseOptions options) {
-  const double bound = 1 / std::sqrt(static_cast<double>(in));
+  if (in < 0 || out < 0)
+    throw Error(fmt::format("dense: expected sizes of at least 0, got {} and {}", in, out));
+  const double bound = in == 0 ? 0 : 1 / std::sqrt(static_cast<double>(in));
   weight = uniform({out, in}, bound, generator).require_grad();
   if (options.bias) bias = uniform({out}, bound, generator).require_grad();
 }
@@ -20,7 +22,7 @@ Tensor Dense::operator()(const Tensor& x) const {
   const Scope scope(this);
   const int64_t in = weight.size(1);
   if (x.rank() < 1 || x.shape().back() != in)
-    throw Error(fmt::format("dense: wants x (…, {}) for a weight {}, was given {}", in,
+    throw Error(fmt::format("dense: expected x of shape (…, {}) for a weight {}, got {}", in,
                             weight.description(), x.description()));
   return linear(x, weight, bias);
 }

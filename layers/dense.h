@@ -13,8 +13,8 @@ struct DenseOptions {
 ///
 ///     y = x · Wᵀ + b
 ///
-/// W and b start as U(±1/√in).
-/// Throws Error when the last axis of x is not `in`.
+/// W and b start as U(±1/√in), b as 0 where `in` is 0: y is then b in every row.
+/// Throws Error for a negative size, and when the last axis of x is not `in`.
 struct Dense {
   Dense(int64_t in, int64_t out, Generator& generator, DenseOptions options = {});
 

@@ -5,14 +5,18 @@
 #include <algorithm>
 
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
+#include "core/tensor/scope.h"
 
 namespace gradus {
 
 Embedding::Embedding(int64_t count, int64_t size, Generator& generator, int64_t padding_id)
-    : weight(random_normal({count, size}, 0, 1, generator)), padding_id(padding_id) {
-  if (padding_id >= count)
-    throw Error(fmt::format("embedding: padding id {} is outside [0, {})", padding_id, count));
+    : padding_id(padding_id) {
+  if (count < 0 || size < 0)
+    throw Error(fmt::format("embedding: expected sizes of at least 0, got {} and {}", count, size));
+  if (padding_id < -1 || padding_id >= count)
+    throw Error(fmt::format("embedding: expected a padding id in [0, {}), or -1 for none, got {}",
+                            count, padding_id));
+  weight = random_normal({count, size}, 0, 1, generator);
   if (padding_id >= 0) std::fill_n(weight.mutable_data<float>() + padding_id * size, size, 0.0f);
   weight.require_grad();
 }

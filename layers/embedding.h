@@ -5,12 +5,12 @@
 
 namespace gradus {
 
-/// A learned vector for each of `count` things, int64 ids (…) → (…, size):
+/// A learned vector for each of `count` ids, int64 ids (…) → (…, size):
 ///
 ///     y = weight[ids]
 ///
-/// The weights start as N(0, 1). The vector of `padding_id`, if there is one, is zero and gets no
-/// gradient. Throws Error for an id outside [0, count).
+/// The weights start as N(0, 1). The vector of `padding_id` is zero and gets no gradient; −1 means
+/// that no id is padding. Throws Error for a negative size and for an id outside [0, count).
 struct Embedding {
   Embedding(int64_t count, int64_t size, Generator& generator, int64_t padding_id = -1);
 

@@ -18,7 +18,7 @@ struct Fans {
 Fans fans(const char* op, const Shape& shape) {
   if (shape.rank() < 2)
     throw Error(
-        fmt::format("{}: wants a weight (out, in, …), was given shape {}", op, shape.text()));
+        fmt::format("{}: expected the shape (out, in, …) of a weight, got {}", op, shape.text()));
   double field = 1;
   for (int axis = 2; axis < shape.rank(); ++axis) field *= static_cast<double>(shape[axis]);
   return {static_cast<double>(shape[1]) * field, static_cast<double>(shape[0]) * field};

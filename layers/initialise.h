@@ -2,8 +2,8 @@
 
 #include "core/tensor/random.h"
 
-/// First values of parameters. Weights are (out, in, …): fan_out is the number of inputs that one
-/// element feeds, fan_in the number of elements that feed one output; further axes multiply both.
+/// Initial values of parameters. Weights are (out, in, …), with fan_in = in and fan_out = out, both
+/// multiplied by the sizes of further axes.
 ///
 ///     dense.weight.assign(xavier_uniform(dense.weight.shape(), generator));
 namespace gradus {
@@ -16,7 +16,7 @@ Tensor xavier_uniform(const Shape& shape, Generator& generator, double gain = 1)
 Tensor xavier_normal(const Shape& shape, Generator& generator, double gain = 1);
 /// U(±gain · √(3 / fan_in)), with gain √2 for relu: He et al. 2015, equation 10.
 Tensor kaiming_uniform(const Shape& shape, Generator& generator, double gain = 1.4142135623730951);
-/// gain · Q, where the rows of Q (or its columns, where they are fewer) are orthonormal: a random
+/// gain · Q, where the rows of Q (or its columns, if they are fewer) are orthonormal: a random
 /// Gaussian matrix, orthogonalised (Saxe, McClelland, Ganguli 2014, section 3).
 Tensor orthogonal(const Shape& shape, Generator& generator, double gain = 1);
 

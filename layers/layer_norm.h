@@ -1,7 +1,10 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include "core/ops/layer_norm.h"
-#include "core/trace/scope.h"
+#include "core/tensor/error.h"
+#include "core/tensor/scope.h"
 
 namespace gradus {
 
@@ -10,10 +13,14 @@ namespace gradus {
 ///     y = (x − mean) / √(variance + ε) · weight + bias
 ///
 /// with the biased variance. weight starts as 1, bias as 0.
-/// Throws Error when the last axis of x is not `size`.
+/// Throws Error for a negative size, and when the last axis of x is not `size`.
 struct LayerNorm {
-  explicit LayerNorm(int64_t size, double epsilon = 1e-5)
-      : weight(ones({size}).require_grad()), bias(zeros({size}).require_grad()), epsilon(epsilon) {}
+  explicit LayerNorm(int64_t size, double epsilon = 1e-5) : epsilon(epsilon) {
+    if (size < 0)
+      throw Error(fmt::format("layer_norm: expected a size of at least 0, got {}", size));
+    weight = ones({size}).require_grad();
+    bias = zeros({size}).require_grad();
+  }
 
   Tensor operator()(const Tensor& x) const {
     const Scope scope(this);

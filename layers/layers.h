@@ -16,6 +16,8 @@
 #include "layers/layer_norm.h"
 #include "layers/model_file.h"
 #include "layers/parameters.h"
+#include "layers/recurrent/gru.h"
 #include "layers/recurrent/lstm.h"
+#include "layers/recurrent/rnn.h"
 #include "layers/sequential.h"
 #include "layers/transformer/transformer.h"

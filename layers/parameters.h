@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "core/tensor/error.h"
+#include "core/tensor/scope.h"
 #include "core/tensor/tensor.h"
-#include "core/trace/scope.h"
 
 /// A layer is any type that names its parameters: tensors, other layers, vectors of layers
 /// ("layers.0", "layers.1", …), optional layers.

@@ -4,7 +4,7 @@
 #include <tuple>
 #include <type_traits>
 
-/// What stands among a layer's arguments and in its result.
+/// The tensors, masks, lengths and generators among a layer's arguments and in its result.
 namespace gradus {
 
 namespace detail {

@@ -15,7 +15,6 @@
 #include "core/ops/rows.h"
 #include "core/ops/softmax.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 
@@ -89,7 +88,6 @@ Tensor cross_entropy_gradient(const Backward& b, const std::vector<int64_t>& tar
 
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
                      const CrossEntropyOptions& options) {
-  const Scope scope("cross_entropy");
   check_float("cross_entropy", logits);
   const double smoothing = options.label_smoothing;
   if (logits.rank() < 1 || logits.shape().without(logits.rank() - 1) != targets.shape())

@@ -5,12 +5,10 @@
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 #include "core/tensor/random.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 
 Tensor dropout(const Tensor& x, double rate, Generator* generator) {
-  const Scope scope("dropout");
   check_float("dropout", x);
   if (rate < 0 || rate >= 1)
     throw Error(fmt::format("dropout: wants a rate in [0, 1), was given {}", rate));

@@ -11,7 +11,6 @@
 #include "core/ops/reduce.h"
 #include "core/ops/rows.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 
@@ -68,7 +67,6 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
 }  // namespace
 
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
-  const Scope scope("layer_norm");
   check_float("layer_norm", x);
   if (x.rank() < 1)
     throw Error(fmt::format("layer_norm: wants at least one axis, was given {}", x.description()));

@@ -41,9 +41,7 @@ Tensor along(const Tensor& x, int axis, const Op& op) {
 Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
   check_float("softmax", x);
   axis = checked_axis("softmax", axis, x.shape());
-  if (mask.defined() && broadcast("softmax", mask.shape(), x.shape()) != x.shape())
-    throw Error(fmt::format("softmax: a mask of {} does not broadcast to {}", mask.shape().text(),
-                            x.description()));
+  check_broadcast("softmax", mask, x.shape());
   const Tensor masked = contiguous(masked_fill(x, mask, -infinity));
   if (axis != x.rank() - 1)
     return along(masked, axis, [](const Tensor& rows) { return softmax(rows); });

@@ -5,19 +5,31 @@
 
 namespace gradus {
 
-/// What every function of Gradus throws: the op, the rule that was broken, what was given.
+/// What every function of Gradus throws: the op, what was expected, what was given, and, inside of
+/// a layer, where:
+///
+///     matmul: inner sizes differ: (64, 256) · (128, 512), in decoder.attention.query
+///
+/// The constructor adds the last part: see running_layers() in core/tensor/scope.h.
 class Error : public std::runtime_error {
  public:
-  using std::runtime_error::runtime_error;
+  explicit Error(const std::string& message);
+
+  /// The same error, beginning with `place`: a file's path, for instance.
+  Error at(const std::string& place) const;
+
+ private:
+  struct Complete {};
+  Error(const std::string& message, Complete) : std::runtime_error(message) {}
 };
 
-/// Calls `f`, whose Errors then begin with `place`: a file's path, for instance.
+/// Calls `f`, whose Errors then begin with `place`.
 template <class F>
 auto errors_at(const std::string& place, F f) {
   try {
     return f();
   } catch (const Error& error) {
-    throw Error(place + ": " + error.what());
+    throw error.at(place);
   }
 }
 

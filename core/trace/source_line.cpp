@@ -1,6 +1,5 @@
 #include "core/trace/source_line.h"
 
-#include <cxxabi.h>
 #include <dwarf.h>
 #include <elfutils/libdwfl.h>
 #include <execinfo.h>
@@ -12,6 +11,8 @@
 #include <mutex>
 #include <string_view>
 #include <unordered_map>
+
+#include "core/tensor/scope.h"
 
 namespace gradus {
 
@@ -125,39 +126,6 @@ class DebugInformation {
 };
 
 }  // namespace
-
-std::string short_name(const char* mangled) {
-  int status = 0;
-  const std::unique_ptr<char, void (*)(void*)> demangled(
-      abi::__cxa_demangle(mangled, nullptr, nullptr, &status), std::free);
-  const std::string_view full = status == 0 ? demangled.get() : mangled;
-  std::string name;
-  int depth = 0;
-  for (size_t i = 0; i < full.size(); ++i) {
-    constexpr std::string_view call = "operator()",
-                               ours = "gradus::", unnamed = "(anonymous namespace)::";
-    const std::string_view rest = full.substr(i);
-    if (depth == 0 && rest.starts_with(call)) {
-      name += call;
-      i += call.size() - 1;
-    } else if (depth == 0 && rest.starts_with(ours)) {
-      i += ours.size() - 1;
-    } else if (depth == 0 && rest.starts_with(unnamed)) {
-      i += unnamed.size() - 1;
-    } else if (full[i] == '(' || full[i] == '<' || full[i] == '{') {
-      ++depth;
-    } else if (full[i] == ')' || full[i] == '>' || full[i] == '}') {
-      if (full[i] == '}') name += "lambda";
-      --depth;
-    } else if (depth == 0) {
-      if (full[i] == ' ' && rest != " const") name.clear();  // that was the return type
-      if (full[i] == ' ') continue;
-      if (rest == "const" && !name.empty()) break;
-      name += full[i];
-    }
-  }
-  return name;
-}
 
 std::vector<void*> call_stack() {
   constexpr int deepest = 64;

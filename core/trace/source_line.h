@@ -13,9 +13,6 @@ struct SourceLine {
   bool operator==(const SourceLine&) const = default;
 };
 
-/// The name of a type or function, as the compiler mangles it, without namespace and arguments.
-std::string short_name(const char* mangled);
-
 /// The return addresses on this thread's stack, innermost first.
 std::vector<void*> call_stack();
 

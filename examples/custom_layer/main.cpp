@@ -33,7 +33,7 @@ struct Standardise {
   Tensor operator()(const Tensor& x) {
     const int64_t size = mean.size(0);
     if (x.rank() < 1 || x.size(-1) != size)
-      throw Error(fmt::format("standardise: wants (…, {}), was given {}", size, x.description()));
+      throw Error(fmt::format("standardise: expected (…, {}), got {}", size, x.description()));
     const Tensor y = (x - mean) / sqrt(variance + 1e-5);
     const Tensor rows = reshape(contiguous(x.detach()), {-1, size});
     mean = mean * 0.9 + gradus::mean(rows, {0}) * 0.1;
@@ -51,7 +51,7 @@ struct Standardise {
 /// yᵢ = xᵢ · r over the last axis, where r = 1 / √(Σ xᵢ² / n + ε): Zhang & Sennrich 2019, eq. 4.
 /// dL/dx = r · (g − y · Σ gᵢ yᵢ / n).
 Tensor rms_norm(const Tensor& x, double epsilon = 1e-6) {
-  if (x.rank() < 1) throw Error("rms_norm: wants at least one axis, was given a scalar");
+  if (x.rank() < 1) throw Error("rms_norm: expected at least one axis, got a scalar");
   auto composed = [epsilon](const std::vector<Tensor>& x) {
     return x[0] / sqrt(mean(x[0] * x[0], {-1}, keepdims) + epsilon);
   };

@@ -59,7 +59,7 @@ struct Classifier {
 
   /// (batch, 2)
   Tensor operator()(const PaddedSequences& x) const {
-    return logits(lstm(embedding(x.ids), x.lengths).states[0].h);
+    return logits(lstm(embedding(x.ids), x.mask).states[0].h);
   }
   void parameters(auto&& visit) {
     visit("embedding", embedding);

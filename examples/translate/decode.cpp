@@ -67,7 +67,7 @@ std::vector<LSTMState> rows_of(const std::vector<LSTMState>& layers, const Tenso
 }
 
 Memory rows_of(const Memory& memory, const Tensor& rows) {
-  return {Mask::attend(gather(memory.mask.attended(), rows)), rows_of(memory.attended, rows), {}};
+  return {memory.mask.rows(rows), rows_of(memory.attended, rows), {}};
 }
 
 DecoderState rows_of(const DecoderState& state, const Tensor& rows) {

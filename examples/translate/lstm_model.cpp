@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/ops/ops.h"
-#include "core/trace/scope.h"
+#include "core/tensor/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus::translate {
@@ -83,8 +83,8 @@ LSTMModel::LSTMModel(int64_t source_tokens, int64_t target_tokens, const ModelOp
 
 Memory LSTMModel::encode(const PaddedSequences& source, Generator* generator) const {
   const Tensor embedded = dropout(source_embedding(source.ids), options.dropout, generator);
-  const LSTMOutput out = encoder(embedded, source.lengths, {}, generator);
-  Memory memory{Mask::lengths(source.lengths, source.ids.size(1)), {}, {}};
+  const LSTMOutput out = encoder(embedded, source.mask, generator);
+  Memory memory{source.mask, {}, {}};
   memory.attended.push_back(std::visit(
       [&](const auto& layer) { return layer.prepare(out.output, out.output); }, attention));
   if (!options.bidirectional) {

@@ -20,10 +20,10 @@ struct LSTMModel {
   LSTMModel(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
             Generator& generator);
 
-  /// (batch, target time, target vocabulary); `dropout`: see Dropout.
-  Tensor logits(const Batch& batch, Generator* dropout) const;
+  /// (batch, target time, target vocabulary); without a generator nothing is dropped.
+  Tensor logits(const Batch& batch, Generator* generator) const;
 
-  Memory encode(const PaddedSequences& source, Generator* dropout) const;
+  Memory encode(const PaddedSequences& source, Generator* generator) const;
   DecoderState first_state(const Memory& memory) const;
   DecoderStep step(const Tensor& ids, const DecoderState& before, const Memory& memory) const;
 
@@ -50,11 +50,11 @@ struct LSTMModel {
   /// h̃ from the decoder's top state: (batch, steps, hidden) → the same, and the weights.
   AttentionOutput attend(const Tensor& top, const Memory& memory, int64_t position) const;
   /// The decoder's top states for all words, (batch, steps, hidden), and with input feeding h̃.
-  Tensor decode(const Tensor& embedded, const Memory& memory, Generator* dropout) const;
-  Tensor decode_fed(const Tensor& embedded, const Memory& memory, Generator* dropout) const;
+  Tensor decode(const Tensor& embedded, const Memory& memory, Generator* generator) const;
+  Tensor decode_fed(const Tensor& embedded, const Memory& memory, Generator* generator) const;
   /// One step of all cells; `projected` is the word's part of the first cell's gates.
   DecoderState advance(const Tensor& projected, const DecoderState& before,
-                       Generator* dropout) const;
+                       Generator* generator) const;
 };
 
 }  // namespace gradus::translate

@@ -23,10 +23,9 @@ std::variant<LSTMModel, TransformerModel> make(int64_t source_tokens, int64_t ta
 
 /// Without the columns that hold only padding, so that more padding changes nothing.
 PaddedSequences trimmed(const PaddedSequences& source) {
-  if (source.lengths.empty()) return source;
-  const int64_t longest = std::max<int64_t>(1, std::ranges::max(source.lengths));
+  const int64_t longest = std::max<int64_t>(1, source.mask.last());
   if (longest >= source.ids.size(1)) return source;
-  return {contiguous(slice(source.ids, 1, 0, longest)), source.lengths};
+  return {contiguous(slice(source.ids, 1, 0, longest)), source.mask.first(longest)};
 }
 
 }  // namespace
@@ -35,14 +34,14 @@ Translator::Translator(int64_t source_tokens, int64_t target_tokens, const Model
                        Generator& generator)
     : options(completed(given)), model(make(source_tokens, target_tokens, options, generator)) {}
 
-Tensor Translator::loss(const Batch& batch, Generator* training) const {
+Tensor Translator::loss(const Batch& batch, Generator* generator) const {
   Batch shorter = batch;
   shorter.source = trimmed(batch.source);
   const Tensor logits =
-      std::visit([&](const auto& of) { return of.logits(shorter, training); }, model);
+      std::visit([&](const auto& of) { return of.logits(shorter, generator); }, model);
   return cross_entropy(logits, batch.target_out,
                        {.ignored_class = pad_id,
-                        .label_smoothing = training ? options.label_smoothing : 0,
+                        .label_smoothing = generator ? options.label_smoothing : 0,
                         .reduction = Reduction::sum});
 }
 

@@ -15,7 +15,7 @@ struct Translator {
 
   /// Σ −log p over the target tokens that are not padding, in nats. With a generator it is the loss
   /// of training, with dropout and label smoothing.
-  Tensor loss(const Batch& batch, Generator* training = nullptr) const;
+  Tensor loss(const Batch& batch, Generator* generator = nullptr) const;
 
   Memory encode(const PaddedSequences& source) const;
   DecoderState first_state(const Memory& memory) const;

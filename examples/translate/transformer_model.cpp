@@ -32,7 +32,7 @@ Tensor TransformerModel::embed(const Embedding& embedding, const Tensor& ids, in
 }
 
 Memory TransformerModel::encode(const PaddedSequences& source, Generator* generator) const {
-  Memory memory{Mask::lengths(source.lengths, source.ids.size(1)), {}, {}};
+  Memory memory{source.mask, {}, {}};
   Tensor x = embed(source_embedding, source.ids, 0, generator);
   for (const TransformerEncoderLayer& layer : encoder) x = layer(x, memory.mask, generator);
   if (encoder_norm) x = (*encoder_norm)(x);
@@ -46,7 +46,7 @@ DecoderState TransformerModel::first_state(const Memory&) const { return {}; }
 Tensor TransformerModel::logits(const Batch& batch, Generator* generator) const {
   const Memory memory = encode(batch.source, generator);
   const int64_t time = batch.target_in.size(1);
-  const Mask causal = Mask::causal(time, time).unsqueeze(0);
+  const Mask causal = Mask::causal(time, time);
   Tensor x = embed(target_embedding, batch.target_in, 0, generator);
   for (size_t i = 0; i < decoder.size(); ++i)
     x = decoder[i](x, decoder[i].prepare(x), causal, memory.attended[i], memory.mask, generator)

@@ -14,10 +14,10 @@ struct TransformerModel {
   TransformerModel(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
                    Generator& generator);
 
-  /// (batch, target time, target vocabulary); `dropout`: see Dropout.
-  Tensor logits(const Batch& batch, Generator* dropout) const;
+  /// (batch, target time, target vocabulary); without a generator nothing is dropped.
+  Tensor logits(const Batch& batch, Generator* generator) const;
 
-  Memory encode(const PaddedSequences& source, Generator* dropout) const;
+  Memory encode(const PaddedSequences& source, Generator* generator) const;
   DecoderState first_state(const Memory& memory) const;
   /// The weights are the mean over layers and heads.
   DecoderStep step(const Tensor& ids, const DecoderState& before, const Memory& memory) const;
@@ -41,7 +41,7 @@ struct TransformerModel {
 
  private:
   Tensor embed(const Embedding& embedding, const Tensor& ids, int64_t first,
-               Generator* dropout) const;
+               Generator* generator) const;
 };
 
 }  // namespace gradus::translate

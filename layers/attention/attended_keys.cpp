@@ -10,33 +10,41 @@ namespace gradus {
 
 namespace {
 
+/// The mask as one that broadcasts to the scores.
 Mask fitted(const char* layer, Mask mask, const Shape& scores) {
   if (!mask.defined()) return mask;
-  const Shape given = mask.shape(), keys{scores[0], scores.back()};
-  if (given == keys) mask = mask.unsqueeze(1);
-  while (mask.shape().rank() >= 3 && mask.shape().rank() < scores.rank()) mask = mask.unsqueeze(1);
-  bool fits = mask.shape().rank() == scores.rank();
-  for (int axis = 0; fits && axis < scores.rank(); ++axis)
-    fits = mask.shape()[axis] == 1 || mask.shape()[axis] == scores[axis];
-  if (fits) return mask;
-  const Shape by_query{scores[0], scores[scores.rank() - 2], scores.back()};
-  const bool of_all_rows = by_query[1] > 1 && given == Shape{by_query[1], by_query[2]};
-  throw Error(
-      fmt::format("{}: wants a mask (batch, keys) {} or (batch, queries, keys) {}, was "
-                  "given {}{}",
-                  layer, keys.text(), by_query.text(), given.text(),
-                  of_all_rows ? "; (queries, keys) for the whole batch is mask.unsqueeze(0)" : ""));
+  const Shape given = mask.shape(), keys{scores[0], scores.back()},
+              pairs{scores[scores.rank() - 2], scores.back()};
+  bool fits = mask.axes() == Mask::batch_time ? given == keys : given == pairs;
+  if (mask.axes() == Mask::elements) {
+    fits = given.rank() >= 3 && given.rank() <= scores.rank();
+    for (int axis = 0; fits && axis < given.rank(); ++axis) {
+      const int of_scores = axis == 0 ? 0 : scores.rank() - given.rank() + axis;
+      fits = given[axis] == 1 || given[axis] == scores[of_scores];
+    }
+  }
+  if (!fits) {
+    const bool unclear = mask.axes() == Mask::elements && (given == keys || given == pairs);
+    throw Error(fmt::format(
+        "{}: expected a mask of (batch, time) {}, (queries, keys) {} or (batch, queries, keys) {}, "
+        "got {}{}",
+        layer, keys.text(), pairs.text(), pairs.inserted(0, scores[0]).text(), given.text(),
+        unclear ? "; say what its axes mean: Mask::attend(ones, Mask::batch_time) or "
+                  "Mask::queries_keys"
+        : mask.axes() == Mask::elements   ? ""
+        : mask.axes() == Mask::batch_time ? " of (batch, time)"
+                                          : " of (queries, keys)"));
+  }
+  if (mask.axes() == Mask::queries_keys) return mask;
+  while (mask.shape().rank() < scores.rank()) mask = mask.unsqueeze(1);
+  return mask;
 }
 
 }  // namespace
 
 int64_t attended_keys(const Mask& mask, int64_t keys) {
   if (!mask.defined() || mask.shape().rank() < 2 || mask.shape().back() != keys) return keys;
-  const std::vector<float> attended = mask.attended().to_vector<float>();
-  int64_t count = std::min<int64_t>(1, keys);
-  for (size_t i = 0; i < attended.size(); ++i)
-    if (attended[i] != 0) count = std::max(count, static_cast<int64_t>(i) % keys + 1);
-  return count;
+  return std::max(std::min<int64_t>(1, keys), mask.last());
 }
 
 AttendedKeys::AttendedKeys(const char* layer, const Mask& given, Shape scores)
@@ -45,9 +53,8 @@ AttendedKeys::AttendedKeys(const char* layer, const Mask& given, Shape scores)
       attended_keys(given, given.shape().back()) == all)
     scores[scores.rank() - 1] = all = given.shape().back();
   mask = fitted(layer, given, scores);
-  count = attended_keys(mask, all);
-  if (mask.defined() && mask.shape().back() > count)
-    mask = Mask::attend(slice(mask.attended(), -1, 0, count));
+  count = attended_keys(given, all);
+  if (mask.defined() && mask.shape().back() > count) mask = mask.first(count);
 }
 
 KeyValues AttendedKeys::of(const KeyValues& prepared) const {

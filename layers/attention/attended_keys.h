@@ -5,23 +5,23 @@
 namespace gradus {
 
 /// The keys up to the last one that any query attends to, but at least one. OpenBLAS rounds
-/// differently for other sizes: leaving out the others makes the sizes, and so the bits,
-/// independent of padding.
+/// differently for other sizes: without the others, sizes and bits do not depend on padding.
 struct AttendedKeys {
-  /// `scores` is the shape of the scores, (batch, …, queries, keys), the mask (batch, keys),
-  /// (batch, queries, keys) or one that broadcasts to the scores. Its keys may be more, if those
-  /// are what was left out before. Throws Error for any other mask, in the name of `layer`.
+  /// `scores` is the shape of the scores, (batch, …, queries, keys), the mask one of (batch, time),
+  /// of (queries, keys), or of three axes or more that broadcasts to the scores, with the batch
+  /// first. It may have more keys, if the others were left out before. Throws Error for any other
+  /// mask, in the name of `layer`.
   AttendedKeys(const char* layer, const Mask& mask, Shape scores);
 
   KeyValues of(const KeyValues& all) const;
-  /// Weights with zeros for the keys that were left out.
+  /// Weights with zeros for the keys that are left out.
   Tensor padded(const Tensor& weights) const;
 
   int64_t all, count;
-  Mask mask;  ///< of those that are kept; broadcasts to their scores
+  Mask mask;  ///< of the `count` keys that are kept; broadcasts to their scores
 };
 
-/// How many they are, of `keys`.
+/// The number of keys, of `keys`, up to the last one that the mask attends to.
 int64_t attended_keys(const Mask& mask, int64_t keys);
 
 }  // namespace gradus

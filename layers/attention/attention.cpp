@@ -6,13 +6,13 @@
 #include <cmath>
 
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
+#include "core/tensor/scope.h"
 #include "layers/attention/attended_keys.h"
 #include "layers/initialise.h"
 
 namespace gradus {
 
-// --- what all attentions share ------------------------------------------------------------------
+// --- shared by all attentions -------------------------------------------------------------------
 
 AttentionOutput attend(const Tensor& scores, const Tensor& values, const Mask& mask, double rate,
                        Generator* generator) {
@@ -31,27 +31,26 @@ KeyValues KeyValues::operator+(const KeyValues& more) const {
   return {concat({keys, more.keys}, -2), concat({values, more.values}, -2)};
 }
 
-// --- the layer
-// ------------------------------------------------------------------------------------
+// --- the layer ----------------------------------------------------------------------------------
 
 namespace {
 
 const Pointwise additive_score{"additive_score",
                                [](Expr q, Expr k, Expr v) { return v * tanh(q + k); }};
 
-/// The last axes have these sizes, and others may stand before them; −1 is free. The error names
-/// the weight that the size comes from, if there is one.
-void check(const char* what, const Tensor& x, const Shape& wanted,
+/// The last axes have the expected sizes, of which −1 is any; others may be before them. The error
+/// names the weight that the size comes from.
+void check(const char* what, const Tensor& x, const Shape& expected,
            const std::optional<Dense>& dense = {}) {
-  const int before = x.rank() - wanted.rank();
+  const int before = x.rank() - expected.rank();
   bool fits = before >= 0;
-  for (int axis = 0; fits && axis < wanted.rank(); ++axis)
-    fits = wanted[axis] < 0 || x.shape()[before + axis] == wanted[axis];
+  for (int axis = 0; fits && axis < expected.rank(); ++axis)
+    fits = expected[axis] < 0 || x.shape()[before + axis] == expected[axis];
   if (fits) return;
   std::string text;
-  for (int64_t size : wanted)
+  for (int64_t size : expected)
     text += (text.empty() ? "" : ", ") + (size < 0 ? "…" : fmt::format("{}", size));
-  throw Error(fmt::format("attention: wants {} ({}){}, was given {}", what, text,
+  throw Error(fmt::format("attention: expected {} of shape ({}){}, got {}", what, text,
                           dense ? fmt::format(" for a weight {}", dense->weight.description()) : "",
                           x.description()));
 }
@@ -62,7 +61,8 @@ Shape ending(const Shape& of, int64_t rows, int64_t columns) {
 }
 
 Tensor small_uniform(int64_t size, Generator& generator) {
-  return uniform({size}, 1 / std::sqrt(static_cast<double>(size)), generator).require_grad();
+  const double bound = size == 0 ? 0 : 1 / std::sqrt(static_cast<double>(size));
+  return uniform({size}, bound, generator).require_grad();
 }
 
 }  // namespace
@@ -70,6 +70,11 @@ Tensor small_uniform(int64_t size, Generator& generator) {
 Attention::Attention(Score score, int64_t query_size, int64_t key_size, Generator& generator,
                      AttentionOptions options)
     : score(score), query_size(query_size), key_size(key_size), options(options) {
+  if (query_size < 0 || key_size < 0 || options.additive_size < 0)
+    throw Error(
+        fmt::format("attention: expected sizes of at least 0 for queries, keys and the "
+                    "additive score, got {}, {} and {}",
+                    query_size, key_size, options.additive_size));
   const DenseOptions no_bias{.bias = false};
   if (score == Score::general) {
     key.emplace(key_size, query_size, generator, no_bias);
@@ -80,19 +85,18 @@ Attention::Attention(Score score, int64_t query_size, int64_t key_size, Generato
     v = small_uniform(size, generator);
   } else if (score == Score::location) {
     if (options.places < 1)
-      throw Error(fmt::format(
-          "attention: a location score wants the number of places, at least 1, was given {}",
-          options.places));
+      throw Error(fmt::format("attention: expected at least 1 place for a location score, got {}",
+                              options.places));
     query.emplace(query_size, options.places, generator, no_bias);
   } else if (score != Score::own && query_size != key_size) {
     throw Error(
-        fmt::format("attention: a dot score wants queries and keys of one size, was given "
-                    "{} and {}",
+        fmt::format("attention: expected queries and keys of one size for a dot score, got {} and "
+                    "{}",
                     query_size, key_size));
   }
   if (options.focus == Focus::global) return;
   if (options.window < 1)
-    throw Error(fmt::format("attention: a local focus wants a window of at least 1, was given {}",
+    throw Error(fmt::format("attention: expected a window of at least 1 for a local focus, got {}",
                             options.window));
   if (options.focus == Focus::local_p) {
     position.emplace(query_size, query_size, generator, no_bias);
@@ -129,20 +133,23 @@ Tensor scores_of(const Attention& a, const Tensor& q, const Tensor& k) {
       return sum(additive_score(unsqueeze((*a.query)(q), -2), unsqueeze(k, -3), a.v), {-1});
     case Score::location:
       if (k.size(-2) > a.options.places)
-        throw Error(fmt::format("attention: a location score of {} places was given {} keys",
-                                a.options.places, k.size(-2)));
+        throw Error(
+            fmt::format("attention: expected at most {} keys, the places of the location "
+                        "score, got {}",
+                        a.options.places, k.size(-2)));
       return slice((*a.query)(q), -1, 0, k.size(-2));
     case Score::own:
       break;
   }
-  if (!a.own)
-    throw Error("attention: a score of one's own wants a function f(q, k), was given none");
+  if (!a.own) throw Error("attention: expected a score function f(q, k), got an empty one");
   const Tensor scores = a.own(unsqueeze(q, -2), unsqueeze(k, -3));
-  const Shape wanted = ending(q.shape(), q.size(-2), k.size(-2));
-  if (!scores.defined() || scores.shape() != wanted)
-    throw Error(fmt::format("attention: the score of queries {} and keys {} wants to be {}, was {}",
-                            q.description(), k.description(), wanted.text(),
-                            scores.defined() ? scores.description() : "given no value"));
+  const Shape expected = ending(q.shape(), q.size(-2), k.size(-2));
+  if (!scores.defined() || scores.shape() != expected)
+    throw Error(
+        fmt::format("attention: expected scores of shape {} of queries {} and keys {}, got "
+                    "{}",
+                    expected.text(), q.description(), k.description(),
+                    scores.defined() ? scores.description() : "an undefined tensor"));
   return scores;
 }
 
@@ -178,7 +185,7 @@ AttentionOutput Attention::attend(const Tensor& q, const KeyValues& prepared,
                                   const Mask& given_mask, int64_t first_query,
                                   Generator* generator) const {
   const Scope scope(this);
-  check("a query", q, {-1, -1, query_size}, query ? query : key);
+  check("queries", q, {-1, -1, query_size}, query ? query : key);
   const int64_t given = prepared.values.size(-2);
   check("values", prepared.values, ending(q.shape(), -1, -1));
   check("prepared keys", prepared.keys,
@@ -199,11 +206,12 @@ AttentionOutput Attention::attend(const Tensor& q, const KeyValues& prepared,
 }
 
 AttentionOutput Attention::operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
-                                      const Mask& mask, Generator* dropout) const {
-  check("a query", query, {-1, -1, query_size}, this->query ? this->query : key);
+                                      const Mask& mask, Generator* generator) const {
+  const Scope scope(this);
+  check("queries", query, {-1, -1, query_size}, this->query ? this->query : key);
   check("keys", keys, {-1, -1, key_size}, key);
   AttendedKeys("attention", mask, ending(query.shape(), query.size(-2), keys.size(-2)));
-  return attend(query, prepare(keys, values, mask), mask, 0, dropout);
+  return attend(query, prepare(keys, values, mask), mask, 0, generator);
 }
 
 }  // namespace gradus

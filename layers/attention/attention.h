@@ -5,11 +5,11 @@
 
 #include "layers/dense.h"
 
-/// Every attention here is softmax(scores) · values. What varies is the score, a Score or any
-/// function of queries and keys; where it looks, a Mask or a Focus; and how it is computed, an
-/// AttendFunction: whole, in tiles (layers/attention/tiled_attention.h) or in links
-/// (layers/attention/local_attention.h), alone or within each head
-/// (layers/attention/multi_head_attention.h).
+/// Every attention here is softmax(scores) · values. They differ in the score, which is a Score or
+/// any function of queries and keys; in the keys that a query sees, by a Mask or a Focus; and in
+/// how they are computed, an AttendFunction: as a whole, in tiles
+/// (layers/attention/tiled_attention.h) or in blocks (layers/attention/local_attention.h), alone or
+/// within each head (layers/attention/multi_head_attention.h).
 namespace gradus {
 
 struct AttentionOutput {
@@ -17,14 +17,17 @@ struct AttentionOutput {
   Tensor weights;  ///< (…, queries, keys); rows sum to 1, or to 0 where all keys are ignored
 };
 
-/// weights = softmax(scores) over the keys; output = dropout(weights) · values: what every score
-/// ends in, one of your own too. scores (…, queries, keys), values (…, keys, size); the mask
-/// broadcasts to the scores. Without a generator nothing is dropped.
+/// The last part of every attention, for any scores:
+///
+///     weights = softmax(scores) over the keys     output = dropout(weights) · values
+///
+/// scores (…, queries, keys), values (…, keys, size); the mask broadcasts to the scores. Without a
+/// generator nothing is dropped.
 AttentionOutput attend(const Tensor& scores, const Tensor& values, const Mask& mask = {},
                        double dropout = 0, Generator* generator = nullptr);
 
-/// A way to attend without parameters: queries and keys (…, time, size), values (…, keys, …), a
-/// mask that broadcasts to (…, queries, keys), the generator of dropout. Key j stands at position
+/// An attention without parameters: of queries and keys (…, time, size), values (…, keys, …), a
+/// mask that broadcasts to (…, queries, keys), and the generator of dropout. Key j is at position
 /// j, query i at position i.
 using AttendFunction = std::function<AttentionOutput(const Tensor&, const Tensor&, const Tensor&,
                                                      const Mask&, Generator*)>;
@@ -39,31 +42,31 @@ struct ScaledDotAttention {
                              const Mask& mask = {}, Generator* generator = nullptr) const;
 };
 
-/// What queries look at, as a layer's prepare() made it: (…, keys, size) each. A decoder prepares
-/// it once a sentence, or lets it grow a step at a time.
+/// Keys and values that a layer's prepare() has projected, (…, keys, size) each. A decoder prepares
+/// them once for each sentence, or appends those of each step.
 struct KeyValues {
   Tensor keys, values;
 
-  /// These and then those.
+  /// Both along the axis of keys, `more` behind these.
   KeyValues operator+(const KeyValues& more) const;
 };
 
-/// How well a query q fits a key k:
+/// The score of a query q and a key k:
 ///
 ///     dot         q · k                   Luong, Pham, Manning 2015
 ///     scaled_dot  q · k / √d              Vaswani et al. 2017, equation 1
 ///     general     qᵀ W k                  Luong, Pham, Manning 2015
 ///     additive    vᵀ tanh(W_q q + W_k k)  Bahdanau, Cho, Bengio 2015, appendix A.1.2
-///     location    (W q)ⱼ                  Luong, Pham, Manning 2015, equation 8: the key's place j
+///     location    (W q)ⱼ                  Luong, Pham, Manning 2015, equation 8: j is k's position
 ///     own         f(q, k)
 enum class Score { dot, scaled_dot, general, additive, location, own };
 
-/// f(q, k), written as for one query and one key: their last axis goes, those before it broadcast.
+/// f(q, k) for one query and one key: it reduces their last axis, and the others broadcast.
 /// [](const Tensor& q, const Tensor& k) { return -sum((q - k) * (q - k), {-1}); }
 using ScoreFunction = std::function<Tensor(const Tensor& q, const Tensor& k)>;
 
-/// Where a query looks (Luong, Pham, Manning 2015, section 3.2), among the keys that the mask
-/// attends to: everywhere, or at p − D … p + D around a place p, where
+/// The keys that a query sees (Luong, Pham, Manning 2015, section 3.2), among those that the mask
+/// attends to: all, or those at p − D … p + D around a position p, where
 ///
 ///     local_m  p = i                              the query's own position
 ///     local_p  p = S · sigmoid(v_pᵀ tanh(W_p q))  with S the number of keys
@@ -72,44 +75,46 @@ using ScoreFunction = std::function<Tensor(const Tensor& q, const Tensor& k)>;
 ///
 ///     exp(−(j − p)² / 2σ²)
 ///
-/// Where the window reaches beyond the first or the last key, it covers what is there: one that
-/// covers all keys is global attention.
+/// A window may extend beyond the first or the last key; one that covers all keys is global
+/// attention.
 enum class Focus { global, local_m, local_p };
 
 struct AttentionOptions {
   int64_t additive_size = 0;  ///< of v; key_size if 0
-  int64_t places = 0;         ///< location: how many keys there may be
+  int64_t places = 0;         ///< of a location score: the largest number of keys
   Focus focus = Focus::global;
   int64_t window = 10;  ///< D
   double dropout = 0;   ///< of the weights
 };
 
-/// What queries find among keys that fit them:
+/// Attention of queries to keys and values:
 ///
 ///     weights = softmax(score(query, keys))     output = weights · values
 ///
 /// query (…, queries, query_size), keys (…, keys, key_size), values (…, keys, size), with the same
-/// axes in front, at least one: the batch. The mask is (batch, keys), or as many axes as the
-/// weights have, broadcasting to them. A query whose keys are all ignored gets zeros and passes no
-/// gradient. Keys beyond the last one that any query attends to are not computed at all, so more
-/// padding changes nothing, not even a bit.
-/// Throws Error for sizes that do not fit, and for dot scores of query_size ≠ key_size.
+/// leading axes, of which the first is the batch. The mask is one of (batch, time), one of
+/// (queries, keys), or has three axes or more, (batch, …, queries, keys), and broadcasts to the
+/// weights. The output of a query whose keys are all ignored is zero, and so is its gradient. Keys
+/// behind the last one that any query attends to are not computed at all, so more padding changes
+/// nothing, not even a bit. Throws Error for sizes that do not fit, for negative options, and for
+/// dot scores of query_size ≠ key_size.
 struct Attention {
   Attention(Score score, int64_t query_size, int64_t key_size, Generator& generator,
             AttentionOptions options = {});
-  /// With a score of your own. Parameters that it uses belong to the layer that names them.
+  /// With any function as its score. Parameters of the function belong to the layer that names
+  /// them.
   Attention(ScoreFunction score, int64_t query_size, int64_t key_size, Generator& generator,
             AttentionOptions options = {});
 
   AttentionOutput operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
-                             const Mask& mask = {}, Generator* dropout = nullptr) const;
+                             const Mask& mask = {}, Generator* generator = nullptr) const;
 
   /// The part that does not depend on the query: W · k for general and additive scores, else the
-  /// keys themselves. Keys beyond the last one that the mask attends to are left out.
+  /// keys themselves. Keys behind the last one that the mask attends to are left out.
   KeyValues prepare(const Tensor& keys, const Tensor& values, const Mask& mask = {}) const;
-  /// The rest. `first_query` is the position of the first query, which local_m asks for.
+  /// The rest. `first_query` is the position of the first query, for local_m.
   AttentionOutput attend(const Tensor& query, const KeyValues& prepared, const Mask& mask = {},
-                         int64_t first_query = 0, Generator* dropout = nullptr) const;
+                         int64_t first_query = 0, Generator* generator = nullptr) const;
 
   Score score;
   ScoreFunction own;

@@ -5,25 +5,28 @@
 #include <cmath>
 
 #include "core/tensor/error.h"
+#include "core/tensor/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus {
 
-Coverage::Coverage(int64_t size, Generator& generator)
-    : weight(uniform({size}, 1 / std::sqrt(static_cast<double>(size)), generator).require_grad()) {}
+Coverage::Coverage(int64_t size, Generator& generator) {
+  if (size < 0) throw Error(fmt::format("coverage: expected a size of at least 0, got {}", size));
+  const double bound = size == 0 ? 0 : 1 / std::sqrt(static_cast<double>(size));
+  weight = uniform({size}, bound, generator).require_grad();
+}
 
 KeyValues Coverage::operator()(const KeyValues& prepared, const Tensor& covered) const {
+  const Scope scope(this);
   const Tensor& keys = prepared.keys;
   if (keys.rank() < 3 || keys.shape().back() != weight.size(0))
     throw Error(
-        fmt::format("coverage: wants keys (batch, …, keys, {}) for a weight {}, was given {}",
+        fmt::format("coverage: expected keys of shape (batch, …, keys, {}) for a weight {}, got {}",
                     weight.size(0), weight.description(), keys.description()));
-  const Shape wanted{keys.shape()[0], keys.size(-2)};
-  if (covered.shape() != wanted)
-    throw Error(
-        fmt::format("coverage: wants to know of the keys {} how much each was covered, {}, "
-                    "was given {}",
-                    keys.description(), wanted.text(), covered.description()));
+  const Shape expected{keys.shape()[0], keys.size(-2)};
+  if (covered.shape() != expected)
+    throw Error(fmt::format("coverage: expected a coverage of shape {} for keys {}, got {}",
+                            expected.text(), keys.description(), covered.description()));
   Tensor amount = unsqueeze(covered, -1);
   while (amount.rank() < keys.rank()) amount = unsqueeze(amount, 1);
   return {keys + amount * weight, prepared.values};

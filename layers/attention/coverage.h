@@ -4,8 +4,8 @@
 
 namespace gradus {
 
-/// Tells an attention how much each key has been looked at (Tu, Lu, Liu, Liu, Li 2016, equations 6
-/// and 8, without fertility), where a key enters the score as s:
+/// Tells an attention how much each key has been attended to so far (Tu, Lu, Liu, Liu, Li 2016,
+/// equations 6 and 8, without fertility). With k the key and s what enters the score:
 ///
 ///     C₀ = 0     Cₜ = Cₜ₋₁ + aₜ     s = W_k k + Cₜ u
 ///
@@ -17,11 +17,11 @@ namespace gradus {
 ///
 /// In decoding, a penalty needs no training (Wu et al. 2016; examples/translate/decode.h has it).
 struct Coverage {
-  /// `size` is that of prepared keys: of a multi-head attention's, one head's. u starts as
-  /// U(±1/√size).
+  /// `size` is that of prepared keys, which is one head's in a multi-head attention. u starts as
+  /// U(±1/√size). Throws Error for a negative size.
   Coverage(int64_t size, Generator& generator);
 
-  /// keys (batch, …, keys, size), covered (batch, keys) → the keys as the score now sees them.
+  /// keys (batch, …, keys, size), covered (batch, keys) → the keys s, and the values.
   /// Throws Error for other shapes.
   KeyValues operator()(const KeyValues& prepared, const Tensor& covered) const;
 

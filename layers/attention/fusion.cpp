@@ -3,14 +3,14 @@
 #include <fmt/format.h>
 
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
+#include "core/tensor/scope.h"
 
 namespace gradus {
 
 Fusion::Fusion(Join join, int64_t size, const std::vector<int64_t>& sizes, int64_t heads,
                Generator& generator)
     : join(join) {
-  if (sizes.empty()) throw Error("fusion: wants at least one other modality, was given none");
+  if (sizes.empty()) throw Error("fusion: expected at least one other modality, got none");
   for (const int64_t other : sizes) {
     // Without biases a modality that is all ignored adds zeros.
     attention.emplace_back(size, heads, generator,
@@ -21,16 +21,16 @@ Fusion::Fusion(Join join, int64_t size, const std::vector<int64_t>& sizes, int64
 }
 
 FusionOutput Fusion::operator()(const Modality& x, const std::vector<Modality>& others,
-                                Generator* dropout) const {
+                                Generator* generator) const {
   const Scope scope(this);
   if (others.size() != attention.size())
-    throw Error(fmt::format("fusion: wants {} other modalities, was given {}", attention.size(),
+    throw Error(fmt::format("fusion: expected {} other modalities, got {}", attention.size(),
                             others.size()));
   FusionOutput result{x.encoded, {}};
   std::vector<Tensor> parts{x.encoded};
   for (size_t m = 0; m < others.size(); ++m) {
     const Tensor& other = others[m].encoded;
-    const AttentionOutput c = attention[m](x.encoded, other, other, others[m].mask, dropout);
+    const AttentionOutput c = attention[m](x.encoded, other, other, others[m].mask, generator);
     result.weights.push_back(c.weights);
     if (join == Join::gated)
       result.output =
@@ -39,7 +39,6 @@ FusionOutput Fusion::operator()(const Modality& x, const std::vector<Modality>& 
       parts.push_back(c.output);
   }
   if (join == Join::concatenated) result.output = (*combine)(concat(parts, -1));
-  // What takes no part in x stays zero, as in every layer.
   return {masked_fill(result.output, x.mask.unsqueeze(-1), 0), result.weights};
 }
 

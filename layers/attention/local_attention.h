@@ -2,41 +2,41 @@
 
 #include "layers/attention/tiled_attention.h"
 
-/// Attention whose cost grows linearly with length: the sequence is cut into links, and the queries
-/// of a link attend to nothing but the links beside it. Both forms are an AttendFunction, and no
-/// (queries, keys) matrix of weights exists. With an `attend` of your own, any score for instance,
-/// all links are one batch for it; there are then no more keys than queries, and the mask is one of
-/// keys, (…, 1, keys).
+/// Attention whose cost grows linearly with length: the sequence is cut into blocks, and the
+/// queries of a block attend only to the blocks beside it. Both forms are an AttendFunction, and
+/// neither computes a (queries, keys) matrix of weights. With another `attend`, for instance one of
+/// another score, all blocks are one batch for it; it takes at most as many keys as queries and a
+/// mask of keys, (…, 1, keys).
 namespace gradus {
 
-/// Query i sees the keys i − before … i + after: what Mask::window shows (Beltagy, Peters, Cohan
-/// 2020, Longformer, section 3.1). A window that reaches beyond the sequence covers all that is
-/// there: over a short sequence it is full attention, or causal with `after` 0. Throws Error unless
-/// one of both is at least 1, and for negative ones.
+/// Query i sees the keys i − before … i + after, those of Mask::window (Beltagy, Peters, Cohan
+/// 2020, Longformer, section 3.1). A window may extend beyond the sequence: over a short one it is
+/// full attention, or causal attention if `after` is 0. Throws Error if one is negative or both are
+/// 0.
 struct SlidingWindow {
   int64_t before, after;
-  AttendFunction attend = {};  ///< within the window; ScaledDotAttention in tiles if none
+  AttendFunction attend = {};  ///< within the window; if empty, ScaledDotAttention in tiles
 
   AttentionOutput operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
-                             const Mask& mask = {}, Generator* dropout = nullptr) const;
+                             const Mask& mask = {}, Generator* generator = nullptr) const;
 };
 
 struct BlockAttentionOptions {
   bool causal = false;         ///< query i sees no key after i
-  bool gradient = true;        ///< whether the link before gets one from this link
-  AttendFunction attend = {};  ///< within two links; ScaledDotAttention in tiles if none
+  bool gradient = true;        ///< whether a block passes one to the block before it
+  AttendFunction attend = {};  ///< within two blocks; if empty, ScaledDotAttention in tiles
 };
 
-/// Links of `length` positions: each attends to itself and to the link before it. Without gradient
-/// into the link before, and causal, that is the segment-level recurrence of Transformer-XL (Dai et
-/// al. 2019, section 3.2). The last link may be shorter, and one as
-/// long as the sequence attends to all of it. Throws Error for a length below 1.
+/// Blocks of `length` positions, the links of a chain: each attends to itself and to the block
+/// before it. Causal and without gradient into the block before, this is the segment-level
+/// recurrence of Transformer-XL (Dai et al. 2019, section 3.2). The last block may be shorter, and
+/// a block as long as the sequence attends to all of it. Throws Error for a length below 1.
 struct BlockAttention {
   int64_t length;
   BlockAttentionOptions options = {};
 
   AttentionOutput operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
-                             const Mask& mask = {}, Generator* dropout = nullptr) const;
+                             const Mask& mask = {}, Generator* generator = nullptr) const;
 };
 
 }  // namespace gradus

@@ -5,7 +5,7 @@
 #include <cmath>
 
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
+#include "core/tensor/scope.h"
 #include "layers/attention/attended_keys.h"
 #include "layers/initialise.h"
 
@@ -19,9 +19,9 @@ void check(const char* what, const Tensor& x, int64_t batch, int64_t time, const
       x.shape()[2] == size)
     return;
   auto text = [](int64_t n) { return n < 0 ? std::string("…") : std::to_string(n); };
-  throw Error(
-      fmt::format("multi-head attention: wants {} ({}, {}, {}) for a weight {}, was given {}", what,
-                  text(batch), text(time), size, dense.weight.description(), x.description()));
+  throw Error(fmt::format(
+      "multi-head attention: expected {} of shape ({}, {}, {}) for a weight {}, got {}", what,
+      text(batch), text(time), size, dense.weight.description(), x.description()));
 }
 
 /// (batch, time, heads · n) → (batch, heads, time, n)
@@ -35,24 +35,28 @@ Tensor joined(const Tensor& x) {
                  {x.size(0), x.size(2), x.size(1) * x.size(3)});
 }
 
-int64_t checked_heads(int64_t size, int64_t heads) {
+int64_t checked_heads(int64_t size, int64_t heads, const MultiHeadOptions& options) {
   if (size < 1)
+    throw Error(fmt::format("multi-head attention: expected a size of at least 1, got {}", size));
+  if (options.key_size < 0 || options.value_size < 0)
     throw Error(
-        fmt::format("multi-head attention: wants a size of at least 1, was given {}", size));
+        fmt::format("multi-head attention: expected sizes of at least 0 for keys and values, "
+                    "got {} and {}",
+                    options.key_size, options.value_size));
   if (heads >= 1 && size % heads == 0) return heads;
   std::string possible;
   for (int64_t n = 1; n <= size; ++n)
     if (size % n == 0) possible += (possible.empty() ? "" : ", ") + std::to_string(n);
   throw Error(
-      fmt::format("multi-head attention: {} heads do not divide the size {}; possible are {}",
-                  heads, size, possible));
+      fmt::format("multi-head attention: expected heads that divide the size {} ({}), got {}", size,
+                  possible, heads));
 }
 
 }  // namespace
 
 MultiHeadAttention::MultiHeadAttention(int64_t size, int64_t heads, Generator& generator,
                                        MultiHeadOptions options)
-    : heads(checked_heads(size, heads)),
+    : heads(checked_heads(size, heads, options)),
       attend_head(std::move(options.attend)),
       query(size, size, generator, {options.bias}),
       key(options.key_size > 0 ? options.key_size : size, size, generator, {options.bias}),
@@ -74,30 +78,31 @@ KeyValues MultiHeadAttention::prepare(const Tensor& keys, const Tensor& values,
 }
 
 AttentionOutput MultiHeadAttention::attend(const Tensor& x, const KeyValues& prepared,
-                                           const Mask& mask, Generator* dropout) const {
+                                           const Mask& mask, Generator* generator) const {
   const Scope scope(this);
   const Shape& shape = prepared.keys.shape();
   const int64_t size = query.weight.size(0);
   if (shape.rank() != 4 || shape[1] != heads || shape[3] * heads != size ||
       prepared.values.shape() != shape)
     throw Error(fmt::format(
-        "multi-head attention: wants prepared keys and values (batch, {}, keys, {}), was given {} "
-        "and {}",
+        "multi-head attention: expected prepared keys and values of shape (batch, {}, keys, {}), "
+        "got {} and {}",
         heads, size / heads, prepared.keys.description(), prepared.values.description()));
-  check("a query", x, shape[0], -1, query);
+  check("queries", x, shape[0], -1, query);
   const AttendedKeys attended("multi-head attention", mask, {shape[0], heads, x.size(1), shape[2]});
   const auto [k, v] = attended.of(prepared);
-  const AttentionOutput result = attend_head(cut(query(x), heads), k, v, attended.mask, dropout);
+  const AttentionOutput result = attend_head(cut(query(x), heads), k, v, attended.mask, generator);
   return {output(joined(result.output)), attended.padded(result.weights)};
 }
 
 AttentionOutput MultiHeadAttention::operator()(const Tensor& query, const Tensor& keys,
                                                const Tensor& values, const Mask& mask,
-                                               Generator* dropout) const {
-  check("a query", query, -1, -1, this->query);
+                                               Generator* generator) const {
+  const Scope scope(this);
+  check("queries", query, -1, -1, this->query);
   check("keys", keys, query.size(0), -1, key);
   AttendedKeys("multi-head attention", mask, {query.size(0), heads, query.size(1), keys.size(1)});
-  return attend(query, prepare(keys, values, mask), mask, dropout);
+  return attend(query, prepare(keys, values, mask), mask, generator);
 }
 
 }  // namespace gradus

@@ -5,34 +5,35 @@
 namespace gradus {
 
 struct MultiHeadOptions {
-  int64_t key_size = 0, value_size = 0;  ///< of the keys and values that are given; size if 0
+  int64_t key_size = 0, value_size = 0;  ///< of the input keys and values; `size` if 0
   bool bias = true;
-  AttendFunction attend = ScaledDotAttention{};  ///< what each head does
+  AttendFunction attend = ScaledDotAttention{};  ///< the attention within each head
 };
 
-/// Attention of several heads, of size / H each (Vaswani et al. 2017, section 3.2.2):
+/// Attention in H heads of size / H each (Vaswani et al. 2017, section 3.2.2):
 ///
 ///     headₕ = attend(W_q,ₕ q, W_k,ₕ k, W_v,ₕ v)     output = W_o [head₁; …; head_H] + b_o
 ///
 /// query (batch, queries, size), keys (batch, keys, key_size), values (batch, keys, value_size) →
-/// output (batch, queries, size), weights (batch, heads, queries, keys), or undefined where
-/// `attend` forms none. mean(weights, {1}) averages the heads.
-/// The mask is (batch, keys), or three or four axes that broadcast to (batch, queries, keys) or
-/// (batch, heads, queries, keys). Keys beyond the last one attended to are left out, as in
-/// Attention. Weights start as PyTorch's: U(±√(6 / 4 size)) but W_o as a Dense's, biases 0.
-/// Throws Error for sizes that do not fit and heads that do not divide the size.
+/// output (batch, queries, size), weights (batch, heads, queries, keys), or undefined if `attend`
+/// computes none. mean(weights, {1}) averages over the heads.
+/// The mask is one of (batch, time), one of (queries, keys), or has three or four axes that
+/// broadcast to (batch, queries, keys) or (batch, heads, queries, keys). Keys behind the last one
+/// that is attended to are left out, as in Attention. Parameters start as PyTorch's: W_q, W_k and
+/// W_v as U(±√(6 / 4 size)), W_o as a Dense's weight, biases as 0.
+/// Throws Error for sizes that do not fit and for heads that do not divide the size.
 struct MultiHeadAttention {
   MultiHeadAttention(int64_t size, int64_t heads, Generator& generator,
                      MultiHeadOptions options = {});
 
   AttentionOutput operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
-                             const Mask& mask = {}, Generator* dropout = nullptr) const;
+                             const Mask& mask = {}, Generator* generator = nullptr) const;
 
-  /// W_k k and W_v v, (batch, heads, keys, size / heads). In decoding, the cache: `past = past +
-  /// prepare(x, x)` for the newest x (batch, 1, size), then attend(x, past).
+  /// W_k k and W_v v, (batch, heads, keys, size / heads). In decoding this is the cache: `past =
+  /// past + prepare(x, x)` for the newest x (batch, 1, size), then attend(x, past).
   KeyValues prepare(const Tensor& keys, const Tensor& values, const Mask& mask = {}) const;
   AttentionOutput attend(const Tensor& query, const KeyValues& prepared, const Mask& mask = {},
-                         Generator* dropout = nullptr) const;
+                         Generator* generator = nullptr) const;
 
   int64_t heads;
   AttendFunction attend_head;

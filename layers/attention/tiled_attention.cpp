@@ -21,10 +21,10 @@ const Pointwise score_gradient{"score_gradient",
 const Pointwise log_of_sum{"log_of_sum", [](Expr m, Expr l) { return m + log(where(l, l, 1)); }};
 const Pointwise divided{"divided", [](Expr o, Expr l) { return o / where(l, l, 1); }};
 
-/// Below every score, and yet finite: so that nothing seen so far is no NaN.
+/// Below every score but finite, so that a query that has seen no key yet has no NaN.
 constexpr double nothing_yet = -1e30;
 
-/// The matrix of the last two axes at place n of those before.
+/// The matrix of the last two axes at index n of those before them.
 Tensor matrix(const Tensor& x, int64_t n) {
   const int r = x.rank();
   int64_t offset = 0;
@@ -39,29 +39,27 @@ Tensor matrix(const Tensor& x, int64_t n) {
 Tensor rows(const Tensor& x, int64_t begin, int64_t end) { return slice(x, 0, begin, end); }
 
 /// 1 where a query of [i, i_end) sees a key of [j, j_end); undefined where all see all.
-Tensor within_span(const AttentionSpan& reach, int64_t i, int64_t i_end, int64_t j, int64_t j_end,
+Tensor within_span(const AttentionSpan& span, int64_t i, int64_t i_end, int64_t j, int64_t j_end,
                    DType dtype) {
-  if (i == i_end || (reach.first(i_end - 1) <= j && reach.end(i, j_end) == j_end)) return {};
+  if (i == i_end || (span.first(i_end - 1) <= j && span.end(i, j_end) == j_end)) return {};
   Tensor seen = zeros({i_end - i, j_end - j});
   float* row = seen.mutable_data<float>();
   for (int64_t query = i; query < i_end; ++query, row += j_end - j) {
-    const int64_t first = std::max(j, reach.first(query)), end = reach.end(query, j_end);
+    const int64_t first = std::max(j, span.first(query)), end = span.end(query, j_end);
     if (first < end) std::fill(row + first - j, row + end - j, 1.0F);
   }
   return cast(seen, dtype);
 }
 
-/// Which keys queries see.
+/// The keys that queries see, by a mask and a span.
 struct Sight {
   Tensor attended;  // (…, 1 or queries, 1 or keys), or undefined
-  AttentionSpan reach;
+  AttentionSpan span;
 
-  Sight(const Mask& mask, const AttentionSpan& reach, const Shape& scores, DType dtype)
-      : reach(reach) {
+  Sight(const Mask& mask, const AttentionSpan& span, const Shape& scores, DType dtype)
+      : span(span) {
     if (!mask.defined()) return;
-    if (broadcast("tiled attention", mask.shape(), scores) != scores)
-      throw Error(fmt::format("tiled attention: a mask of {} does not broadcast to {}",
-                              mask.shape().text(), scores.text()));
+    check_broadcast("tiled attention", mask, scores);
     Shape shape = scores;  // with the mask's own last axes
     Tensor given = mask.attended(dtype);
     while (given.rank() < scores.rank()) given = unsqueeze(given, 0);
@@ -80,12 +78,12 @@ struct Sight {
       };
       scores = where(part(part(mask, 0, i, rows), 1, j, columns), scores, -infinity);
     }
-    const Tensor seen = within_span(reach, i, i + rows, j, j + columns, scores.dtype());
+    const Tensor seen = within_span(span, i, i + rows, j, j + columns, scores.dtype());
     return seen.defined() ? where(seen, scores, -infinity) : scores;
   }
 };
 
-/// Calls body(begin, end) for the tiles of [0, n) that hold some of [first, end).
+/// Calls body(begin, end) for the tiles of [0, n) that overlap [first, end).
 void for_each_tile(int64_t first, int64_t end, int64_t n, int64_t size, const auto& body) {
   for (int64_t begin = first / size * size; begin < end; begin += size)
     body(begin, std::min(n, begin + size));
@@ -107,7 +105,7 @@ struct Tiles {
 
   Tiles(const TiledAttention& tile, const Mask& mask, const Tensor& q, const Tensor& k)
       : tile(tile),
-        sight(mask, tile.reach, q.shape().with(q.rank() - 1, k.size(-2)), q.dtype()),
+        sight(mask, tile.span, q.shape().with(q.rank() - 1, k.size(-2)), q.dtype()),
         count(1),
         queries(q.size(-2)),
         keys(k.size(-2)),
@@ -128,7 +126,7 @@ struct Tiles {
         const Tensor qi = rows(qn, i, i_end) * scale;
         Tensor m = full({i_end - i, 1}, nothing_yet, q.dtype()), l = zeros_like(m);
         Tensor o = zeros({i_end - i, v.size(-1)}, q.dtype());
-        const int64_t first = tile.reach.first(i), end = tile.reach.end(i_end - 1, keys);
+        const int64_t first = tile.span.first(i), end = tile.span.end(i_end - 1, keys);
         for_each_tile(first, end, keys, tile.keys, [&](int64_t j, int64_t j_end) {
           const Tensor s = sight(matmul(qi, transpose(rows(kn, j, j_end))), mask, i, j);
           const Tensor larger = maximum(m, max(s, {1}, keepdims));
@@ -155,7 +153,7 @@ struct Tiles {
         const Tensor kj = rows(kn, j, j_end), vj = rows(vn, j, j_end);
         Tensor dkj = rows(matrix(dk, n), j, j_end), dvj = rows(matrix(dv, n), j, j_end);
         for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
-          if (j >= tile.reach.end(i_end - 1, keys) || j_end <= tile.reach.first(i)) return;
+          if (j >= tile.span.end(i_end - 1, keys) || j_end <= tile.span.first(i)) return;
           const Tensor qi = rows(qn, i, i_end), g = rows(gn, i, i_end);
           const Tensor s = sight(matmul(qi, transpose(kj)), mask, i, j);
           const Tensor p = exp_of_difference(s, rows(sums, i, i_end));
@@ -170,7 +168,7 @@ struct Tiles {
   }
 };
 
-/// Room for the logarithm of each query's sum of exponentials.
+/// A tensor for the logarithm of each query's sum of exponentials.
 Tensor log_sums_of(const Tensor& q) {
   return Tensor::uninitialised(q.shape().with(q.rank() - 1, 1), q.dtype());
 }
@@ -185,7 +183,7 @@ const void* address(const Tensor& x) {
 
 Mask AttentionSpan::mask(int64_t queries, int64_t keys) const {
   const Tensor seen = within_span(*this, 0, queries, 0, keys, DType::float32);
-  return seen.defined() ? Mask::attend(seen) : Mask();
+  return seen.defined() ? Mask::attend(seen, Mask::queries_keys) : Mask();
 }
 
 AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
@@ -196,21 +194,20 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
                     v.shape() == k.shape().with(r - 1, v.size(-1));
   if (!fits)
     throw Error(
-        fmt::format("tiled attention: wants queries (…, queries, d), keys (…, keys, d) and "
-                    "values (…, keys, n), was given {}, {} and {}",
+        fmt::format("tiled attention: expected queries (…, queries, d), keys (…, keys, d) and "
+                    "values (…, keys, n), got {}, {} and {}",
                     q.description(), k.description(), v.description()));
   if (queries < 1 || keys < 1)
     throw Error(
-        fmt::format("tiled attention: wants tiles of at least 1 query and 1 key, was given "
-                    "{} and {}",
+        fmt::format("tiled attention: expected tiles of at least 1 query and 1 key, got {} and {}",
                     queries, keys));
-  if (reach.before < 0 || reach.after < 0 || reach.link < 1)
+  if (span.before < 0 || span.after < 0 || span.block < 1)
     throw Error(
-        fmt::format("tiled attention: wants a reach of at least 0 before and after, in links "
-                    "of at least 1, was given {}, {} and {}",
-                    reach.before, reach.after, reach.link));
+        fmt::format("tiled attention: expected a span of at least 0 before and after, in blocks "
+                    "of at least 1, got {}, {} and {}",
+                    span.before, span.after, span.block));
   const Tiles tiles(*this, mask, q, k);
-  // The rule uses what the first run of the op has kept, as long as it is about the same queries.
+  // The rule uses what the first run of the op has kept, if it is given the same queries.
   const Tensor kept = log_sums_of(q);
   const auto one_pass = [tiles, kept, first = address(q)](const std::vector<Tensor>& x) {
     const Tensor out =
@@ -227,8 +224,8 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
     tiles.forward(q.detach(), b.input(1).detach(), b.input(2).detach(), out, again);
     return tiles.backward(again, b);
   };
-  const auto composed = [mask, reach = reach](const std::vector<Tensor>& x) {
-    const Mask seen = mask & reach.mask(x[0].size(-2), x[1].size(-2));
+  const auto composed = [mask, span = span](const std::vector<Tensor>& x) {
+    const Mask seen = mask & span.mask(x[0].size(-2), x[1].size(-2));
     return ScaledDotAttention{}(x[0], x[1], x[2], seen).output;
   };
   const Op op{

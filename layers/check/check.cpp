@@ -9,20 +9,20 @@
 namespace gradus {
 
 bool LayerReport::passed() const {
-  return std::ranges::none_of(findings, [](auto& f) { return f.verdict == Verdict::failed; });
+  return std::ranges::none_of(findings, [](auto& f) { return f.outcome == Outcome::failed; });
 }
 
 std::string LayerReport::text() const {
   const auto faults =
-      std::ranges::count_if(findings, [](auto& f) { return f.verdict == Verdict::failed; });
+      std::ranges::count_if(findings, [](auto& f) { return f.outcome == Outcome::failed; });
   std::string text = layer.empty() ? "This function" : layer;
   text += faults == 0   ? " passes.\n"
           : faults == 1 ? " has one thing to mend.\n"
                         : fmt::format(" has {} things to mend.\n", faults);
   for (const Finding& finding : findings)
     text += fmt::format("  {} {}: {}\n",
-                        finding.verdict == Verdict::passed   ? "✓"
-                        : finding.verdict == Verdict::failed ? "✗"
+                        finding.outcome == Outcome::passed   ? "✓"
+                        : finding.outcome == Outcome::failed ? "✗"
                                                              : "–",
                         finding.check, finding.words);
   return text;
@@ -148,7 +148,7 @@ LayerReport report(const Subject& subject) {
     }
     finding.check = name;
     result.findings.push_back(finding);
-    return finding.verdict != Verdict::failed;
+    return finding.outcome != Outcome::failed;
   };
   if (!run("call", can_be_called)) return result;
   run("parameters", parameters);

@@ -13,10 +13,10 @@ namespace gradus {
 
 /// What check_layer() found.
 struct LayerReport {
-  enum class Verdict { passed, failed, skipped };
+  enum class Outcome { passed, failed, skipped };
   struct Finding {
     std::string check;  ///< "first derivatives", "batch", …
-    Verdict verdict;
+    Outcome outcome;
     std::string words;  ///< what was seen, and what to do about it
   };
   std::string layer;

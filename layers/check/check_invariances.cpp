@@ -47,7 +47,7 @@ int64_t batch_size(const Call& call) {
 /// (batch, time) of ones where a mask or the lengths let a position take part.
 Tensor attended_positions(const Call& call, int64_t batch) {
   for (const Mask& mask : call.masks) {
-    if (!mask.defined()) continue;
+    if (!mask.defined() || mask.axes() == Mask::queries_keys) continue;
     Tensor attended = mask.attended();
     if (attended.rank() == 3) attended = max(attended, {1});  // by any query
     if (attended.rank() == 2 && attended.shape()[0] == batch) return attended;
@@ -105,7 +105,8 @@ Finding batch(const Subject& subject) {
     Call alone = copy_of(before);
     for (Tensor& x : alone.inputs) x = copies({row(x)})[0];
     for (Mask& mask : alone.masks)
-      if (mask.defined()) mask = Mask::attend(row(mask.attended()));
+      if (mask.defined() && mask.axes() != Mask::queries_keys && has_axis(mask.attended(), 0, size))
+        mask = mask.rows(full({1}, static_cast<double>(b), DType::int64));
     for (auto& lengths : alone.lengths)
       if (static_cast<int64_t>(lengths.size()) == size) lengths = {lengths[static_cast<size_t>(b)]};
     const std::vector<Tensor> mine = subject.run(alone, 1);
@@ -144,8 +145,10 @@ Finding padding(const Subject& subject) {
     for (Mask& mask : padded.masks) {
       if (!mask.defined() || mask.shape().back() != time) continue;
       Tensor ones = pad(mask.attended(), -1, 0, more);
-      if (ones.rank() == 3 && ones.shape()[1] == time) ones = pad(ones, 1, 0, more);
-      mask = Mask::attend(ones);
+      const bool of_pairs = mask.axes() == Mask::queries_keys || ones.rank() >= 3;
+      if (of_pairs && ones.size(-2) == time) ones = pad(ones, -2, 0, more);
+      mask = mask.lengths().empty() ? Mask::attend(ones, mask.axes())
+                                    : Mask::lengths(mask.lengths(), time + more);
     }
     std::vector<Tensor> trimmed = subject.run(padded, 1);
     for (size_t i = 0; i < outputs.size(); ++i)

@@ -12,19 +12,19 @@
 namespace gradus::detail::check {
 
 using Finding = LayerReport::Finding;
-using Verdict = LayerReport::Verdict;
+using Outcome = LayerReport::Outcome;
 
 template <class... T>
 Finding passed(fmt::format_string<T...> words, T&&... values) {
-  return {"", Verdict::passed, fmt::format(words, std::forward<T>(values)...)};
+  return {"", Outcome::passed, fmt::format(words, std::forward<T>(values)...)};
 }
 template <class... T>
 Finding failed(fmt::format_string<T...> words, T&&... values) {
-  return {"", Verdict::failed, fmt::format(words, std::forward<T>(values)...)};
+  return {"", Outcome::failed, fmt::format(words, std::forward<T>(values)...)};
 }
 template <class... T>
 Finding skipped(fmt::format_string<T...> words, T&&... values) {
-  return {"", Verdict::skipped, fmt::format(words, std::forward<T>(values)...)};
+  return {"", Outcome::skipped, fmt::format(words, std::forward<T>(values)...)};
 }
 
 /// Tensors of their own, cast where `dtype` says so; those that required a gradient are leaves.

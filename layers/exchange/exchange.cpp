@@ -63,18 +63,91 @@ std::string path(std::string name) {
   return name;
 }
 
-void add_torch_cell(Correspondences& list, const LSTMCell& cell, const std::string& name,
-                    const std::string& suffix) {
+/// What the cells have in common, in PyTorch.
+template <class Cell>
+void add_torch_weights(Correspondences& list, const Cell& cell, const std::string& name,
+                       const std::string& suffix) {
   add(list, cell.weight_ih, inside(name, "weight_ih", '.') + suffix);
   add(list, cell.weight_hh, inside(name, "weight_hh", '.') + suffix);
+}
+template <class Cell>
+void add_torch_cell(Correspondences& list, const Cell& cell, const std::string& name,
+                    const std::string& suffix) {
+  add_torch_weights(list, cell, name, suffix);
   add_biases(list, cell.bias, inside(name, "bias_ih", '.') + suffix,
              inside(name, "bias_hh", '.') + suffix);
 }
+void add_torch_cell(Correspondences& list, const GRUCell& cell, const std::string& name,
+                    const std::string& suffix) {
+  add_torch_weights(list, cell, name, suffix);
+  list.push_back(
+      {{cell.bias, cell.bias_hn},
+       {inside(name, "bias_ih", '.') + suffix, inside(name, "bias_hh", '.') + suffix},
+       [](const Tensors& x) {
+         return Tensors{x[0], concat({zeros({2 * x[1].numel()}, x[1].dtype()), x[1]}, 0)};
+       },
+       [](const Tensors& x) {
+         const Tensors ih = split(x[0], 3, 0), hh = split(x[1], 3, 0);
+         return Tensors{concat({ih[0] + hh[0], ih[1] + hh[1], ih[2]}, 0), hh[2]};
+       }});
+}
+template <class Network>
+void add_torch_layers(Correspondences& list, const Network& network, const std::string& name) {
+  for (size_t layer = 0; layer < network.forward.size(); ++layer) {
+    const std::string suffix = fmt::format("_l{}", layer);
+    add_torch_cell(list, network.forward[layer], name, suffix);
+    if (!network.backward.empty())
+      add_torch_cell(list, network.backward[layer], name, suffix + "_reverse");
+  }
+}
 
-void add_keras_cell(Correspondences& list, const LSTMCell& cell, const std::string& name) {
+template <class Cell>
+void add_keras_cell(Correspondences& list, const Cell& cell, const std::string& name) {
   add_transposed(list, cell.weight_ih, inside(name, "kernel", '/'));
   add_transposed(list, cell.weight_hh, inside(name, "recurrent_kernel", '/'));
   add(list, cell.bias, inside(name, "bias", '/'));
+}
+/// r, z, n to Keras' z, r, h, and back.
+Tensor swapped(const Tensor& x) {
+  const Tensors gates = split(x, 3, 0);
+  return concat({gates[1], gates[0], gates[2]}, 0);
+}
+void add_keras_cell(Correspondences& list, const GRUCell& cell, const std::string& name) {
+  auto add_kernel = [&](const Tensor& weight, const char* part) {
+    list.push_back({{weight},
+                    {inside(name, part, '/')},
+                    [](const Tensors& x) { return Tensors{transpose(swapped(x[0]))}; },
+                    [](const Tensors& x) { return Tensors{swapped(transpose(x[0]))}; }});
+  };
+  add_kernel(cell.weight_ih, "kernel");
+  add_kernel(cell.weight_hh, "recurrent_kernel");
+  list.push_back(
+      {{cell.bias, cell.bias_hn},
+       {inside(name, "bias", '/')},
+       [](const Tensors& x) {
+         const Tensor none = zeros({2 * x[1].numel()}, x[1].dtype());
+         return Tensors{stack({swapped(x[0]), concat({none, x[1]}, 0)}, 0)};
+       },
+       [](const Tensors& x) {
+         const Tensors in = split(swapped(x[0][0]), 3, 0),
+                       hidden = split(swapped(x[0][1]), 3, 0);
+         return Tensors{concat({in[0] + hidden[0], in[1] + hidden[1], in[2]}, 0), hidden[2]};
+       }});
+}
+template <class Network>
+void add_keras_layers(Correspondences& list, const Network& network, const std::string& name,
+                      const std::string& kind) {
+  for (size_t layer = 0; layer < network.forward.size(); ++layer) {
+    const std::string stacked = path(name) + (layer > 0 ? fmt::format("_{}", layer) : ""),
+                      cell = kind + "_cell";
+    if (network.backward.empty()) {
+      add_keras_cell(list, network.forward[layer], inside(stacked, cell, '/'));
+    } else {
+      for (const bool back : {false, true})
+        add_keras_cell(list, (back ? network.backward : network.forward)[layer],
+                       inside(stacked, (back ? "backward_" : "forward_") + kind + "/" + cell, '/'));
+    }
+  }
 }
 
 bool same_bits(const Tensor& a, const Tensor& b) {
@@ -90,17 +163,27 @@ bool same_bits(const Tensor& a, const Tensor& b) {
 
 void PyTorch::operator()(const std::string& name, Tensor& tensor) { add(list, tensor, name); }
 
-bool PyTorch::operator()(const std::string& name, LSTM& lstm) {
-  for (size_t layer = 0; layer < lstm.forward.size(); ++layer) {
-    const std::string suffix = fmt::format("_l{}", layer);
-    add_torch_cell(list, lstm.forward[layer], name, suffix);
-    if (!lstm.backward.empty())
-      add_torch_cell(list, lstm.backward[layer], name, suffix + "_reverse");
-  }
+bool PyTorch::operator()(const std::string& name, LSTM& network) {
+  add_torch_layers(list, network, name);
   return false;
 }
-
 bool PyTorch::operator()(const std::string& name, LSTMCell& cell) {
+  add_torch_cell(list, cell, name, "");
+  return false;
+}
+bool PyTorch::operator()(const std::string& name, GRU& network) {
+  add_torch_layers(list, network, name);
+  return false;
+}
+bool PyTorch::operator()(const std::string& name, GRUCell& cell) {
+  add_torch_cell(list, cell, name, "");
+  return false;
+}
+bool PyTorch::operator()(const std::string& name, RNN& network) {
+  add_torch_layers(list, network, name);
+  return false;
+}
+bool PyTorch::operator()(const std::string& name, RNNCell& cell) {
   add_torch_cell(list, cell, name, "");
   return false;
 }
@@ -140,20 +223,27 @@ bool Keras::operator()(const std::string& name, LayerNorm& norm) {
   return false;
 }
 
-bool Keras::operator()(const std::string& name, LSTM& lstm) {
-  for (size_t layer = 0; layer < lstm.forward.size(); ++layer) {
-    const std::string stacked = path(name) + (layer > 0 ? fmt::format("_{}", layer) : "");
-    if (lstm.backward.empty()) {
-      add_keras_cell(list, lstm.forward[layer], inside(stacked, "lstm_cell", '/'));
-    } else {
-      add_keras_cell(list, lstm.forward[layer], inside(stacked, "forward_lstm/lstm_cell", '/'));
-      add_keras_cell(list, lstm.backward[layer], inside(stacked, "backward_lstm/lstm_cell", '/'));
-    }
-  }
+bool Keras::operator()(const std::string& name, LSTM& network) {
+  add_keras_layers(list, network, name, "lstm");
   return false;
 }
-
 bool Keras::operator()(const std::string& name, LSTMCell& cell) {
+  add_keras_cell(list, cell, path(name));
+  return false;
+}
+bool Keras::operator()(const std::string& name, GRU& network) {
+  add_keras_layers(list, network, name, "gru");
+  return false;
+}
+bool Keras::operator()(const std::string& name, GRUCell& cell) {
+  add_keras_cell(list, cell, path(name));
+  return false;
+}
+bool Keras::operator()(const std::string& name, RNN& network) {
+  add_keras_layers(list, network, name, "simple_rnn");
+  return false;
+}
+bool Keras::operator()(const std::string& name, RNNCell& cell) {
   add_keras_cell(list, cell, path(name));
   return false;
 }

@@ -7,28 +7,33 @@
 #include "layers/embedding.h"
 #include "layers/layer_norm.h"
 #include "layers/parameters.h"
+#include "layers/recurrent/gru.h"
 #include "layers/recurrent/lstm.h"
+#include "layers/recurrent/rnn.h"
 
 /// Weights of PyTorch and Keras: into a model and out of it, by name and in their layouts.
 ///
 ///     load_pytorch(model, load_tensors("state_dict.safetensors").tensors);
 ///     save_tensors("state_dict.safetensors", {to_pytorch(model), {}});
 ///
-/// A model fits that has layers of the same kinds and names; file names of ours are
+/// The model has layers of the same kinds and names; its own files have names such as
 /// "encoder.weight".
 ///
-/// PyTorch has "encoder.weight_ih_l0", "encoder.bias_ih_l0", "encoder.bias_hh_l0" and, backward,
-/// "…_l0_reverse" for our LSTM "encoder", whose one bias is the sum of its two,
-/// and for a MultiHeadAttention "in_proj_weight" (or "q_proj_weight" and so on, where keys or
-/// values have a size of their own), "in_proj_bias" and "out_proj.weight". A Dense, an Embedding, a
-/// LayerNorm and tensors outside of layers have the same names and layouts.
+/// PyTorch: an LSTM, GRU or RNN "encoder" is "encoder.weight_ih_l0", "encoder.bias_ih_l0",
+/// "encoder.bias_hh_l0" and so on, the backward direction "…_l0_reverse". Where PyTorch adds two
+/// biases, our one bias is their sum; of a GRU, b_hn is the last third of bias_hh. A
+/// MultiHeadAttention is "in_proj_weight" (or "q_proj_weight" and so on, if keys or values have a
+/// size of their own), "in_proj_bias" and "out_proj.weight". A Dense, an Embedding, a LayerNorm and
+/// tensors outside of layers have the same names and layouts.
 ///
-/// Keras has the weights' paths, "encoder/lstm_cell/kernel"; in a Bidirectional
-/// "encoder/forward_lstm/lstm_cell/kernel" and "encoder/backward_lstm/…"; the second layer of a
-/// stack is the layer "encoder_1". Kernels are transposed, (in, out), and so is the
-/// "recurrent_kernel"; a MultiHeadAttention has "query/kernel", (in, heads, key_dim), and so on,
-/// and "attention_output/kernel", (heads, key_dim, out); a LayerNorm has "gamma" and "beta", an
-/// Embedding "embeddings". The gates' order i, f, c, o is ours.
+/// Keras: the weights' paths, "encoder/lstm_cell/kernel"; in a Bidirectional
+/// "encoder/forward_lstm/lstm_cell/kernel" and "encoder/backward_lstm/…"; a GRU has "gru" and an
+/// RNN "simple_rnn" instead of "lstm"; the second layer of a stack is the layer "encoder_1".
+/// Kernels are transposed, (in, out), and so is the "recurrent_kernel". The gates of an LSTM have
+/// our order i, f, c, o; those of a GRU are z, r, h, and its "bias" is (2, 3 · units), for x and
+/// for h: reset_after=True, Keras' default. A MultiHeadAttention has "query/kernel", (in, heads,
+/// key_dim), and so on, and "attention_output/kernel", (heads, key_dim, out); a LayerNorm has
+/// "gamma" and "beta", an Embedding "embeddings".
 namespace gradus {
 
 using NamedTensors = std::map<std::string, Tensor>;
@@ -48,8 +53,12 @@ struct PyTorch {
   Correspondences& list;
   bool operator()(const std::string&, auto&) { return true; }
   void operator()(const std::string& name, Tensor& tensor);
-  bool operator()(const std::string& name, LSTM& lstm);
+  bool operator()(const std::string& name, LSTM& network);
   bool operator()(const std::string& name, LSTMCell& cell);
+  bool operator()(const std::string& name, GRU& network);
+  bool operator()(const std::string& name, GRUCell& cell);
+  bool operator()(const std::string& name, RNN& network);
+  bool operator()(const std::string& name, RNNCell& cell);
   bool operator()(const std::string& name, MultiHeadAttention& attention);
 };
 struct Keras {
@@ -59,8 +68,12 @@ struct Keras {
   bool operator()(const std::string& name, Dense& dense);
   bool operator()(const std::string& name, Embedding& embedding);
   bool operator()(const std::string& name, LayerNorm& norm);
-  bool operator()(const std::string& name, LSTM& lstm);
+  bool operator()(const std::string& name, LSTM& network);
   bool operator()(const std::string& name, LSTMCell& cell);
+  bool operator()(const std::string& name, GRU& network);
+  bool operator()(const std::string& name, GRUCell& cell);
+  bool operator()(const std::string& name, RNN& network);
+  bool operator()(const std::string& name, RNNCell& cell);
   bool operator()(const std::string& name, MultiHeadAttention& attention);
 };
 
@@ -82,9 +95,10 @@ template <class L>
 void load_pytorch(L& model, const NamedTensors& state_dict) {
   exchange::load(exchange::of<exchange::PyTorch>(model), state_dict);
 }
-/// The state_dict for a PyTorch model. Of an LSTM's two biases the first is ours and the second 0,
-/// unless the two of `original`, a state_dict that was loaded, still add up to ours, bit for bit:
-/// then they are as they were. So what was only loaded is written back without a changed bit.
+/// The state_dict for a PyTorch model. Where PyTorch adds two biases, the first is ours and the
+/// second 0, unless the two of `original`, a state_dict that was loaded, still add up to ours, bit
+/// for bit: then they are as they were. So what was only loaded is written back without a changed
+/// bit.
 template <class L>
 NamedTensors to_pytorch(L& model, const NamedTensors& original = {}) {
   return exchange::save(exchange::of<exchange::PyTorch>(model), original);
@@ -96,8 +110,8 @@ void load_keras(L& model, const NamedTensors& weights) {
   exchange::load(exchange::of<exchange::Keras>(model), weights);
 }
 template <class L>
-NamedTensors to_keras(L& model) {
-  return exchange::save(exchange::of<exchange::Keras>(model), {});
+NamedTensors to_keras(L& model, const NamedTensors& original = {}) {
+  return exchange::save(exchange::of<exchange::Keras>(model), original);
 }
 
 }  // namespace gradus

@@ -1,8 +1,11 @@
 #include "layers/transformer/transformer.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
-#include "core/trace/scope.h"
+#include "core/tensor/error.h"
+#include "core/tensor/scope.h"
 #include "layers/attention/tiled_attention.h"
 
 namespace gradus {
@@ -10,7 +13,11 @@ namespace gradus {
 namespace {
 
 FeedForward feed_forward_of(int64_t size, const TransformerOptions& options, Generator& generator) {
-  return {size, options.feed_forward > 0 ? options.feed_forward : 4 * size, generator};
+  if (options.feed_forward < 0)
+    throw Error(fmt::format("transformer: expected a hidden layer of at least 0, got {}",
+                            options.feed_forward));
+  return {size, options.feed_forward > 0 ? options.feed_forward : 4 * size, generator,
+          options.dropout};
 }
 
 MultiHeadAttention attention_of(int64_t size, int64_t heads, const TransformerOptions& options,
@@ -18,7 +25,7 @@ MultiHeadAttention attention_of(int64_t size, int64_t heads, const TransformerOp
   return {size, heads, generator, {.attend = ScaledDotAttention{options.dropout}}};
 }
 
-/// Where no weights are dropped, long sequences are attended to in tiles.
+/// Long sequences are attended to in tiles, unless weights are dropped.
 MultiHeadAttention encoder_attention(int64_t size, int64_t heads, const TransformerOptions& options,
                                      Generator& generator) {
   constexpr int64_t long_sequence = 512;
@@ -27,14 +34,14 @@ MultiHeadAttention encoder_attention(int64_t size, int64_t heads, const Transfor
           heads,
           generator,
           {.attend = [whole](const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask,
-                             Generator* dropout) {
-            if (k.size(-2) <= long_sequence || (dropout && whole.dropout > 0))
-              return whole(q, k, v, mask, dropout);
+                             Generator* generator) {
+            if (k.size(-2) <= long_sequence || (generator && whole.dropout > 0))
+              return whole(q, k, v, mask, generator);
             return TiledAttention{}(q, k, v, mask);
           }}};
 }
 
-/// x beside f(x), normalised before or after.
+/// x + f(x), normalised before or after.
 template <class F>
 Tensor sublayer(const Tensor& x, const LayerNorm& norm, const TransformerOptions& options,
                 Generator* generator, F f) {
@@ -71,7 +78,7 @@ Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask,
     return attention(x, x, x, mask, generator).output;
   });
   return sublayer(y, feed_forward_norm, options, generator,
-                  [&](const Tensor& y) { return feed_forward(y, options.dropout, generator); });
+                  [&](const Tensor& y) { return feed_forward(y, generator); });
 }
 
 TransformerDecoderLayer::TransformerDecoderLayer(int64_t size, int64_t heads, Generator& generator,
@@ -105,7 +112,7 @@ AttentionOutput TransformerDecoderLayer::operator()(const Tensor& x, const KeyVa
     return looked_back.output;
   });
   return {sublayer(z, feed_forward_norm, options, generator,
-                   [&](const Tensor& z) { return feed_forward(z, options.dropout, generator); }),
+                   [&](const Tensor& z) { return feed_forward(z, generator); }),
           weights};
 }
 

@@ -16,14 +16,16 @@ Tensor sinusoidal_positions(int64_t time, int64_t size, int64_t first = 0,
 ///
 ///     y = W₂ relu(W₁ x + b₁) + b₂
 struct FeedForward {
-  FeedForward(int64_t size, int64_t hidden, Generator& generator)
-      : inner(size, hidden, generator), outer(hidden, size, generator) {}
+  FeedForward(int64_t size, int64_t hidden, Generator& generator, double dropout = 0)
+      : inner(size, hidden, generator), outer(hidden, size, generator), dropout(dropout) {}
 
-  Tensor operator()(const Tensor& x, double dropout = 0, Generator* generator = nullptr) const {
+  Tensor operator()(const Tensor& x, Generator* generator = nullptr) const {
+    const Scope scope(this);
     return outer(gradus::dropout(relu(inner(x)), dropout, generator));
   }
 
   Dense inner, outer;
+  double dropout;  ///< of the hidden layer
 
   void parameters(auto&& visit) {
     visit("inner", inner);
@@ -32,20 +34,21 @@ struct FeedForward {
 };
 
 struct TransformerOptions {
-  int64_t feed_forward = 0;  ///< size of its hidden layer; 4 · size if 0
-  double dropout = 0;        ///< of what a sublayer adds, of weights and of the hidden layer
-  /// x + f(norm(x)) (Xiong et al. 2020) or, as at first, norm(x + f(x)). What is normalised before
-  /// wants one more norm after the last layer.
+  int64_t feed_forward = 0;  ///< size of the hidden layer; 4 · size if 0
+  double dropout = 0;        ///< of a sublayer's output, of weights and of the hidden layer
+  /// x + f(norm(x)) (Xiong et al. 2020) or, as in 2017, norm(x + f(x)). The former needs one more
+  /// LayerNorm after the last layer.
   bool norm_first = true;
 };
 
-/// Self-attention, then feed-forward, each beside a residual connection: x (batch, time, size) →
-/// the same. The mask is MultiHeadAttention's. Throws Error as its parts do.
+/// Self-attention, then feed-forward, each with a residual connection: x (batch, time, size) → the
+/// same shape. The mask is that of MultiHeadAttention. Throws Error as its parts do, and for a
+/// negative size of the hidden layer.
 struct TransformerEncoderLayer {
   TransformerEncoderLayer(int64_t size, int64_t heads, Generator& generator,
                           TransformerOptions options = {});
 
-  Tensor operator()(const Tensor& x, const Mask& mask = {}, Generator* dropout = nullptr) const;
+  Tensor operator()(const Tensor& x, const Mask& mask = {}, Generator* generator = nullptr) const;
 
   TransformerOptions options;
   MultiHeadAttention attention;
@@ -60,9 +63,10 @@ struct TransformerEncoderLayer {
   }
 };
 
-/// Self-attention, attention to the encoder's memory, then feed-forward. In training all at once:
+/// Self-attention, attention to the encoder's memory, then feed-forward. In training, for all
+/// positions at once:
 ///
-///     layer(x, layer.prepare(x), Mask::causal(time, time).unsqueeze(0), memory, memory_mask)
+///     layer(x, layer.prepare(x), Mask::causal(time, time), memory, memory_mask)
 ///
 /// with memory = layer.cross.prepare(encoded, encoded); in decoding, for the newest x alone,
 /// `past = past + layer.prepare(x)` and then layer(x, past, {}, memory, memory_mask).
@@ -70,12 +74,12 @@ struct TransformerDecoderLayer {
   TransformerDecoderLayer(int64_t size, int64_t heads, Generator& generator,
                           TransformerOptions options = {});
 
-  /// What later positions look at.
+  /// The keys and values of x, for this position and later ones.
   KeyValues prepare(const Tensor& x) const;
   /// The output (batch, time, size), and the weights of attention to the memory.
   AttentionOutput operator()(const Tensor& x, const KeyValues& past, const Mask& past_mask,
                              const KeyValues& memory, const Mask& memory_mask,
-                             Generator* dropout = nullptr) const;
+                             Generator* generator = nullptr) const;
 
   TransformerOptions options;
   MultiHeadAttention attention, cross;

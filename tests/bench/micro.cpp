@@ -153,7 +153,7 @@ Computation long_attention(const AttendFunction& attend, int64_t length) {
 }
 
 void add_long_attention() {
-  constexpr int64_t link = 128;
+  constexpr int64_t block = 128;
   auto add_length = [](const std::string& name, const AttendFunction& attend, int64_t length) {
     return add_forward_backward(fmt::format("attention_long_{}_{}_forward_backward", name, length),
                                 [=] { return long_attention(attend, length); });
@@ -161,8 +161,8 @@ void add_long_attention() {
   add_length("tiled", TiledAttention{}, 8192);
   add_length("by_hand", ScaledDotAttention{}, 8192)->Iterations(1)->Repetitions(2);  // 12 GB
   for (int64_t length = 1024; length <= 16384; length *= 2) {
-    add_length("window", SlidingWindow{link, link}, length);
-    add_length("chain", BlockAttention{link}, length);
+    add_length("window", SlidingWindow{block, block}, length);
+    add_length("chain", BlockAttention{block}, length);
   }
 }
 

@@ -93,7 +93,8 @@ class Training {
 };
 
 StepShape shape_of(const Batch& batch, const Translator& model) {
-  StepShape shape{batch.source.lengths,
+  const std::span<const int64_t> lengths = batch.source.mask.lengths();
+  StepShape shape{{lengths.begin(), lengths.end()},
                   {},
                   model.options.embedding,
                   model.options.hidden,

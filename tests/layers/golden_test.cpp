@@ -55,17 +55,45 @@ void check_case(const json& c, L layer, F outputs_of) {
     check_close("gradient of " + name, leaf.grad(), c["gradients"][name]);
 }
 
-Named run_lstm(const LSTM& lstm, const Named& in, const std::vector<int64_t>& lengths) {
-  const Tensor h = in.at("h"), c = in.at("c");
-  std::vector<LSTMState> initial;
-  for (int64_t i = 0; i < h.size(0); ++i) initial.push_back({h[i], c[i]});
-  const LSTMOutput result = lstm(in.at("x"), lengths, initial);
+Tensor nth(const Named& in, const std::string& name, int64_t i) {
+  return in.at(name)[i];
+}
+
+LSTMState initial_state(const Named& in, int64_t i, const LSTMCell&) {
+  return {nth(in, "h", i), nth(in, "c", i)};
+}
+Tensor initial_state(const Named& in, int64_t i, const auto&) { return nth(in, "h", i); }
+
+/// The state as "h", and "c" for an LSTM.
+template <class State>
+Named named_states(const std::vector<State>& states) {
   std::vector<Tensor> hs, cs;
-  for (const LSTMState& state : result.states) {
-    hs.push_back(state.h);
-    cs.push_back(state.c);
+  for (const State& state : states) {
+    hs.push_back(*tensors_of(state)[0]);
+    if (tensors_of(state).size() > 1) cs.push_back(*tensors_of(state)[1]);
   }
-  return {{"y", result.output}, {"h", stack(hs, 0)}, {"c", stack(cs, 0)}};
+  Named result{{"h", stack(hs, 0)}};
+  if (!cs.empty()) result["c"] = stack(cs, 0);
+  return result;
+}
+
+template <class Net>
+void check_recurrent(const json& c, const Net& net) {
+  check_case(c, net, [&](Net& net, Named& in) {
+    std::vector<std::decay_t<decltype(initial_state(in, 0, net.forward[0]))>> initial;
+    for (int64_t i = 0; i < in["h"].size(0); ++i)
+      initial.push_back(initial_state(in, i, net.forward[0]));
+    const auto lengths = c["lengths"].get<std::vector<int64_t>>();
+    const Mask mask = lengths.empty() ? Mask() : Mask::lengths(lengths, in["x"].size(1));
+    const auto result = net(in["x"], initial, mask);
+    Named outputs = named_states(result.states);
+    outputs["y"] = result.output;
+    return outputs;
+  });
+}
+
+RNNActivation activation_of(const json& c) {
+  return c["activation"] == "relu" ? RNNActivation::relu : RNNActivation::tanh;
 }
 
 const std::map<std::string, Score> scores{{"dot", Score::dot},
@@ -97,11 +125,19 @@ void check_named_case(const std::string& name, const json& c) {
       const LSTMState next = cell(in["x"], {in["h"], in["c"]});
       return Named{{"h", next.h}, {"c", next.c}};
     });
-  } else if (kind == "lstm") {
-    const LSTMOptions options{.layers = c["layers"], .bidirectional = c["bidirectional"]};
-    check_case(c, LSTM(4, 3, generator, options), [&](LSTM& lstm, Named& in) {
-      return run_lstm(lstm, in, c["lengths"].get<std::vector<int64_t>>());
+  } else if (kind == "gru_cell") {
+    check_case(c, GRUCell(4, 5, generator), [](GRUCell& cell, Named& in) {
+      return Named{{"h", cell(in["x"], in["h"])}};
     });
+  } else if (kind == "rnn_cell") {
+    check_case(c, RNNCell(4, 5, generator, activation_of(c)), [](RNNCell& cell, Named& in) {
+      return Named{{"h", cell(in["x"], in["h"])}};
+    });
+  } else if (kind == "lstm" || kind == "gru" || kind == "rnn") {
+    const RecurrentOptions options{.layers = c["layers"], .bidirectional = c["bidirectional"]};
+    if (kind == "lstm") check_recurrent(c, LSTM(4, 3, generator, options));
+    if (kind == "gru") check_recurrent(c, GRU(4, 3, generator, options));
+    if (kind == "rnn") check_recurrent(c, RNN(4, 3, generator, options, activation_of(c)));
   } else if (kind == "attention") {
     const Score score = scores.at(c["score"]);
     const bool is_dot = score == Score::dot || score == Score::scaled_dot;
@@ -109,7 +145,7 @@ void check_named_case(const std::string& name, const json& c) {
     if (!c["attended"].empty()) {
       std::vector<float> attended;
       for (const json& row : c["attended"]) attended.insert(attended.end(), row.begin(), row.end());
-      mask = Mask::attend(tensor(attended, {2, 4}));
+      mask = Mask::attend(tensor(attended, {2, 4}), Mask::batch_time);
     }
     check_case(
         c, Attention(score, 4, is_dot ? 4 : 6, generator, {.additive_size = c["additive_size"]}),
@@ -120,7 +156,10 @@ void check_named_case(const std::string& name, const json& c) {
   } else if (kind == "multi_head_attention") {
     const auto attended = c["attended"];
     Mask mask;
-    if (!attended.is_null()) mask = Mask::attend(tensor_of(attended));
+    if (!attended.is_null()) {
+      const Tensor ones = tensor_of(attended);
+      mask = Mask::attend(ones, ones.rank() == 2 ? Mask::batch_time : Mask::elements);
+    }
     check_case(
         c, MultiHeadAttention(6, 3, generator, {.key_size = 4, .value_size = 5, .bias = c["bias"]}),
         [&](MultiHeadAttention& attention, Named& in) {
@@ -133,19 +172,21 @@ void check_named_case(const std::string& name, const json& c) {
                TransformerEncoderLayer(6, 2, generator,
                                        {.feed_forward = 5, .norm_first = c["norm_first"]}),
                [&](TransformerEncoderLayer& layer, Named& in) {
-                 return Named{{"y", layer(in["x"], Mask::attend(tensor_of(c["attended"])))}};
+                 return Named{{"y", layer(in["x"], Mask::attend(tensor_of(c["attended"]),
+                                                                Mask::batch_time))}};
                });
   } else if (kind == "transformer_decoder_layer") {
-    check_case(c,
-               TransformerDecoderLayer(6, 2, generator,
-                                       {.feed_forward = 5, .norm_first = c["norm_first"]}),
-               [&](TransformerDecoderLayer& layer, Named& in) {
-                 const Tensor &x = in["x"], &memory = in["memory"];
-                 return Named{{"y", layer(x, layer.prepare(x), Mask::causal(3, 3).unsqueeze(0),
-                                          layer.cross.prepare(memory, memory),
-                                          Mask::attend(tensor_of(c["memory_attended"])))
-                                        .output}};
-               });
+    check_case(
+        c,
+        TransformerDecoderLayer(6, 2, generator,
+                                {.feed_forward = 5, .norm_first = c["norm_first"]}),
+        [&](TransformerDecoderLayer& layer, Named& in) {
+          const Tensor &x = in["x"], &memory = in["memory"];
+          return Named{{"y", layer(x, layer.prepare(x), Mask::causal(3, 3),
+                                   layer.cross.prepare(memory, memory),
+                                   Mask::attend(tensor_of(c["memory_attended"]), Mask::batch_time))
+                                 .output}};
+        });
   } else if (kind == "scaled_dot_product_attention") {
     const Mask mask = c["causal"] ? Mask::causal(4, 4) : Mask();
     check_case(c, NoParameters{}, [&](NoParameters&, Named& in) {
@@ -163,8 +204,8 @@ TEST_CASE("layers compute PyTorch's outputs and gradients in float32") {
   std::ifstream file(std::string(GRADUS_TEST_DATA) + "/layers/golden/layers.json");
   const json cases = json::parse(file);
   REQUIRE(cases.size() == 30);
-  for (const auto& entry : cases.items()) {
-    CAPTURE(entry.key());
-    check_named_case(entry.key(), entry.value());
+  for (const auto& [name, c] : cases.items()) {
+    CAPTURE(name);
+    check_named_case(name, c);
   }
 }

@@ -84,10 +84,11 @@ TEST_CASE("equal seeds give equal parameters, other seeds others") {
   CHECK_FALSE(weights(1) == weights(2));
 }
 
-TEST_CASE("initialisers by fan want a weight of two axes") {
+TEST_CASE("initialisers by fan expect a weight of two axes") {
   Generator generator(1);
   CHECK_THROWS_WITH_AS(xavier_uniform({3}, generator),
-                       "xavier_uniform: wants a weight (out, in, …), was given shape (3)", Error);
+                       "xavier_uniform: expected the shape (out, in, …) of a weight, got (3)",
+                       Error);
   CHECK_THROWS_WITH_AS(orthogonal({3}, generator),
-                       "orthogonal: wants a weight (out, in, …), was given shape (3)", Error);
+                       "orthogonal: expected the shape (out, in, …) of a weight, got (3)", Error);
 }

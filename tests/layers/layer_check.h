@@ -32,11 +32,27 @@ inline Tensor joined(const std::vector<Tensor>& tensors) {
   return concat(flat, 0);
 }
 
-inline std::vector<Tensor> all_tensors(const LSTMOutput& result) {
+/// The tensors of a recurrent layer's state.
+inline std::vector<const Tensor*> tensors_of(const LSTMState& state) {
+  return {&state.h, &state.c};
+}
+inline std::vector<const Tensor*> tensors_of(const Tensor& state) { return {&state}; }
+inline std::vector<Tensor*> tensors_of(LSTMState& state) { return {&state.h, &state.c}; }
+inline std::vector<Tensor*> tensors_of(Tensor& state) { return {&state}; }
+
+template <class State>
+std::vector<Tensor> all_tensors(const RecurrentOutput<State>& result) {
   std::vector<Tensor> tensors{result.output};
-  for (const LSTMState& state : result.states) tensors.insert(tensors.end(), {state.h, state.c});
+  for (const State& state : result.states)
+    for (const Tensor* x : tensors_of(state)) tensors.push_back(*x);
   return tensors;
 }
+
+/// An RNN with relu, in the place of one with tanh.
+struct ReluRNN : RNN {
+  ReluRNN(int64_t in, int64_t hidden, Generator& generator, RecurrentOptions options = {})
+      : RNN(in, hidden, generator, options, RNNActivation::relu) {}
+};
 
 /// First and second derivatives of `f(inputs)` in the inputs and in all parameters of the layer,
 /// which `f` uses, against finite differences.

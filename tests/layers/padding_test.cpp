@@ -32,81 +32,86 @@ constexpr int64_t batch = 5, longest = 7, size = 33, hidden = 20;
 
 }  // namespace
 
-TEST_CASE_TEMPLATE("an LSTM gives the same bits under more padding, gradients included", T, float,
-                   double) {
-  Generator generator(3);
-  for (const int64_t short_padding : {longest, longest + 3}) {
-    LSTM lstm = in_dtype(LSTM(size, hidden, generator, {.layers = 2, .bidirectional = true}),
-                         dtype_of<T>());
-    const Tensor x = random_normal({batch, longest, size}, 0, 1, generator, dtype_of<T>());
-    auto run = [&](int64_t time) {
-      const Tensor inputs = padded(x, time, generator).require_grad();
-      const LSTMOutput result = lstm(inputs, lengths);
-      const Tensor y = slice(result.output, 1, 0, longest);
-      if (time > longest) CHECK(is_zero(slice(result.output, 1, longest, time)));
-      std::vector<Tensor> all = all_tensors(result);
-      all[0] = y;
-      Tensor loss = zeros({}, dtype_of<T>());
-      for (const Tensor& tensor : all) loss = loss + sum(tensor * tensor);
-      std::vector<Tensor> wrt = parameters(lstm);
-      wrt.push_back(inputs);
-      std::vector<Tensor> gradients = grad({loss}, wrt);
-      if (time > longest) CHECK(is_zero(slice(gradients.back(), 1, longest, time)));
-      gradients.back() = slice(gradients.back(), 1, 0, longest);
-      all.insert(all.end(), gradients.begin(), gradients.end());
-      return joined(all);
-    };
-    CHECK(same_bits<T>(run(short_padding), run(19)));
+TEST_CASE_TEMPLATE("a recurrent layer gives the same bits under more padding, gradients included",
+                   Net, LSTM, GRU, RNN) {
+  for (const DType dtype : {DType::float32, DType::float64}) {
+    Generator generator(3);
+    for (const int64_t short_padding : {longest, longest + 3}) {
+      Net net = in_dtype(Net(size, hidden, generator, {.layers = 2, .bidirectional = true}), dtype);
+      const Tensor x = random_normal({batch, longest, size}, 0, 1, generator, dtype);
+      auto run = [&](int64_t time) {
+        const Tensor inputs = padded(x, time, generator).require_grad();
+        const auto result = net(inputs, Mask::lengths(lengths, time));
+        const Tensor y = slice(result.output, 1, 0, longest);
+        if (time > longest) CHECK(is_zero(slice(result.output, 1, longest, time)));
+        std::vector<Tensor> all = all_tensors(result);
+        all[0] = y;
+        Tensor loss = zeros({}, dtype);
+        for (const Tensor& tensor : all) loss = loss + sum(tensor * tensor);
+        std::vector<Tensor> wrt = parameters(net);
+        wrt.push_back(inputs);
+        std::vector<Tensor> gradients = grad({loss}, wrt);
+        if (time > longest) CHECK(is_zero(slice(gradients.back(), 1, longest, time)));
+        gradients.back() = slice(gradients.back(), 1, 0, longest);
+        all.insert(all.end(), gradients.begin(), gradients.end());
+        return joined(all);
+      };
+      const Tensor a = run(short_padding), b = run(19);
+      CHECK((dtype == DType::float32 ? same_bits<float>(a, b) : same_bits<double>(a, b)));
+    }
   }
 }
 
-TEST_CASE("a padded batch of an LSTM gives what its rows give one by one") {
+TEST_CASE_TEMPLATE("a padded batch of a recurrent layer gives what its rows give one by one", Net,
+                   LSTM, GRU, RNN) {
   Generator generator(4);
-  const LSTM lstm(size, hidden, generator, {.layers = 2, .bidirectional = true});
+  const Net net(size, hidden, generator, {.layers = 2, .bidirectional = true});
   const Tensor x =
       padded(random_normal({batch, longest, size}, 0, 1, generator), longest + 2, generator);
-  const LSTMOutput together = lstm(x, lengths);
+  const auto together = net(x, Mask::lengths(lengths, longest + 2));
   for (int64_t b = 0; b < batch; ++b) {
     const int64_t length = lengths[static_cast<size_t>(b)];
     CAPTURE(length);
-    const LSTMOutput alone = lstm(slice(row(x, b), 1, 0, length));
+    const auto alone = net(slice(row(x, b), 1, 0, length));
     const Tensor output = row(together.output, b);
     if (length > 0) CHECK(largest_difference(slice(output, 1, 0, length), alone.output) < 1e-5);
     CHECK(is_zero(slice(output, 1, length, longest + 2)));
-    for (size_t i = 0; i < alone.states.size(); ++i) {
-      CHECK(largest_difference(row(together.states[i].h, b), alone.states[i].h) < 1e-5);
-      CHECK(largest_difference(row(together.states[i].c, b), alone.states[i].c) < 1e-5);
-    }
+    for (size_t i = 0; i < alone.states.size(); ++i)
+      for (size_t k = 0; k < tensors_of(alone.states[i]).size(); ++k)
+        CHECK(largest_difference(row(*tensors_of(together.states[i])[k], b),
+                                 *tensors_of(alone.states[i])[k]) < 1e-5);
   }
 }
 
-TEST_CASE("the state of a row without time steps is its initial one, bit for bit") {
+TEST_CASE_TEMPLATE("the state of a row without time steps is its initial one, bit for bit", Net,
+                   LSTM, GRU, RNN) {
   Generator generator(5);
-  const LSTM lstm(size, hidden, generator, {.bidirectional = true});
-  std::vector<LSTMState> initial;
-  for (int i = 0; i < 2; ++i)
-    initial.push_back({random_normal({batch, hidden}, 0, 1, generator),
-                       random_normal({batch, hidden}, 0, 1, generator)});
+  const Net net(size, hidden, generator, {.bidirectional = true});
+  auto initial = net(zeros({batch, 1, size})).states;
+  for (auto& state : initial)
+    for (Tensor* x : tensors_of(state)) *x = random_normal(x->shape(), 0, 1, generator);
   const Tensor x = random_normal({batch, longest, size}, 0, 1, generator);
-  const auto check = [&](const LSTMOutput& result, int64_t b) {
-    for (size_t i = 0; i < 2; ++i) {
-      CHECK(same_bits<float>(row(result.states[i].h, b), row(initial[i].h, b)));
-      CHECK(same_bits<float>(row(result.states[i].c, b), row(initial[i].c, b)));
-    }
+  const auto check = [&](const auto& result, int64_t b) {
+    for (size_t i = 0; i < 2; ++i)
+      for (size_t k = 0; k < tensors_of(initial[i]).size(); ++k)
+        CHECK(same_bits<float>(row(*tensors_of(result.states[i])[k], b),
+                               row(*tensors_of(initial[i])[k], b)));
     CHECK(is_zero(row(result.output, b)));
   };
-  check(lstm(x, lengths, initial), 3);
+  check(net(x, initial, Mask::lengths(lengths, longest)), 3);
   const std::vector<int64_t> none(batch, 0);
-  const LSTMOutput empty = lstm(x, none, initial);
+  const auto empty = net(x, initial, Mask::lengths(none, longest));
   CHECK(empty.output.shape() == Shape{batch, longest, 2 * hidden});
   for (int64_t b = 0; b < batch; ++b) check(empty, b);
 }
 
-TEST_CASE("an LSTM takes a batch of no rows and rows of no time steps") {
+TEST_CASE_TEMPLATE("a recurrent layer takes a batch of no rows and rows of no time steps", Net,
+                   LSTM, GRU, RNN) {
   Generator generator(5);
-  const LSTM lstm(3, 2, generator, {.layers = 2, .bidirectional = true});
-  CHECK(lstm(zeros({0, 4, 3})).output.shape() == Shape{0, 4, 4});
-  const LSTMOutput result = lstm(zeros({2, 0, 3}));
+  const Net net(3, 2, generator, {.layers = 2, .bidirectional = true});
+  CHECK(net(zeros({0, 4, 3})).output.shape() == Shape{0, 4, 4});
+  CHECK(net(zeros({0, 4, 3}), Mask::lengths({}, 4)).output.shape() == Shape{0, 4, 4});
+  const auto result = net(zeros({2, 0, 3}));
   CHECK(result.output.shape() == Shape{2, 0, 4});
   CHECK(result.states.size() == 4);
 }
@@ -175,12 +180,12 @@ TEST_CASE("a query whose keys are all ignored passes gradients of zero, not NaN"
     Attention attention(score, 3, 3, generator);
     const Tensor q = random_normal({2, 1, 3}, 0, 1, generator).require_grad();
     const Tensor k = random_normal({2, 4, 3}, 0, 1, generator).require_grad();
-    const Mask mask = Mask::attend(tensor({{1, 1, 0, 0}, {0, 0, 0, 0}}));
+    const Mask mask = Mask::attend(tensor({{1, 1, 0, 0}, {0, 0, 0, 0}}), Mask::batch_time);
     const auto g = grad({sum(attention(q, k, k, mask).output)}, {q, k});
     CHECK(is_zero(row(g[0], 1)));
     CHECK(is_zero(row(g[1], 1)));
     CHECK_FALSE(is_zero(row(g[0], 0)));
-    const Mask nothing = Mask::ignore(ones({2, 4}));
+    const Mask nothing = Mask::ignore(ones({2, 4}), Mask::batch_time);
     for (const Tensor& gradient : grad({sum(attention(q, k, k, nothing).output)}, {q, k}))
       CHECK(is_zero(gradient));
   }

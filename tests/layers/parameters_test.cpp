@@ -100,9 +100,11 @@ TEST_CASE("every kind of layer names and counts its parameters") {
 TEST_CASE("an error speaks of a parameter by its path") {
   Block block = make_block(1);
   parameters(block);
-  CHECK_THROWS_WITH_AS(block.first(ones({4, 5})),
-                       "dense: wants x (…, 2) for a weight (3, 2) 'first.weight', was given (4, 5)",
-                       Error);
+  CHECK_THROWS_WITH_AS(
+      block.first(ones({4, 5})),
+      "dense: expected x of shape (…, 2) for a weight (3, 2) 'first.weight', got (4, 5), "
+      "in first",
+      Error);
 }
 
 TEST_CASE("parameters() gives a shared tensor once, and a frozen one not at all") {

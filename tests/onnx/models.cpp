@@ -34,7 +34,8 @@ struct Tagger {
 struct Attender {
   Attention attention{Score::additive, 6, 4, generator, {.additive_size = 5}};
   AttentionOutput operator()(const Tensor& query, const Tensor& keys) const {
-    const Mask some = Mask::attend(tensor({{1, 1, 0, 1}, {0, 0, 0, 0}}));  // a row of nothing
+    const Mask some =
+        Mask::attend(tensor({{1, 1, 0, 1}, {0, 0, 0, 0}}), Mask::batch_time);  // a row of nothing
     return attention(query, keys, keys, some);
   }
   void parameters(auto&& visit) { visit("attention", attention); }
@@ -45,13 +46,12 @@ struct SelfAttender {
   MultiHeadAttention attention{6, 2, generator};
   AttentionOutput operator()(const Tensor& x) const {
     const std::vector<int64_t> lengths{5, 3};
-    return attention(x, x, x,
-                     Mask::lengths(lengths, 5).unsqueeze(1) & Mask::causal(5, 5).unsqueeze(0));
+    return attention(x, x, x, Mask::lengths(lengths, 5) & Mask::causal(5, 5));
   }
   void parameters(auto&& visit) { visit("attention", attention); }
 };
 
-/// A focus whose place the query predicts, beside heads that attend in tiles, windows and links.
+/// A focus whose place the query predicts, beside heads that attend in tiles, windows and blocks.
 struct LocalAttender {
   Attention predicted{Score::general, 6, 6, generator, {.focus = Focus::local_p, .window = 2}};
   MultiHeadAttention tiled{6, 2, generator, {.attend = TiledAttention{}}},
@@ -85,7 +85,7 @@ struct Transformer {
   Tensor operator()(const Tensor& source, const Tensor& target) const {
     const std::vector<int64_t> lengths{7, 4};
     const Mask mask = Mask::lengths(lengths, source.size(1));
-    const Mask causal = Mask::causal(target.size(1), target.size(1)).unsqueeze(0);
+    const Mask causal = Mask::causal(target.size(1), target.size(1));
     Tensor x = embed(source), y = embed(target);
     for (const auto& layer : encoder) x = layer(x, mask);
     x = encoded(x);

@@ -1,5 +1,6 @@
 #include "core/autograd/fused.h"
-#include "core/trace/scope.h"
+#include "core/ops/ops.h"
+#include "core/tensor/scope.h"
 #include "examples/step/lessons.h"
 #include "layers/parameters.h"
 #include "layers/recurrent/lstm.h"

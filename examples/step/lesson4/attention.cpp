@@ -1,7 +1,7 @@
 #include <cmath>
 
 #include "core/ops/ops.h"
-#include "core/trace/scope.h"
+#include "core/tensor/scope.h"
 #include "examples/step/lessons.h"
 
 namespace gradus::step {

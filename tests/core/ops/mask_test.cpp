@@ -19,14 +19,14 @@ TEST_CASE("a mask is made by a name that says what a one means") {
         Values{1, 0});
   CHECK(error_of([] {
           Mask::attend(tensor({1, 0.5}));
-        }) == "mask: wants ones and zeros, was given 0.5 in (2)");
+        }) == "mask: expected ones and zeros, got 0.5 in (2)");
 }
 
 TEST_CASE("a mask of lengths attends to the first positions of each row") {
   const std::vector<int64_t> lengths{2, 0, 3};
   CHECK(values(Mask::lengths(lengths, 3).attended()) == Values{1, 1, 0, 0, 0, 0, 1, 1, 1});
   CHECK(error_of([&] { Mask::lengths(lengths, 2); }) ==
-        "mask: length 3 of row 2 is outside [0, 2]");
+        "mask: expected lengths in [0, 2], got 3 of row 2");
 }
 
 TEST_CASE("a causal mask sees what came before, aligned at the last position") {
@@ -53,10 +53,10 @@ TEST_CASE("ignored positions are filled and get no gradient, not even a NaN") {
   sum(y * y).backward();
   CHECK(values(x.grad()) == Values{0, 4, 6});
   CHECK(error_of([&] { masked_fill(x, Mask::causal(2, 2), 0); }) ==
-        "masked_fill: shapes (2, 2) and (3) do not broadcast: sizes 2 and 3 differ");
+        "masked_fill: expected a mask that broadcasts to (3), got one of (2, 2)");
   CHECK(error_of([&] {
           masked_fill(x, Mask::attend(ones({2, 3})), 0);
-        }) == "masked_fill: a mask of (2, 3) does not broadcast to (3)");
+        }) == "masked_fill: expected a mask that broadcasts to (3), got one of (2, 3)");
 }
 
 TEST_CASE("a row whose positions are all ignored has weights and gradients of zero") {
@@ -73,4 +73,59 @@ TEST_CASE("a loss over rows that are all ignored is zero, and so is its gradient
   CHECK(loss.item() == 0);
   loss.backward();
   CHECK(values(logits.grad()) == Values{0, 0, 0, 0});
+}
+
+TEST_CASE("a mask of lengths remembers them, in its first positions and in some of its rows") {
+  const Mask mask = Mask::lengths(std::vector<int64_t>{2, 0, 3}, 5);
+  using Lengths = std::vector<int64_t>;
+  auto lengths = [](const Mask& m) { return Lengths(m.lengths().begin(), m.lengths().end()); };
+  CHECK(mask.axes() == Mask::batch_time);
+  CHECK(lengths(mask) == Lengths{2, 0, 3});
+  CHECK(mask.last() == 3);
+  CHECK(lengths(mask.first(1)) == Lengths{1, 0, 1});
+  CHECK(values(mask.first(1).attended()) == Values{1, 0, 1});
+  const Mask rows = mask.rows(tensor({2, 2, 1}, DType::int64));
+  CHECK(lengths(rows) == Lengths{3, 3, 0});
+  CHECK(values(rows.attended()) == Values{1, 1, 1, 0, 0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0});
+  CHECK(Mask::attend(mask.attended()).lengths().empty());
+  CHECK_FALSE(Mask().first(1).defined());
+  CHECK_FALSE(Mask().rows(tensor({0}, DType::int64)).defined());
+}
+
+TEST_CASE("a mask knows its last position that takes part, whatever it was made of") {
+  CHECK(Mask::attend(tensor({{0, 1, 0, 0}, {1, 0, 0, 0}})).last() == 2);
+  CHECK(Mask::attend(tensor({{{0, 0, 1}}, {{0, 0, 0}}})).last() == 3);
+  CHECK(Mask::ignore(ones({2, 3})).last() == 0);
+  CHECK(Mask::attend(tensor({1, 0})).last() == 1);
+  CHECK(Mask::attend(ones({0, 3})).last() == 0);
+  CHECK(Mask::lengths({}, 3).last() == 0);
+  CHECK(Mask::causal(2, 5).first(3).last() == 3);
+}
+
+TEST_CASE("masks of (batch, time) and of (queries, keys) combine to one of all three axes") {
+  const Mask padding = Mask::lengths(std::vector<int64_t>{2, 1}, 2), causal = Mask::causal(2, 2);
+  CHECK(causal.axes() == Mask::queries_keys);
+  const Values expected{1, 0, 1, 1, 1, 0, 1, 0};
+  for (const Mask& mask : {padding & causal, causal & padding, padding & causal.unsqueeze(0)}) {
+    CHECK(mask.shape() == Shape{2, 2, 2});
+    CHECK(mask.axes() == Mask::elements);
+    CHECK(values(mask.attended()) == expected);
+  }
+  CHECK((padding & padding).axes() == Mask::batch_time);
+  CHECK((causal & Mask::attend(ones({2, 2}))).axes() == Mask::queries_keys);
+}
+
+TEST_CASE("a mask of (batch, time) is not stretched over other axes by broadcasting") {
+  const Mask mask = Mask::lengths(std::vector<int64_t>{1, 2}, 2);
+  CHECK(values(masked_fill(ones({2, 2}), mask, 0)) == Values{1, 0, 1, 1});
+  CHECK(values(masked_fill(ones({2, 2, 1}), mask.unsqueeze(-1), 0)) == Values{1, 0, 1, 1});
+  const std::string expected =
+      ": expected a mask that broadcasts to (2, 2, 2), got one of (batch, time) (2, 2); say which "
+      "axis is time: mask.unsqueeze(-1) for (batch, time, size), mask.unsqueeze(1) for (batch, "
+      "queries, time)";
+  CHECK(error_of([&] { masked_fill(ones({2, 2, 2}), mask, 0); }) == "masked_fill" + expected);
+  CHECK(error_of([&] { softmax(ones({2, 2, 2}), -1, mask); }) == "softmax" + expected);
+  CHECK(error_of([] {
+          Mask::attend(ones({2, 2, 2}), Mask::batch_time);
+        }) == "mask: expected two axes, (batch, time), got (2, 2, 2)");
 }

@@ -220,7 +220,7 @@ TEST_CASE("keys that a decoder prepares one after the other serve as those prepa
   }
 }
 
-TEST_CASE("a window of links gives what its mask gives, for any length and in every head") {
+TEST_CASE("a window of blocks gives what its mask gives, for any length and in every head") {
   const Mask padding = Mask::lengths(std::vector<int64_t>{17, 4}, 17);
   for (const int64_t time : {1, 4, 12, 17}) {
     const Shape shape{2, 3, time, 4};
@@ -233,11 +233,11 @@ TEST_CASE("a window of links gives what its mask gives, for any length and in ev
         const int before = sides.first, after = sides.second;
         CAPTURE(time);
         CAPTURE(before);
-        const AttentionOutput links = SlidingWindow{before, after}(q, k, v, mask);
+        const AttentionOutput blocks = SlidingWindow{before, after}(q, k, v, mask);
         const Mask window = Mask::window(time, time, before, after);
-        check_close(links.output.to_vector<double>(),
+        check_close(blocks.output.to_vector<double>(),
                     whole(q, k, v, mask & window).output.to_vector<double>());
-        CHECK_FALSE(links.weights.defined());
+        CHECK_FALSE(blocks.weights.defined());
       }
       for (const int64_t length : {1, 4, 5, 30}) {
         CAPTURE(time);
@@ -248,16 +248,17 @@ TEST_CASE("a window of links gives what its mask gives, for any length and in ev
             for (int64_t j = 0; j < time; ++j)
               if ((j / length == i / length || j / length == i / length - 1) && (!causal || j <= i))
                 sees.mutable_data<float>()[i * time + j] = 1;
-          const AttentionOutput links = BlockAttention{length, {.causal = causal}}(q, k, v, mask);
-          check_close(links.output.to_vector<double>(),
-                      whole(q, k, v, mask & Mask::attend(sees)).output.to_vector<double>());
+          const AttentionOutput blocks = BlockAttention{length, {.causal = causal}}(q, k, v, mask);
+          check_close(blocks.output.to_vector<double>(),
+                      whole(q, k, v, mask & Mask::attend(sees, Mask::queries_keys))
+                          .output.to_vector<double>());
         }
       }
     }
   }
 }
 
-TEST_CASE("a window or link longer than the sequence covers it, however long") {
+TEST_CASE("a window or block longer than the sequence covers it, however long") {
   const Tensor q = irregular({2, 5, 4}, 1), k = irregular({2, 5, 4}, 2),
                v = irregular({2, 5, 4}, 3);
   const ScaledDotAttention whole;
@@ -282,7 +283,7 @@ TEST_CASE("a window or link longer than the sequence covers it, however long") {
   check_close(near(q, k, v).output.to_vector<double>(), full);
 }
 
-TEST_CASE("links may use any score, also one with parameters") {
+TEST_CASE("blocks may use any score, also one with parameters") {
   Generator generator(5);
   const Attention additive = as_float64(Attention(Score::additive, 3, 3, generator));
   const Tensor x = irregular({2, 9, 3}, 1);
@@ -294,13 +295,13 @@ TEST_CASE("links may use any score, also one with parameters") {
               additive(x, x, x, Mask::window(9, 9, 2, 1).unsqueeze(0)).output.to_vector<double>());
 }
 
-TEST_CASE("without gradient, a link passes none to the link before it, and the same values") {
+TEST_CASE("without gradient, a block passes none to the block before it, and the same values") {
   const Tensor q = irregular({1, 6, 2}, 1), k = irregular({1, 6, 2}, 2).require_grad(),
                v = irregular({1, 6, 2}, 3).require_grad();
   const Tensor with = BlockAttention{3}(q, k, v).output;
   const Tensor without = BlockAttention{3, {.gradient = false}}(q, k, v).output;
   CHECK(with.to_vector<double>() == without.to_vector<double>());
-  auto gradients = [&](const Tensor& y) {  // of what the second link saw
+  auto gradients = [&](const Tensor& y) {  // of what the second block saw
     return grad({sum(slice(y, 1, 3, 6) * irregular({1, 3, 2}, 4))}, {k, v},
                 {.zero_if_unreached = true});
   };
@@ -325,7 +326,7 @@ TEST_CASE("what attends to nothing gives zeros and passes gradients of zero, in 
     CHECK(max(abs(none)).item() == 0);
     CHECK(max(abs(grad({sum(none * none)}, {x})[0])).item() == 0);
   };
-  const Mask nothing = Mask::ignore(ones({2, 5}));
+  const Mask nothing = Mask::ignore(ones({2, 5}), Mask::batch_time);
   for (const Focus focus : {Focus::global, Focus::local_m, Focus::local_p})
     check(Attention(Score::general, 4, 4, generator, {.focus = focus, .window = 2}),
           second_is_empty, nothing);
@@ -400,7 +401,7 @@ TEST_CASE("attention drops weights by its generator alone, and none without one"
 
 TEST_CASE("first and second derivatives of every attention match finite differences") {
   Generator generator(10);
-  const Mask mask = Mask::attend(tensor({{1, 0, 1, 0}, {0, 0, 0, 0}}));
+  const Mask mask = Mask::attend(tensor({{1, 0, 1, 0}, {0, 0, 0, 0}}), Mask::batch_time);
   const std::vector<Tensor> inputs{irregular({2, 2, 2}, 1), irregular({2, 4, 2}, 2),
                                    irregular({2, 4, 3}, 3)};
   auto both = [](const AttentionOutput& a) { return joined({a.output, a.weights}); };
@@ -438,92 +439,139 @@ TEST_CASE("first and second derivatives of every attention match finite differen
     }
 }
 
-TEST_CASE("attentions say what they want and what they were given") {
+TEST_CASE("attentions say what they expected and what they got") {
   Generator generator(11);
   const Tensor x = ones({2, 5, 4});
   CHECK(error_of([&] { MultiHeadAttention(12, 5, generator); }) ==
-        "multi-head attention: 5 heads do not divide the size 12; possible are 1, 2, 3, 4, 6, 12");
+        "multi-head attention: expected heads that divide the size 12 (1, 2, 3, 4, 6, 12), got 5");
   CHECK(error_of([&] { MultiHeadAttention(4, 0, generator); }) ==
-        "multi-head attention: 0 heads do not divide the size 4; possible are 1, 2, 4");
+        "multi-head attention: expected heads that divide the size 4 (1, 2, 4), got 0");
   MultiHeadAttention heads(4, 2, generator);
   parameters(heads);
   CHECK(error_of([&] {
           heads(ones({2, 5, 3}), x, x);
         }) ==
-        "multi-head attention: wants a query (…, …, 4) for a weight (4, 4) 'query.weight', was "
-        "given (2, 5, 3)");
+        "multi-head attention: expected queries of shape (…, …, 4) for a weight (4, 4) "
+        "'query.weight', got (2, 5, 3), in MultiHeadAttention");
   CHECK(error_of([&] {
           heads(x, ones({3, 5, 4}), x);
         }) ==
-        "multi-head attention: wants keys (2, …, 4) for a weight (4, 4) 'key.weight', was given "
-        "(3, 5, 4)");
+        "multi-head attention: expected keys of shape (2, …, 4) for a weight (4, 4) 'key.weight', "
+        "got (3, 5, 4), in MultiHeadAttention");
   CHECK(error_of([&] {
           heads(x, x, ones({2, 6, 4}));
         }) ==
-        "multi-head attention: wants values (2, 5, 4) for a weight (4, 4) 'value.weight', was "
-        "given (2, 6, 4)");
+        "multi-head attention: expected values of shape (2, 5, 4) for a weight (4, 4) "
+        "'value.weight', got (2, 6, 4), in MultiHeadAttention");
   const std::string mask_error =
-      "multi-head attention: wants a mask (batch, keys) (2, 5) or (batch, queries, keys) (2, 5, "
-      "5), was given ";
+      "multi-head attention: expected a mask of (batch, time) (2, 5), (queries, keys) (5, 5) or "
+      "(batch, queries, keys) (2, 5, 5), got ";
+  const std::string where = ", in MultiHeadAttention";
   for (const Shape& shape :
        {Shape{2, 6}, Shape{3, 5}, Shape{5}, Shape{2, 4, 5}, Shape{2, 3, 1, 5}, Shape{2, 5, 4}})
     CHECK(error_of([&] { heads(x, x, x, Mask::attend(ones(shape))); }) ==
-          mask_error + shape.text());
-  CHECK(error_of([&] { heads(x, x, x, Mask::causal(5, 5)); }) ==
-        mask_error + "(5, 5); (queries, keys) for the whole batch is mask.unsqueeze(0)");
+          mask_error + shape.text() + where);
+  for (const Shape& shape : {Shape{2, 5}, Shape{5, 5}})
+    CHECK(error_of([&] { heads(x, x, x, Mask::attend(ones(shape))); }) ==
+          mask_error + shape.text() +
+              "; say what its axes mean: Mask::attend(ones, Mask::batch_time) or "
+              "Mask::queries_keys" +
+              where);
+  CHECK(error_of([&] { heads(x, x, x, Mask::causal(4, 5)); }) ==
+        mask_error + "(4, 5) of (queries, keys)" + where);
   const std::vector<int64_t> lengths{5, 3, 2};
-  CHECK(error_of([&] { heads(x, x, x, Mask::lengths(lengths, 5)); }) == mask_error + "(3, 5)");
+  CHECK(error_of([&] { heads(x, x, x, Mask::lengths(lengths, 5)); }) ==
+        mask_error + "(3, 5) of (batch, time)" + where);
   CHECK(error_of([&] {
           Mask::attend(full({2, 5}, -1e9));
-        }) == "mask: wants ones and zeros, was given -1000000000 in (2, 5)");
+        }) == "mask: expected ones and zeros, got -1000000000 in (2, 5)");
   const KeyValues prepared = heads.prepare(x, x);
   CHECK(error_of([&] {
           heads.attend(x, {prepared.keys, x});
         }) ==
-        "multi-head attention: wants prepared keys and values (batch, 2, keys, 2), was given "
-        "(2, 2, 5, 2) and (2, 5, 4)");
+        "multi-head attention: expected prepared keys and values of shape (batch, 2, keys, 2), "
+        "got (2, 2, 5, 2) and (2, 5, 4), in MultiHeadAttention");
 
   CHECK(error_of([&] { Mask::window(3, 3, 1, -1); }) ==
-        "mask: a window wants at least 0 keys before and after, was given 1 and -1");
+        "mask: expected a window of at least 0 keys before and after, got 1 and -1");
   CHECK(error_of([&] {
           SlidingWindow{0, 0}(x, x, x);
-        }) == "sliding window: wants at least 1 key before or after, was given 0 and 0");
+        }) == "sliding window: expected at least 1 key before or after, got 0 and 0");
   CHECK(error_of([&] {
           SlidingWindow{2, -1}(x, x, x);
-        }) == "sliding window: wants at least 1 key before or after, was given 2 and -1");
+        }) == "sliding window: expected at least 1 key before or after, got 2 and -1");
   const BlockAttentionOptions whole{.attend = ScaledDotAttention{}};
   CHECK(error_of([&] { BlockAttention{0}(x, x, x); }) ==
-        "chain: wants links of at least 1 position, was given 0");
+        "block attention: expected blocks of at least 1 position, got 0");
   CHECK(error_of([&] {
           BlockAttention{2, whole}(x, ones({2, 6, 4}), ones({2, 6, 4}));
         }) ==
-        "chain: wants one key and one value a query, was given queries (2, 5, 4), keys (2, 6, 4), "
-        "values (2, 6, 4)");
+        "block attention: expected at most one key and one value for each query, got queries (2, "
+        "5, 4), keys (2, 6, 4) and values (2, 6, 4)");
   CHECK(error_of([&] {
           BlockAttention{2, whole}(x, x, x, Mask::causal(5, 5));
-        }) == "chain: wants a mask of keys (…, 1, 5), was given (5, 5)");
+        }) == "block attention: expected a mask of keys of shape (…, 1, 5), got (5, 5)");
   CHECK(error_of([&] {
           Attention(Score::dot, 4, 4, generator, {.focus = Focus::local_p, .window = 0});
-        }) == "attention: a local focus wants a window of at least 1, was given 0");
+        }) == "attention: expected a window of at least 1 for a local focus, got 0");
   CHECK(error_of([&] { Attention(Score::location, 4, 4, generator); }) ==
-        "attention: a location score wants the number of places, at least 1, was given 0");
-  CHECK(error_of([&] { Attention(Score::location, 4, 4, generator, {.places = 3})(x, x, x); }) ==
-        "attention: a location score of 3 places was given 5 keys");
+        "attention: expected at least 1 place for a location score, got 0");
+  CHECK(
+      error_of([&] { Attention(Score::location, 4, 4, generator, {.places = 3})(x, x, x); }) ==
+      "attention: expected at most 3 keys, the places of the location score, got 5, in Attention");
   CHECK(error_of([&] {
           Attention(Score::dot, 4, 4, generator, {.focus = Focus::local_m, .window = -3});
-        }) == "attention: a local focus wants a window of at least 1, was given -3");
+        }) == "attention: expected a window of at least 1 for a local focus, got -3");
   CHECK(error_of([&] { MultiHeadAttention(0, 2, generator); }) ==
-        "multi-head attention: wants a size of at least 1, was given 0");
+        "multi-head attention: expected a size of at least 1, got 0");
   CHECK(error_of([&] { Attention(Score::own, 4, 4, generator)(x, x, x); }) ==
-        "attention: a score of one's own wants a function f(q, k), was given none");
+        "attention: expected a score function f(q, k), got an empty one, in Attention");
   const ScoreFunction nothing = [](const Tensor&, const Tensor&) { return Tensor(); };
-  CHECK(error_of([&] { Attention(nothing, 4, 4, generator)(x, x, x); }) ==
-        "attention: the score of queries (2, 5, 4) and keys (2, 5, 4) wants to be (2, 5, 5), was "
-        "given no value");
+  CHECK(
+      error_of([&] { Attention(nothing, 4, 4, generator)(x, x, x); }) ==
+      "attention: expected scores of shape (2, 5, 5) of queries (2, 5, 4) and keys (2, 5, 4), got "
+      "an undefined tensor, in Attention");
   const ScoreFunction wrong = [](const Tensor& q, const Tensor& k) { return q * k; };
-  CHECK(error_of([&] { Attention(wrong, 4, 4, generator)(x, x, x); }) ==
-        "attention: the score of queries (2, 5, 4) and keys (2, 5, 4) wants to be (2, 5, 5), was "
-        "(2, 5, 5, 4)");
+  CHECK(
+      error_of([&] { Attention(wrong, 4, 4, generator)(x, x, x); }) ==
+      "attention: expected scores of shape (2, 5, 5) of queries (2, 5, 4) and keys (2, 5, 4), got "
+      "(2, 5, 5, 4), in Attention");
   CHECK(error_of([&] { ScaledDotAttention{}(x, x, x, Mask::causal(4, 4)); }) ==
         "softmax: shapes (4, 4) and (2, 5, 5) do not broadcast: sizes 4 and 5 differ");
+}
+
+TEST_CASE("a mask of (queries, keys) is not taken for one of (batch, time) where sizes are equal") {
+  Generator generator(12);
+  const MultiHeadAttention heads(4, 2, generator);
+  const Attention single(Score::general, 4, 4, generator);
+  const Tensor x = random_normal({3, 3, 4}, 0, 1, generator);  // batch = queries = keys
+  const Mask causal = Mask::causal(3, 3), padding = Mask::lengths(std::vector<int64_t>{1, 2, 3}, 3);
+  CHECK(values(causal.attended()) == values(padding.attended()));
+  for (const Mask& mask : {causal, padding}) {
+    const Tensor weights = heads(x, x, x, mask).weights;
+    const bool by_query = mask.axes() == Mask::queries_keys;
+    for (int64_t b = 0; b < 3; ++b)
+      for (int64_t i = 0; i < 3; ++i)
+        for (int64_t j = 0; j < 3; ++j)
+          CHECK((slice(slice(slice(weights, 0, b, b + 1), 2, i, i + 1), 3, j, j + 1)
+                     .to_vector<float>()[0] > 0) == (j <= (by_query ? i : b)));
+  }
+  const Mask given = Mask::attend(causal.attended(), Mask::queries_keys);
+  CHECK(values(single(x, x, x, given).weights) == values(single(x, x, x, causal).weights));
+  CHECK(values(single(x, x, x, causal & padding).weights) ==
+        values(single(x, x, x, padding & causal).weights));
+  CHECK((causal & padding).shape() == Shape{3, 3, 3});
+}
+
+TEST_CASE("attentions refuse negative sizes") {
+  Generator generator(13);
+  CHECK(error_of([&] { Attention(Score::additive, 4, 4, generator, {.additive_size = -1}); }) ==
+        "attention: expected sizes of at least 0 for queries, keys and the additive score, got 4, "
+        "4 and -1");
+  CHECK(error_of([&] { MultiHeadAttention(4, 2, generator, {.key_size = -2}); }) ==
+        "multi-head attention: expected sizes of at least 0 for keys and values, got -2 and 0");
+  CHECK(error_of([&] { Coverage(-1, generator); }) ==
+        "coverage: expected a size of at least 0, got -1");
+  CHECK(error_of([&] { TransformerEncoderLayer(4, 2, generator, {.feed_forward = -1}); }) ==
+        "transformer: expected a hidden layer of at least 0, got -1");
 }

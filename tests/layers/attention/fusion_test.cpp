@@ -40,8 +40,9 @@ TEST_CASE("modalities encoded on their own look at each other") {
   const LSTM words(3, 4, generator);
   const Dense patches(7, 6, generator);
   const std::vector<int64_t> lengths{5, 3};
-  const Modality text{words(random_normal({2, 5, 3}, 0, 1, generator), lengths).output,
-                      Mask::lengths(lengths, 5)};
+  const Modality text{
+      words(random_normal({2, 5, 3}, 0, 1, generator), Mask::lengths(lengths, 5)).output,
+      Mask::lengths(lengths, 5)};
   const Modality image{relu(patches(random_normal({2, 9, 7}, 0, 1, generator)))};
   const Fusion read(Join::gated, 4, {6}, 2, generator),
       seen(Join::concatenated, 6, {4}, 3, generator);
@@ -93,7 +94,7 @@ TEST_CASE("coverage adds to each key what was looked at so far, step by step") {
 
 TEST_CASE("derivatives of fusion and of coverage match finite differences") {
   Generator generator(5);
-  const Mask mask = Mask::attend(tensor({{1, 0, 1}, {0, 0, 0}}));
+  const Mask mask = Mask::attend(tensor({{1, 0, 1}, {0, 0, 0}}), Mask::batch_time);
   for (const Join join : {Join::gated, Join::concatenated}) {
     Fusion fusion = as_float64(Fusion(join, 2, {3, 2}, 1, generator));
     check_gradients(fusion,
@@ -114,28 +115,30 @@ TEST_CASE("derivatives of fusion and of coverage match finite differences") {
       });
 }
 
-TEST_CASE("fusion and coverage say what they want and what they were given") {
+TEST_CASE("fusion and coverage say what they expected and what they got") {
   Generator generator(6);
   CHECK(error_of([&] { Fusion(Join::gated, 4, {}, 2, generator); }) ==
-        "fusion: wants at least one other modality, was given none");
+        "fusion: expected at least one other modality, got none");
   const Fusion fusion(Join::gated, 4, {6}, 2, generator);
   const Tensor x = ones({2, 3, 4}), image = ones({2, 5, 6});
-  CHECK(error_of([&] { fusion({x}, {}); }) == "fusion: wants 1 other modalities, was given 0");
+  CHECK(error_of([&] { fusion({x}, {}); }) ==
+        "fusion: expected 1 other modalities, got 0, in Fusion");
   CHECK(error_of([&] {
           fusion({x}, {{ones({2, 5, 7})}});
-        }).find("was given (2, 5, 7)") != std::string::npos);
+        }).find("got (2, 5, 7), in MultiHeadAttention, in Fusion") != std::string::npos);
   CHECK(error_of([&] {
-          fusion({x}, {{image, Mask::attend(ones({2, 4}))}});
-        }).find("was given (2, 4)") != std::string::npos);
+          fusion({x}, {{image, Mask::attend(ones({2, 4}), Mask::batch_time)}});
+        }).find("got (2, 4) of (batch, time)") != std::string::npos);
   const Coverage coverage(3, generator);
   const Tensor keys = ones({2, 4, 3});
-  CHECK(
-      error_of([&] {
-        coverage({keys, keys}, ones({2, 5}));
-      }) ==
-      "coverage: wants to know of the keys (2, 4, 3) how much each was covered, (2, 4), was given "
-      "(2, 5)");
+  CHECK(error_of([&] {
+          coverage({keys, keys}, ones({2, 5}));
+        }) ==
+        "coverage: expected a coverage of shape (2, 4) for keys (2, 4, 3), got (2, 5), in "
+        "Coverage");
   CHECK(error_of([&] {
           coverage({x, x}, ones({2, 3}));
-        }) == "coverage: wants keys (batch, …, keys, 3) for a weight (3), was given (2, 3, 4)");
+        }) ==
+        "coverage: expected keys of shape (batch, …, keys, 3) for a weight (3), got (2, 3, 4), in "
+        "Coverage");
 }

@@ -46,7 +46,7 @@ TEST_CASE("attention in tiles gives the values and gradients of the composed one
       const Mask any = Mask::attend(greater(normal({2, 1, queries, keys}, 4).detach(), 0));
       for (const bool causal : {false, true})
         for (const Mask& mask : {Mask(), padding, any, Mask::window(queries, keys, 9, 4)}) {
-          const TiledAttention tiled{.reach = {.causal = causal}, .queries = 32, .keys = 16};
+          const TiledAttention tiled{.span = {.causal = causal}, .queries = 32, .keys = 16};
           const auto in_tiles = all_of(tiled, q, k, v, mask);
           const NoFusion by_steps;
           const auto composed = all_of(tiled, q, k, v, mask);
@@ -95,36 +95,37 @@ TEST_CASE("the derivatives of tiles, and those of their gradients, match finite 
   for (const bool causal : {false, true})
     for (const Mask& m : {Mask(), mask})
       check_gradients(nothing, inputs, [&](const std::vector<Tensor>& x) {
-        return TiledAttention{.reach = {.causal = causal}, .queries = 2, .keys = 3}(x[0], x[1],
-                                                                                    x[2], m)
+        return TiledAttention{.span = {.causal = causal}, .queries = 2, .keys = 3}(x[0], x[1], x[2],
+                                                                                   m)
             .output;
       });
 }
 
-TEST_CASE("a reach is its mask, whatever the tiles, in value, gradient and gradient of that") {
+TEST_CASE("a span is its mask, whatever the tiles, in value, gradient and gradient of that") {
   NoParameters nothing;
   const Tensor q = normal({2, 37, 4}, 1, DType::float64), k = normal({2, 37, 4}, 2, DType::float64),
                v = normal({2, 37, 3}, 3, DType::float64);
-  for (const AttentionSpan& reach :
+  for (const AttentionSpan& span :
        {AttentionSpan{.before = 3, .after = 2}, AttentionSpan{.before = 0, .after = 9},
-        AttentionSpan{.before = 5, .after = 0, .link = 5}, AttentionSpan{.after = 0},
-        AttentionSpan{.before = 5, .after = 0, .link = 5, .causal = true}}) {
+        AttentionSpan{.before = 5, .after = 0, .block = 5}, AttentionSpan{.after = 0},
+        AttentionSpan{.before = 5, .after = 0, .block = 5, .causal = true}}) {
     Tensor sees = zeros({37, 37});
     for (int64_t i = 0; i < 37; ++i)
       for (int64_t j = 0; j < 37; ++j) {
-        const int64_t b = i / reach.link * reach.link;
-        if (j >= b - reach.before && j < b + reach.link + reach.after && (!reach.causal || j <= i))
+        const int64_t b = i / span.block * span.block;
+        if (j >= b - span.before && j < b + span.block + span.after && (!span.causal || j <= i))
           sees.mutable_data<float>()[i * 37 + j] = 1;
       }
     for (const auto& [queries, keys] : {std::pair{8, 8}, {64, 64}, {3, 16}}) {
-      const auto tiled = all_of(TiledAttention{reach, queries, keys}, q, k, v, {});
-      const auto whole = all_of(ScaledDotAttention{}, q, k, v, Mask::attend(sees));
+      const auto tiled = all_of(TiledAttention{span, queries, keys}, q, k, v, {});
+      const auto whole =
+          all_of(ScaledDotAttention{}, q, k, v, Mask::attend(sees, Mask::queries_keys));
       for (size_t i = 0; i < whole.size(); ++i) CHECK(difference(tiled[i], whole[i]) < 1e-13);
     }
     const std::vector<Tensor> inputs{irregular({7, 2}, 1), irregular({7, 2}, 2),
                                      irregular({7, 2}, 3)};
     check_gradients(nothing, inputs, [&](const std::vector<Tensor>& x) {
-      return TiledAttention{reach, 2, 3}(x[0], x[1], x[2]).output;
+      return TiledAttention{span, 2, 3}(x[0], x[1], x[2]).output;
     });
   }
 }
@@ -138,19 +139,18 @@ TEST_CASE("heads may attend in tiles: the same output, and no weights") {
   const AttentionOutput a = whole(x, y, y, mask), b = tiled(x, y, y, mask);
   CHECK(difference(a.output, b.output) < 1e-5);
   CHECK_FALSE(b.weights.defined());
-  tiled.attend_head = TiledAttention{.reach = {.causal = true}};
+  tiled.attend_head = TiledAttention{.span = {.causal = true}};
   CHECK(difference(tiled(x, x, x).output, whole(x, x, x, Mask::causal(9, 9).unsqueeze(0)).output) <
         1e-5);
 }
 
-TEST_CASE("attention in tiles says what it wants and what it was given") {
+TEST_CASE("attention in tiles says what it expected and what it got") {
   const Tensor x = ones({2, 5, 4});
-  CHECK(
-      error_of([&] {
-        TiledAttention{}(x, ones({2, 5, 3}), x);
-      }) ==
-      "tiled attention: wants queries (…, queries, d), keys (…, keys, d) and values (…, keys, n), "
-      "was given (2, 5, 4), (2, 5, 3) and (2, 5, 4)");
+  CHECK(error_of([&] {
+          TiledAttention{}(x, ones({2, 5, 3}), x);
+        }) ==
+        "tiled attention: expected queries (…, queries, d), keys (…, keys, d) and values (…, keys, "
+        "n), got (2, 5, 4), (2, 5, 3) and (2, 5, 4)");
   CHECK(error_of([&] {
           TiledAttention{}(x, ones({3, 5, 4}), x);
         }).find("(3, 5, 4)") != std::string::npos);
@@ -158,9 +158,10 @@ TEST_CASE("attention in tiles says what it wants and what it was given") {
           TiledAttention{}(x, x, x, Mask::attend(ones({2, 5})));
         }).find("(2, 5) and (2, 5, 5)") != std::string::npos);
   CHECK(error_of([&] { TiledAttention{.queries = 0}(x, x, x); }) ==
-        "tiled attention: wants tiles of at least 1 query and 1 key, was given 0 and 256");
-  CHECK(error_of([&] {
-          TiledAttention{.reach = {.before = -1}}(x, x, x);
-        }).find("a reach of at least 0 before and after, in links of at least 1, was given -1") !=
-        std::string::npos);
+        "tiled attention: expected tiles of at least 1 query and 1 key, got 0 and 256");
+  CHECK(
+      error_of([&] {
+        TiledAttention{.span = {.before = -1}}(x, x, x);
+      }).find("expected a span of at least 0 before and after, in blocks of at least 1, got -1") !=
+      std::string::npos);
 }

@@ -20,7 +20,7 @@ void check_passes(const LayerReport& report) { CHECK_MESSAGE(report.passed(), re
 std::string fault(const LayerReport& report) {
   std::string words;
   for (const LayerReport::Finding& finding : report.findings)
-    if (finding.verdict == LayerReport::Verdict::failed)
+    if (finding.outcome == LayerReport::Outcome::failed)
       words += (words.empty() ? "" : "\n") + finding.check + ": " + finding.words;
   return words;
 }
@@ -32,7 +32,7 @@ const LayerReport::Finding& finding(const LayerReport& report, const std::string
 }  // namespace
 
 TEST_CASE("all layers keep their promises") {
-  const std::vector<int64_t> lengths{2, 3, 0};
+  const Mask lengths = Mask::lengths(std::vector<int64_t>{2, 3, 0}, 4);
 
   check_passes(check_layer(Dense(3, 2, generator), normal({2, 4, 3})));
   check_passes(check_layer(Dense(3, 2, generator, {.bias = false}), normal({2, 3})));
@@ -43,11 +43,19 @@ TEST_CASE("all layers keep their promises") {
   check_passes(check_layer(Dropout{0.3}, normal({2, 3, 4}), &generator));
   check_passes(check_layer(LSTMCell(3, 2, generator), normal({4, 3}),
                            LSTMState{normal({4, 2}), normal({4, 2})}));
-  check_passes(check_layer(LSTM(5, 2, generator), normal({3, 4, 5}), lengths,
-                           std::vector<LSTMState>{{normal({3, 2}), normal({3, 2})}}));
+  check_passes(check_layer(LSTM(5, 2, generator), normal({3, 4, 5}),
+                           std::vector<LSTMState>{{normal({3, 2}), normal({3, 2})}}, lengths));
+  check_passes(check_layer(GRUCell(3, 2, generator), normal({4, 3}), normal({4, 2})));
+  check_passes(check_layer(GRU(5, 2, generator), normal({3, 4, 5}),
+                           std::vector<Tensor>{normal({3, 2})}, lengths));
+  check_passes(check_layer(GRU(2, 1, generator, {.layers = 2, .bidirectional = true}),
+                           normal({3, 4, 2}), lengths));
+  check_passes(check_layer(RNNCell(3, 2, generator), normal({4, 3}), normal({4, 2})));
+  check_passes(
+      check_layer(RNN(5, 2, generator, {.bidirectional = true}), normal({3, 4, 5}), lengths));
   check_passes(check_layer(LSTM(2, 1, generator, {.layers = 2, .bidirectional = true}),
                            normal({3, 4, 2}), lengths));
-  const Mask mask = Mask::attend(tensor({{1, 0, 1, 0}, {0, 0, 0, 0}}));
+  const Mask mask = Mask::attend(tensor({{1, 0, 1, 0}, {0, 0, 0, 0}}), Mask::batch_time);
   for (const Score score :
        {Score::dot, Score::scaled_dot, Score::general, Score::additive, Score::location}) {
     CAPTURE(static_cast<int>(score));
@@ -81,7 +89,7 @@ TEST_CASE("a report reads like a teacher's") {
   – padding: it was given no mask (batch, time) and no lengths
   ✓ save and load: a loaded copy goes on with the same bits
   ✓ same bits: twice, in outputs and gradients
-  ✓ shape errors: a wrong size gives "dense: wants x (…, 3) for a weight (2, 3) 'weight', was given (4, 4)"
+  ✓ shape errors: a wrong size gives "dense: expected x of shape (…, 3) for a weight (2, 3) 'weight', got (4, 4), in Dense"
 )words");
 }
 
@@ -143,7 +151,7 @@ struct Twins {
          b = uniform({3}, 1, generator).require_grad();
   void parameters(auto&& visit) { visit("weight", a), visit("weight", b); }
   Tensor operator()(const Tensor& x) const {
-    if (x.shape().back() != 3) throw Error("twins: wants (…, 3), was given " + x.description());
+    if (x.shape().back() != 3) throw Error("twins: expected (…, 3), got " + x.description());
     return x * a + b;
   }
 };
@@ -160,7 +168,7 @@ struct Centre {  // named and detached: as it should be
   void parameters(auto&& visit) { visit("mean", mean); }
   Tensor operator()(const Tensor& x) {
     if (x.rank() != 2 || x.size(1) != 3)
-      throw Error("centre: wants (batch, 3), was given " + x.description());
+      throw Error("centre: expected (batch, 3), got " + x.description());
     const Tensor y = x - mean;
     mean = mean * 0.9 + gradus::mean(x.detach(), {0}) * 0.1;
     return y;
@@ -181,7 +189,7 @@ struct Nameless : Scale {
 };
 struct Stretching : Scale {
   Tensor operator()(const Tensor& x) const {
-    if (x.size(-1) > 3) throw Error("stretching: wants (…, 3), was given " + x.description());
+    if (x.size(-1) > 3) throw Error("stretching: expected (…, 3), got " + x.description());
     return x * weight;
   }
 };
@@ -313,7 +321,7 @@ TEST_CASE("wrong sizes that are stretched, misnamed or thrown as something else 
 
 TEST_CASE("a layer that cannot be called is told why, in its own dtype and in float64") {
   CHECK(fault(check_layer(Dense(3, 2, generator), normal({2, 4})))
-            .starts_with("call: with these inputs it throws: dense: wants x"));
+            .starts_with("call: with these inputs it throws: dense: expected x"));
   const std::string words =
       fault(check_layer([](const Tensor& x) { return x * ones({3}); }, normal({2, 3})));
   CHECK(words.starts_with(

@@ -41,6 +41,20 @@ Tagger tagger(uint64_t seed) {
   return Tagger(generator);
 }
 
+/// The recurrent model of golden/make_exchange.py.
+struct Recurrent {
+  explicit Recurrent(uint64_t seed) : Recurrent(Generator(seed)) {}
+  explicit Recurrent(Generator generator)
+      : gru(3, 4, generator, {.layers = 2, .bidirectional = true}),
+        rnn(8, 5, generator, {}, RNNActivation::relu) {}
+
+  Tensor operator()(const Tensor& x) const { return rnn(gru(x).output).output; }
+  void parameters(auto&& visit) { visit("gru", gru), visit("rnn", rnn); }
+
+  GRU gru;
+  RNN rnn;
+};
+
 struct Golden {
   explicit Golden(const std::string& file)
       : weights(load_tensors(std::string(GRADUS_TEST_DATA) + "/layers/golden/" + file).tensors) {
@@ -80,6 +94,33 @@ TEST_CASE("a model with Keras' weights computes Keras' output, and gives them ba
   load_keras(model, keras.weights);
   CHECK(largest_difference(model(keras.input), keras.output) < 1e-6);
   CHECK(same(to_keras(model), keras.weights));
+}
+
+TEST_CASE("a GRU and an RNN take PyTorch's and Keras' weights, and give them back unchanged") {
+  const Golden torch("torch_recurrent.safetensors"), keras("keras_recurrent.safetensors");
+  Recurrent model(1);
+  load_pytorch(model, torch.weights);
+  CHECK(largest_difference(model(torch.input), torch.output) < 1e-6);
+  CHECK(same(to_pytorch(model, torch.weights), torch.weights));
+  load_keras(model, keras.weights);
+  CHECK(largest_difference(model(keras.input), keras.output) < 1e-6);
+  CHECK(same(to_keras(model, keras.weights), keras.weights));
+
+  Recurrent other(2);  // by way of PyTorch, with biases that were added
+  load_pytorch(other, to_pytorch(model));
+  CHECK(largest_difference(other(keras.input), model(keras.input)) == 0);
+  load_keras(other, to_keras(model));
+  CHECK(largest_difference(other(keras.input), model(keras.input)) == 0);
+}
+
+TEST_CASE("of a GRU's biases only b_hn stands apart in PyTorch and Keras") {
+  Generator generator(4);
+  GRUCell cell(2, 1, generator);
+  cell.bias.assign(tensor({1, 2, 3}));
+  cell.bias_hn.assign(tensor({4}));
+  CHECK(values(to_pytorch(cell).at("bias_ih")) == std::vector<double>{1, 2, 3});
+  CHECK(values(to_pytorch(cell).at("bias_hh")) == std::vector<double>{0, 0, 4});
+  CHECK(values(to_keras(cell).at("bias")) == std::vector<double>{2, 1, 3, 0, 0, 4});
 }
 
 TEST_CASE("of the two biases of PyTorch's LSTM, ours is the sum, and goes back as one of them") {

@@ -1,5 +1,6 @@
-"""Writes torch.safetensors and keras.safetensors: the weights of one small tagger in PyTorch and in
-Keras, as state_dict and as paths, with an input and its output beside them ("input", "output").
+"""Writes the weights of one small tagger and of one small recurrent model in PyTorch and in Keras,
+as state_dict and as paths, with an input and its output beside them ("input", "output"):
+torch.safetensors, keras.safetensors, torch_recurrent.safetensors, keras_recurrent.safetensors.
 
     KERAS_BACKEND=torch python3 make_exchange.py    (torch, keras, safetensors)
 """
@@ -57,3 +58,43 @@ with torch.no_grad():
     tensors |= {weight.path: weight.value.detach().clone() for weight in model.weights}
 save_file({name: x.detach().contiguous() for name, x in tensors.items()},
           os.path.join(FOLDER, "keras.safetensors"))
+
+
+class Recurrent(torch.nn.Module):
+    """A GRU of two layers and directions, and an RNN behind it."""
+
+    def __init__(self):
+        super().__init__()
+        self.gru = torch.nn.GRU(3, 4, num_layers=2, bidirectional=True, batch_first=True)
+        self.rnn = torch.nn.RNN(8, 5, nonlinearity="relu", batch_first=True)
+
+    def forward(self, x):
+        return self.rnn(self.gru(x)[0])[0]
+
+
+def keras_recurrent():
+    layers = keras.layers
+    x = first = keras.Input((6, 3))
+    for name in ("gru", "gru_1"):
+        x = layers.Bidirectional(layers.GRU(4, return_sequences=True, name="gru"), name=name)(x)
+    rnn = layers.SimpleRNN(5, activation="relu", return_sequences=True, name="rnn")
+    return keras.Model(first, rnn(x))
+
+
+INPUT = torch.randn(2, 6, 3)
+model = Recurrent()
+for parameter in model.parameters():
+    torch.nn.init.uniform_(parameter, -0.7, 0.7)
+with torch.no_grad():
+    tensors = {"input": INPUT, "output": model(INPUT), **model.state_dict()}
+save_file({name: x.contiguous() for name, x in tensors.items()},
+          os.path.join(FOLDER, "torch_recurrent.safetensors"))
+
+model = keras_recurrent()
+for weight in model.weights:
+    weight.assign(torch.empty(tuple(weight.shape)).uniform_(-0.7, 0.7))
+with torch.no_grad():
+    tensors = {"input": INPUT, "output": model(INPUT)}
+    tensors |= {weight.path: weight.value.detach().clone() for weight in model.weights}
+save_file({name: x.detach().contiguous() for name, x in tensors.items()},
+          os.path.join(FOLDER, "keras_recurrent.safetensors"))

@@ -66,38 +66,71 @@ def layer_norm():
     add("layer_norm", {}, {"x": x}, dict(layer.named_parameters()), {"y": layer(x)})
 
 
-def lstm_cell():
-    x, h, c, cell = leaf(3, 4), leaf(3, 5), leaf(3, 5), nn.LSTMCell(4, 5).double()
-    nn.init.zeros_(cell.bias_hh)  # Gradus has one bias
-    h1, c1 = cell(x, (h, c))
-    add("lstm_cell", {}, {"x": x, "h": h, "c": c},
-        {"weight_ih": cell.weight_ih, "weight_hh": cell.weight_hh, "bias": cell.bias_ih},
-        {"h": h1, "c": c1})
+def one_bias(kind, net, suffix=""):
+    """PyTorch adds two biases where Gradus has one: the second is zero but for b_hn of a GRU."""
+    bias, second = getattr(net, "bias_ih" + suffix), getattr(net, "bias_hh" + suffix)
+    hidden = second.shape[0] // 3
+    with torch.no_grad():
+        second[:2 * hidden if kind == "gru" else None] = 0
+    parameters = {"weight_ih": getattr(net, "weight_ih" + suffix),
+                  "weight_hh": getattr(net, "weight_hh" + suffix), "bias": bias}
+    return parameters, {"bias_hn": (second, slice(2 * hidden, None))} if kind == "gru" else {}
 
 
-def lstm(layers, bidirectional, lengths):
+def add_parts(name, parts):
+    """Parts of PyTorch's parameters, as Gradus calls them."""
+    for part, (whole, rows) in parts.items():
+        cases[name]["parameters"][part] = numbers(whole[rows])
+        cases[name]["gradients"][part] = numbers(whole.grad[rows])
+
+
+def recurrent_cell(kind, **options):
+    make = {"lstm": nn.LSTMCell, "gru": nn.GRUCell, "rnn": nn.RNNCell}[kind]
+    cell = make(4, 5, **{"nonlinearity": v for v in options.values()}).double()
+    x, h = leaf(3, 4), leaf(3, 5)
+    inputs = {"x": x, "h": h}
+    parameters, parts = one_bias(kind, cell)
+    if kind == "lstm":
+        inputs["c"] = leaf(3, 5)
+        h1, c1 = cell(x, (h, inputs["c"]))
+        outputs = {"h": h1, "c": c1}
+    else:
+        outputs = {"h": cell(x, h)}
+    name = " ".join([kind + "_cell", *options.values()])
+    add(name, options, inputs, parameters, outputs)
+    add_parts(name, parts)
+
+
+def recurrent(kind, layers, bidirectional, lengths, **options):
     batch, time, size, hidden, directions = 3, 5, 4, 3, 2 if bidirectional else 1
-    net = nn.LSTM(size, hidden, layers, batch_first=True, bidirectional=bidirectional).double()
-    parameters = {}
+    make = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[kind]
+    net = make(size, hidden, layers, batch_first=True, bidirectional=bidirectional,
+               **{"nonlinearity": v for v in options.values()}).double()
+    parameters, parts = {}, {}
     for layer in range(layers):
         for suffix, direction in (("", "forward"), ("_reverse", "backward"))[:directions]:
-            get = lambda what: getattr(net, f"{what}_l{layer}{suffix}")
-            nn.init.zeros_(get("bias_hh"))
-            name = f"{direction}.{layer}."
-            parameters |= {name + "weight_ih": get("weight_ih"),
-                           name + "weight_hh": get("weight_hh"), name + "bias": get("bias_ih")}
-    x = leaf(batch, time, size)
-    h, c = (leaf(layers * directions, batch, hidden) for _ in range(2))
+            whole, some = one_bias(kind, net, f"_l{layer}{suffix}")
+            parameters |= {f"{direction}.{layer}.{name}": x for name, x in whole.items()}
+            parts |= {f"{direction}.{layer}.{name}": x for name, x in some.items()}
+    inputs = {"x": leaf(batch, time, size)}
+    for state in "hc" if kind == "lstm" else "h":
+        inputs[state] = leaf(layers * directions, batch, hidden)
+    x, before = inputs["x"], tuple(inputs.values())[1:]
+    if kind != "lstm":
+        before = before[0]
     if lengths:
         packed = pack_padded_sequence(x, torch.tensor(lengths), batch_first=True,
                                       enforce_sorted=False)
-        y, (h1, c1) = net(packed, (h, c))
+        y, after = net(packed, before)
         y, _ = pad_packed_sequence(y, batch_first=True, total_length=time)
     else:
-        y, (h1, c1) = net(x, (h, c))
-    name = f"lstm of {layers} layers, {directions} directions, lengths {lengths or 'all'}"
-    add(name, {"layers": layers, "bidirectional": bidirectional, "lengths": lengths},
-        {"x": x, "h": h, "c": c}, parameters, {"y": y, "h": h1, "c": c1})
+        y, after = net(x, before)
+    name = " ".join([kind, *options.values(), f"of {layers} layers, {directions} directions, "
+                     f"lengths {lengths or 'all'}"])
+    after = dict(zip("hc", after)) if kind == "lstm" else {"h": after}
+    add(name, {"layers": layers, "bidirectional": bidirectional, "lengths": lengths, **options},
+        inputs, parameters, {"y": y, **after})
+    add_parts(name, parts)
 
 
 def attention(score, masked):
@@ -212,21 +245,21 @@ def transformer_layer(kind, norm_first):
     add(name, {"norm_first": norm_first, "attended": numbers(1 - ignored.float()),
                "memory_attended": numbers(1 - memory_ignored.float())},
         {"x": x, "memory": memory} if decodes else {"x": x}, {}, {"y": y})
-    for part, (whole, rows) in parts.items():
-        cases[name]["parameters"][part] = numbers(whole[rows])
-        cases[name]["gradients"][part] = numbers(whole.grad[rows])
+    add_parts(name, parts)
 
 
 dense()
 embedding()
 layer_norm()
-lstm_cell()
-lstm(1, False, [])
-lstm(1, False, [3, 5, 1])
-lstm(1, True, [3, 5, 1])
-lstm(2, False, [3, 5, 1])
-lstm(2, True, [])
-lstm(2, True, [3, 2, 1])  # no row reaches the last time steps
+for kind, options in (("lstm", {}), ("gru", {}), ("rnn", {"activation": "tanh"}),
+                      ("rnn", {"activation": "relu"})):
+    recurrent_cell(kind, **options)
+    recurrent(kind, 1, False, [], **options)
+    recurrent(kind, 1, False, [3, 5, 1], **options)
+    recurrent(kind, 1, True, [3, 5, 1], **options)
+    recurrent(kind, 2, False, [3, 5, 1], **options)
+    recurrent(kind, 2, True, [], **options)
+    recurrent(kind, 2, True, [3, 2, 1], **options)  # no row reaches the last time steps
 for score in ("dot", "scaled_dot", "general", "additive"):
     for masked in (False, True):
         attention(score, masked)

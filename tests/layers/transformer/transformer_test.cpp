@@ -44,7 +44,7 @@ TEST_CASE("a decoder layer gives a step at a time, from its cache, what it gives
 
 TEST_CASE("a decoder layer's derivatives, in all that it sees, match finite differences") {
   Generator generator(3);
-  const Mask mask = Mask::attend(tensor({{1, 0, 1}, {0, 0, 0}}));
+  const Mask mask = Mask::attend(tensor({{1, 0, 1}, {0, 0, 0}}), Mask::batch_time);
   for (const bool norm_first : {true, false}) {
     TransformerDecoderLayer layer = as_float64(
         TransformerDecoderLayer(4, 2, generator, {.feed_forward = 3, .norm_first = norm_first}));
