@@ -4,7 +4,7 @@
 #include <span>
 #include <vector>
 
-#include "core/ops/mask.h"
+#include "core/functions/mask.h"
 #include "core/tensor/random.h"
 #include "core/tensor/tensor.h"
 

@@ -1,7 +1,8 @@
 #pragma once
 
-#include "core/ops/ops.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/random.h"
+#include "core/tensor/tensor.h"
 
 namespace gradus {
 

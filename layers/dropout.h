@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/ops/dropout.h"
+#include "core/functions/dropout.h"
 
 namespace gradus {
 

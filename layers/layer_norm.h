@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/ops/layer_norm.h"
+#include "core/functions/layer_norm.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 

@@ -3,7 +3,7 @@
 #include <concepts>
 #include <tuple>
 
-#include "core/ops/mask.h"
+#include "core/functions/mask.h"
 #include "layers/parameters.h"
 
 namespace gradus {

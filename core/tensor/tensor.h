@@ -34,7 +34,7 @@ constexpr DType dtype_of<int64_t>() {
   return DType::int64;
 }
 
-struct Index;  // an entry of x[{…}], see core/ops/index.h
+struct Index;  // an entry of x[{…}], see core/functions/index.h
 struct Node;   // a step of the recorded computation, see core/autograd/autograd.h
 
 /// An n-dimensional array: a shape and strides over shared storage, and, where it was computed
@@ -64,8 +64,8 @@ class Tensor {
     return reinterpret_cast<const T*>(impl_->storage->data()) + impl_->offset;
   }
   /// The first element, to write: raises the version of the storage, so that a backward pass that
-  /// needs the values before fails instead of reading the new ones, and ops that have kept something
-  /// about them make it again. Ask for it anew after each use of the tensor by an op.
+  /// needs the values before fails instead of reading the new ones, and ops that have kept
+  /// something about them make it again. Ask for it anew after each use of the tensor by an op.
   template <class T>
   T* mutable_data() {
     check_writable(dtype_of<T>());
@@ -90,7 +90,7 @@ class Tensor {
   /// Overwrites the values with those of `source` (same shape and dtype), which may overlap; not
   /// recorded. Throws Error for an expanded view, where one element would take several values.
   void assign(const Tensor& source);
-  /// x[i], and x[{all, range(1, -1), ellipsis, 3}]: see core/ops/index.h.
+  /// x[i], and x[{all, range(1, -1), ellipsis, 3}]: see core/functions/index.h.
   Tensor operator[](int64_t index) const;
   Tensor operator[](std::initializer_list<Index> entries) const;
   /// Values with their shape, rows on lines, long axes shortened.

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/ops/ops.h"
+#include "core/autograd/autograd.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
+#include "core/tensor/tensor.h"
 
 namespace gradus {
 

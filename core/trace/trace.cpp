@@ -11,9 +11,13 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "core/autograd/autograd.h"
 #include "core/autograd/node.h"
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
+#include "core/tensor/tensor.h"
 
 namespace gradus {
 

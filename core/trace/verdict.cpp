@@ -5,9 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/autograd/autograd.h"
+#include "core/functions/gradient_check.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
+#include "core/tensor/tensor.h"
 
 namespace gradus {
 

@@ -8,8 +8,10 @@
 #include <cmath>
 #include <optional>
 
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
+#include "core/tensor/tensor.h"
 #include "examples/terminal/display_width.h"
 
 namespace gradus::step {

@@ -6,8 +6,13 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/ops/ops.h"
+#include "core/autograd/autograd.h"
+#include "core/functions/softmax.h"
+#include "core/ops/gather.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
+#include "core/tensor/tensor.h"
 
 namespace gradus::translate {
 

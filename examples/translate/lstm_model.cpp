@@ -2,8 +2,15 @@
 
 #include <fmt/format.h>
 
-#include "core/ops/ops.h"
+#include "core/functions/dropout.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
+#include "core/tensor/error.h"
+#include "core/tensor/random.h"
 #include "core/tensor/scope.h"
+#include "core/tensor/tensor.h"
 #include "layers/initialise.h"
 
 namespace gradus::translate {

@@ -3,7 +3,10 @@
 #include <algorithm>
 #include <cctype>
 
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/tensor/error.h"
+#include "core/tensor/tensor.h"
 #include "layers/check/check_parts.h"
 
 namespace gradus {

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <tuple>
 
-#include "core/ops/mask.h"
+#include "core/functions/mask.h"
 #include "core/tensor/random.h"
 #include "layers/parameters.h"
 #include "layers/parts.h"

@@ -4,7 +4,8 @@
 #include <filesystem>
 
 #include "core/files/safetensors.h"
-#include "core/ops/ops.h"
+#include "core/ops/pointwise.h"
+#include "core/tensor/tensor.h"
 #include "layers/check/check_parts.h"
 
 namespace gradus::detail::check {

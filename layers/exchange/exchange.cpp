@@ -3,7 +3,12 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/ops/ops.h"
+#include "core/autograd/autograd.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
+#include "core/tensor/error.h"
+#include "core/tensor/tensor.h"
 
 namespace gradus::exchange {
 
@@ -129,8 +134,7 @@ void add_keras_cell(Correspondences& list, const GRUCell& cell, const std::strin
          return Tensors{stack({swapped(x[0]), concat({none, x[1]}, 0)}, 0)};
        },
        [](const Tensors& x) {
-         const Tensors in = split(swapped(x[0][0]), 3, 0),
-                       hidden = split(swapped(x[0][1]), 3, 0);
+         const Tensors in = split(swapped(x[0][0]), 3, 0), hidden = split(swapped(x[0][1]), 3, 0);
          return Tensors{concat({in[0] + hidden[0], in[1] + hidden[1], in[2]}, 0), hidden[2]};
        }});
 }

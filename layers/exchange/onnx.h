@@ -9,7 +9,7 @@
 #include <type_traits>
 
 #include "core/autograd/autograd.h"
-#include "core/ops/mask.h"
+#include "core/functions/mask.h"
 #include "layers/parameters.h"
 #include "layers/parts.h"
 

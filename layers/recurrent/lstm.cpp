@@ -40,7 +40,8 @@ struct LSTMRecurrence {
   template <class T>
   static void backward(const T* a, const T*, std::array<const T*, 2> before,
                        std::array<const T*, 2> after, std::array<T*, 2> now, T* da, T*, int64_t n) {
-    simd::best<simd::LstmKernels<T>>().cell_gradient(a, before[1], after[1], now[0], now[1], da, now[1], n);
+    simd::best<simd::LstmKernels<T>>().cell_gradient(a, before[1], after[1], now[0], now[1], da,
+                                                     now[1], n);
     std::fill_n(now[0], n, T(0));
   }
   static Tensors composed(const Tensor& projected, const Tensor& weight, const Tensor&,
@@ -56,9 +57,7 @@ struct Kind {
   using State = LSTMState;
   using Recurrence = LSTMRecurrence;
   static Tensors flat(const LSTMState& state) { return {state.h, state.c}; }
-  static LSTMState state(const Tensor& stacked) {
-    return {stacked[0], stacked[1]};
-  }
+  static LSTMState state(const Tensor& stacked) { return {stacked[0], stacked[1]}; }
   static Tensor hidden_bias(const LSTMCell&) { return {}; }
 };
 

@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/ops/mask.h"
+#include "core/functions/mask.h"
 #include "core/tensor/random.h"
 #include "layers/recurrent/recurrent.h"
 

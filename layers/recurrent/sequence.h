@@ -6,9 +6,9 @@
 #include <cmath>
 #include <vector>
 
-#include "core/ops/dropout.h"
-#include "core/ops/index.h"
-#include "core/ops/mask.h"
+#include "core/functions/dropout.h"
+#include "core/functions/index.h"
+#include "core/functions/mask.h"
 #include "core/ops/matmul.h"
 #include "core/ops/movement.h"
 #include "core/tensor/error.h"
@@ -104,8 +104,8 @@ RecurrentSteps<typename Kind::State> run(const typename Kind::Cell& cell, const 
       for (const int64_t length : *lengths) has.push_back(t < length);
       of_step = std::make_shared<const std::vector<int64_t>>(std::move(has));
     }
-    const Tensor next = recurrence<Recurrence>(projected[t], cell.weight_hh,
-                                               Kind::flat(state), bias, of_step, false);
+    const Tensor next = recurrence<Recurrence>(projected[t], cell.weight_hh, Kind::flat(state),
+                                               bias, of_step, false);
     state = Kind::state(next);
     outputs[static_cast<size_t>(t)] = next[0];
   }

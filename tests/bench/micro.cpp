@@ -6,7 +6,7 @@
 #include <fstream>
 #include <string>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "core/tensor/threads.h"
 #include "layers/layers.h"
 #include "optim/optimizer.h"

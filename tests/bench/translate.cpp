@@ -6,7 +6,7 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "core/tensor/threads.h"
 #include "core/trace/trace.h"
 #include "examples/translate/train.h"

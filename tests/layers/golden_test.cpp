@@ -55,9 +55,7 @@ void check_case(const json& c, L layer, F outputs_of) {
     check_close("gradient of " + name, leaf.grad(), c["gradients"][name]);
 }
 
-Tensor nth(const Named& in, const std::string& name, int64_t i) {
-  return in.at(name)[i];
-}
+Tensor nth(const Named& in, const std::string& name, int64_t i) { return in.at(name)[i]; }
 
 LSTMState initial_state(const Named& in, int64_t i, const LSTMCell&) {
   return {nth(in, "h", i), nth(in, "c", i)};

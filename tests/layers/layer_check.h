@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "core/ops/gradient_check.h"
+#include "core/functions/gradient_check.h"
 #include "layers/layers.h"
 
 namespace gradus::testing {

@@ -1,4 +1,4 @@
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "core/tensor/random.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 
 /// A part of golden/optim.json, which golden/make_optim.py wrote with PyTorch.
 inline nlohmann::json golden(const char* part) {

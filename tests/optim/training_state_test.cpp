@@ -6,8 +6,8 @@
 #include <filesystem>
 #include <limits>
 
+#include "core/core.h"
 #include "core/files/safetensors.h"
-#include "core/ops/ops.h"
 #include "core/tensor/error.h"
 #include "tests/files.h"
 

@@ -4,8 +4,8 @@
 
 #include <nlohmann/json.hpp>
 
+#include "core/core.h"
 #include "core/files/safetensors.h"
-#include "core/ops/ops.h"
 #include "tests/files.h"
 
 using namespace gradus;

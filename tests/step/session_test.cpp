@@ -2,7 +2,7 @@
 
 #include <doctest/doctest.h>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "core/tensor/error.h"
 #include "examples/step/lessons.h"
 #include "tests/files.h"

@@ -3,7 +3,7 @@
 #include <string>
 #include <vector>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "examples/translate/trained.h"
 
 /// Small things to translate, for tests.

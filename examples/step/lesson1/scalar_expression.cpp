@@ -1,4 +1,5 @@
-#include "core/ops/ops.h"
+#include "core/ops/pointwise.h"
+#include "core/tensor/tensor.h"
 #include "examples/step/lessons.h"
 
 namespace gradus::step {

@@ -1,7 +1,12 @@
 #include <cmath>
 
-#include "core/ops/ops.h"
+#include "core/functions/softmax.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/scope.h"
+#include "core/tensor/tensor.h"
 #include "examples/step/lessons.h"
 
 namespace gradus::step {

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/core.h"
+#include "core/functions/gradient_check.h"
 #include "core/tensor/threads.h"
 
 // The worked example of core/README.md: a primitive op is one block of code, and one row of a

@@ -8,7 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <set>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 
 using namespace gradus;
 

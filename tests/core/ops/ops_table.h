@@ -4,8 +4,8 @@
 #include <string>
 #include <vector>
 
-#include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/core.h"
+#include "core/functions/gradient_check.h"
 #include "core/tensor/random.h"
 
 /// Every op, on inputs where it is smooth: the tests of gradients and the check of the ONNX export

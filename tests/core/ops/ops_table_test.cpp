@@ -7,8 +7,8 @@
 #include <limits>
 
 #include "core/autograd/fused.h"
-#include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/core.h"
+#include "core/functions/gradient_check.h"
 #include "core/tensor/error.h"
 #include "core/tensor/random.h"
 

@@ -4,7 +4,7 @@
 
 #include "core/autograd/accumulate.h"
 #include "core/autograd/autograd.h"
-#include "core/ops/index.h"
+#include "core/functions/index.h"
 #include "core/ops/matmul.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"

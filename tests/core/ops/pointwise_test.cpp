@@ -4,8 +4,8 @@
 
 #include <cmath>
 
+#include "core/core.h"
 #include "core/kernels/simd.h"
-#include "core/ops/ops.h"
 #include "core/tensor/random.h"
 #include "core/tensor/threads.h"
 #include "tests/core/helpers.h"

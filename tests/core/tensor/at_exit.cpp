@@ -3,9 +3,9 @@
 #include <cstdlib>
 #include <thread>
 
+#include "core/functions/softmax.h"
 #include "core/ops/matmul.h"
 #include "core/ops/pointwise.h"
-#include "core/ops/softmax.h"
 #include "core/tensor/threads.h"
 
 using namespace gradus;

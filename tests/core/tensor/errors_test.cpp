@@ -2,7 +2,7 @@
 
 #include <functional>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "core/tensor/random.h"
 #include "tests/core/helpers.h"
 

@@ -7,7 +7,7 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;

@@ -5,7 +5,7 @@
 #include <optional>
 #include <thread>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "layers/parameters.h"
 #include "tests/core/helpers.h"
 

@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;

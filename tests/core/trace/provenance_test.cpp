@@ -4,8 +4,8 @@
 
 #include <numeric>
 
-#include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/core.h"
+#include "core/functions/gradient_check.h"
 #include "core/tensor/error.h"
 
 using namespace gradus;

@@ -1,7 +1,7 @@
 #include <doctest/doctest.h>
 
-#include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/core.h"
+#include "core/functions/gradient_check.h"
 #include "core/tensor/error.h"
 #include "core/trace/compare.h"
 #include "tests/files.h"

@@ -9,8 +9,8 @@
 #include <limits>
 #include <nlohmann/json.hpp>
 
+#include "core/core.h"
 #include "core/files/safetensors.h"
-#include "core/ops/ops.h"
 #include "core/tensor/error.h"
 #include "core/trace/trace_json.h"
 #include "tests/files.h"

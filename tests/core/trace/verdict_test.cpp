@@ -5,8 +5,8 @@
 #include <cmath>
 #include <limits>
 
-#include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/core.h"
+#include "core/functions/gradient_check.h"
 #include "core/tensor/error.h"
 #include "tests/files.h"
 

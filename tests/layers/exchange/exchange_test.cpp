@@ -2,8 +2,8 @@
 
 #include <doctest/doctest.h>
 
+#include "core/core.h"
 #include "core/files/safetensors.h"
-#include "core/ops/ops.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;

@@ -2,7 +2,7 @@
 
 #include <cmath>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;

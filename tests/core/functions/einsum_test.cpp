@@ -1,6 +1,6 @@
 #include <doctest/doctest.h>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;

@@ -1,4 +1,4 @@
-#include "core/ops/mask.h"
+#include "core/functions/mask.h"
 
 #include <fmt/format.h>
 

@@ -1,4 +1,4 @@
-#include "core/ops/sort.h"
+#include "core/functions/sort.h"
 
 #include <fmt/format.h>
 
@@ -6,10 +6,10 @@
 #include <numeric>
 
 #include "core/autograd/autograd.h"
-#include "core/tensor/threads.h"
-#include "core/ops/index.h"
+#include "core/functions/index.h"
 #include "core/ops/movement.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

@@ -1,4 +1,4 @@
-#include "core/ops/cross_entropy.h"
+#include "core/functions/cross_entropy.h"
 
 #include <fmt/format.h>
 
@@ -8,12 +8,12 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
-#include "core/ops/index.h"
+#include "core/functions/index.h"
+#include "core/functions/rows.h"
+#include "core/functions/softmax.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/ops/reduce.h"
-#include "core/ops/rows.h"
-#include "core/ops/softmax.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

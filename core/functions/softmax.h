@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/ops/mask.h"
+#include "core/functions/mask.h"
 #include "core/tensor/tensor.h"
 
 /// Each is computed in one pass over its rows, and by plain ops inside NoFusion

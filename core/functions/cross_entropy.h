@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/ops/reduction.h"
+#include "core/functions/reduction.h"
 #include "core/tensor/tensor.h"
 
 namespace gradus {

@@ -1,4 +1,4 @@
-#include "core/ops/losses.h"
+#include "core/functions/losses.h"
 
 #include <fmt/format.h>
 

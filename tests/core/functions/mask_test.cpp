@@ -1,10 +1,10 @@
-#include "core/ops/mask.h"
+#include "core/functions/mask.h"
 
 #include <doctest/doctest.h>
 
 #include <cmath>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;

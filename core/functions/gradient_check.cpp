@@ -1,4 +1,4 @@
-#include "core/ops/gradient_check.h"
+#include "core/functions/gradient_check.h"
 
 #include <fmt/format.h>
 

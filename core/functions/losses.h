@@ -1,6 +1,6 @@
 #pragma once
 
-#include "core/ops/reduction.h"
+#include "core/functions/reduction.h"
 #include "core/tensor/tensor.h"
 
 /// Losses of predictions x against targets t of the same shape and dtype, elementwise and then

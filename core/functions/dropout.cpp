@@ -1,4 +1,4 @@
-#include "core/ops/dropout.h"
+#include "core/functions/dropout.h"
 
 #include <fmt/format.h>
 

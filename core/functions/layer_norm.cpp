@@ -1,4 +1,4 @@
-#include "core/ops/layer_norm.h"
+#include "core/functions/layer_norm.h"
 
 #include <fmt/format.h>
 
@@ -6,10 +6,10 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
+#include "core/functions/rows.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/ops/reduce.h"
-#include "core/ops/rows.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

@@ -1,8 +1,8 @@
-#include "core/autograd/value_and_grad.h"
+#include "core/functions/value_and_grad.h"
 
 #include <doctest/doctest.h>
 
-#include "core/ops/ops.h"
+#include "core/core.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;

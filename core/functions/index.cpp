@@ -1,4 +1,4 @@
-#include "core/ops/index.h"
+#include "core/functions/index.h"
 
 #include <fmt/format.h>
 

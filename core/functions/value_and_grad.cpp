@@ -1,4 +1,4 @@
-#include "core/autograd/value_and_grad.h"
+#include "core/functions/value_and_grad.h"
 
 #include <fmt/format.h>
 

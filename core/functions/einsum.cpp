@@ -1,4 +1,4 @@
-#include "core/ops/einsum.h"
+#include "core/functions/einsum.h"
 
 #include <fmt/format.h>
 
