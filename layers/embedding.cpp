@@ -4,6 +4,9 @@
 
 #include <algorithm>
 
+#include "core/functions/mask.h"
+#include "core/ops/gather.h"
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/ops/pointwise.h"
 #include "examples/step/condition.h"
 #include "examples/step/show.h"
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "core/functions/dropout.h"
+#include "core/functions/index.h"
 #include "core/ops/matmul.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "core/functions/cross_entropy.h"
+#include "core/functions/reduction.h"
+#include "core/ops/movement.h"
+
 namespace gradus::translate {
 
 namespace {

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
+#include "core/functions/dropout.h"
 #include "core/tensor/error.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"

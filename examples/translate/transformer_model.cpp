@@ -2,6 +2,11 @@
 
 #include <cmath>
 
+#include "core/functions/dropout.h"
+#include "core/functions/mask.h"
+#include "core/ops/movement.h"
+#include "core/ops/reduce.h"
+
 namespace gradus::translate {
 
 TransformerModel::TransformerModel(int64_t source_tokens, int64_t target_tokens,

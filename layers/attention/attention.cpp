@@ -5,6 +5,13 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/functions/dropout.h"
+#include "core/functions/mask.h"
+#include "core/functions/softmax.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 #include "layers/attention/attended_keys.h"

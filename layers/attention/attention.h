@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 
+#include "core/functions/mask.h"
 #include "layers/dense.h"
 
 /// Every attention here is softmax(scores) · values. They differ in the score, which is a Score or

@@ -4,6 +4,7 @@
 
 #include <cmath>
 
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 #include "layers/initialise.h"

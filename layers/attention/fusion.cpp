@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 
+#include "core/functions/mask.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 

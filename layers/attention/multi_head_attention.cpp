@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "core/functions/mask.h"
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 #include "layers/attention/attended_keys.h"

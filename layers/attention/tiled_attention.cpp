@@ -7,6 +7,11 @@
 #include <limits>
 
 #include "core/autograd/fused.h"
+#include "core/functions/mask.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/tensor/threads.h"
 

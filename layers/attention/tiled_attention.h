@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/functions/mask.h"
 #include "layers/attention/attention.h"
 
 namespace gradus {

@@ -6,6 +6,9 @@
 #include <utility>
 #include <vector>
 
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "layers/exchange/onnx_graph.h"
 

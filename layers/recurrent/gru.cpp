@@ -1,5 +1,9 @@
 #include "layers/recurrent/gru.h"
 
+#include "core/functions/dropout.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "layers/recurrent/gru.simd.h"
 #include "layers/recurrent/recurrence.h"
 #include "layers/recurrent/sequence.h"

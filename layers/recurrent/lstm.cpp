@@ -1,5 +1,9 @@
 #include "layers/recurrent/lstm.h"
 
+#include "core/functions/dropout.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "layers/recurrent/lstm.simd.h"
 #include "layers/recurrent/recurrence.h"
 #include "layers/recurrent/sequence.h"

@@ -1,5 +1,8 @@
 #include "layers/recurrent/rnn.h"
 
+#include "core/functions/dropout.h"
+#include "core/ops/matmul.h"
+#include "core/ops/pointwise.h"
 #include "layers/recurrent/recurrence.h"
 #include "layers/recurrent/sequence.h"
 

@@ -4,6 +4,10 @@
 
 #include <cmath>
 
+#include "core/functions/dropout.h"
+#include "core/functions/mask.h"
+#include "core/ops/movement.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 #include "layers/attention/tiled_attention.h"

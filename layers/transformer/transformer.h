@@ -1,5 +1,8 @@
 #pragma once
 
+#include "core/functions/dropout.h"
+#include "core/functions/mask.h"
+#include "core/ops/pointwise.h"
 #include "layers/attention/multi_head_attention.h"
 #include "layers/layer_norm.h"
 

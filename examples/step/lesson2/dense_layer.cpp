@@ -1,3 +1,7 @@
+#include "core/functions/softmax.h"
+#include "core/ops/gather.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "examples/step/lessons.h"
 #include "layers/dense.h"
 #include "layers/parameters.h"
