@@ -67,8 +67,9 @@ template <class State>
 Named named_states(const std::vector<State>& states) {
   std::vector<Tensor> hs, cs;
   for (const State& state : states) {
-    hs.push_back(*tensors_of(state)[0]);
-    if (tensors_of(state).size() > 1) cs.push_back(*tensors_of(state)[1]);
+    hs.push_back(*gradus::testing::tensors_of(state)[0]);
+    if (gradus::testing::tensors_of(state).size() > 1)
+      cs.push_back(*gradus::testing::tensors_of(state)[1]);
   }
   Named result{{"h", stack(hs, 0)}};
   if (!cs.empty()) result["c"] = stack(cs, 0);

@@ -86,7 +86,7 @@ TEST_CASE(
     Generator generator(3);
     LSTM lstm(5, 70, generator, {.layers = 2, .bidirectional = true});
     const Tensor x = random_normal({6, 7, 5}, 0, 1, generator).require_grad();
-    const std::vector<int64_t> lengths{7, 7, 4, 3, 2, 1};
+    const Mask lengths = Mask::lengths(std::vector<int64_t>{7, 7, 4, 3, 2, 1}, 7);
     auto loss = [&] {
       const Tensor y = lstm(x, lengths).output;
       return sum(ScaledDotAttention{}(y, y, y).output * y);
