@@ -21,7 +21,7 @@ echo "--- find_package"
 "$cmake" -S "$source/tests/consumer" -B "$work/consumer" -G Ninja \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$prefix"
 "$cmake" --build "$work/consumer"
-"$work/consumer/consumer"
+(cd "$work" && consumer/consumer)
 
 echo "--- pkg-config, from a folder that was moved"
 mv "$prefix" "$work/moved"
@@ -29,5 +29,5 @@ pc=$(dirname "$(find "$work/moved" -name gradus.pc)")
 flags=$(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs gradus)
 # shellcheck disable=SC2086
 "$compiler" ${CXXFLAGS-} -std=c++20 "$source/tests/consumer/main.cpp" -o "$work/by-pkg-config" $flags
-LD_LIBRARY_PATH=$(dirname "$pc") "$work/by-pkg-config"
+(cd "$work" && LD_LIBRARY_PATH=$(dirname "$pc") ./by-pkg-config)
 echo "both work: $kind"
