@@ -156,7 +156,7 @@ std::conditional_t<(std::same_as<T, Expr> || ...), Expr, Tensor> apply(const T&.
         (std::is_floating_point_v<T> || ...) || std::same_as<Row, scalar::Divide>;
     auto lift = [&](const auto& x) {
       if constexpr (!std::same_as<std::decay_t<decltype(x)>, Tensor>)
-        return scalar::number(x, dtype);
+        return scalar::number(x, gives_floats && dtype == DType::int64 ? DType::float32 : dtype);
       else
         return gives_floats && dtype == DType::int64 ? cast(x, DType::float32) : x;
     };

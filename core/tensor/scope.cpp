@@ -29,7 +29,7 @@ std::string short_name(const char* mangled) {
     } else if (full[i] == '(' || full[i] == '<' || full[i] == '{') {
       ++depth;
     } else if (full[i] == ')' || full[i] == '>' || full[i] == '}') {
-      if (full[i] == '}') name += "lambda";
+      if (full[i] == '}' && depth == 1) name += "lambda";
       --depth;
     } else if (depth == 0) {
       if (full[i] == ' ' && rest != " const") name.clear();  // that was the return type

@@ -214,10 +214,12 @@ AttentionOutput Attention::attend(const Tensor& q, const KeyValues& prepared,
 
 AttentionOutput Attention::operator()(const Tensor& query, const Tensor& keys, const Tensor& values,
                                       const Mask& mask, Generator* generator) const {
-  const Scope scope(this);
-  check("queries", query, {-1, -1, query_size}, this->query ? this->query : key);
-  check("keys", keys, {-1, -1, key_size}, key);
-  AttendedKeys("attention", mask, ending(query.shape(), query.size(-2), keys.size(-2)));
+  {
+    const Scope scope(this);
+    check("queries", query, {-1, -1, query_size}, this->query ? this->query : key);
+    check("keys", keys, {-1, -1, key_size}, key);
+    AttendedKeys("attention", mask, ending(query.shape(), query.size(-2), keys.size(-2)));
+  }
   return attend(query, prepare(keys, values, mask), mask, 0, generator);
 }
 

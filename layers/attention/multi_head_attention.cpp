@@ -100,10 +100,12 @@ AttentionOutput MultiHeadAttention::attend(const Tensor& x, const KeyValues& pre
 AttentionOutput MultiHeadAttention::operator()(const Tensor& query, const Tensor& keys,
                                                const Tensor& values, const Mask& mask,
                                                Generator* generator) const {
-  const Scope scope(this);
-  check("queries", query, -1, -1, this->query);
-  check("keys", keys, query.size(0), -1, key);
-  AttendedKeys("multi-head attention", mask, {query.size(0), heads, query.size(1), keys.size(1)});
+  {
+    const Scope scope(this);
+    check("queries", query, -1, -1, this->query);
+    check("keys", keys, query.size(0), -1, key);
+    AttendedKeys("multi-head attention", mask, {query.size(0), heads, query.size(1), keys.size(1)});
+  }
   return attend(query, prepare(keys, values, mask), mask, generator);
 }
 

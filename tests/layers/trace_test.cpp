@@ -74,7 +74,7 @@ TEST_CASE("a step names the lines of the program that led to it") {
   for (const TraceNode& node : trace.nodes())
     if (node.op == "lstm_cell") {
       REQUIRE(node.source.size() > 1);
-      CHECK(node.source[0].file == "layers/recurrent/recurrence.cpp");
+      CHECK(node.source[0].file == "layers/recurrent/recurrence.h");
       CHECK(node.source[0].line > 0);
       CHECK(node.source.back().file.starts_with("tests/"));
     }

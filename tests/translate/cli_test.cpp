@@ -260,7 +260,7 @@ TEST_CASE("options that make no sense are refused by name") {
                 {"options come after the command"});
   check_refused(run(trained(), train + "--bidirectional --hidden 7"), {"even hidden size"});
   check_refused(run(trained(), train + "--attention multi-head --heads 3 --hidden 8"),
-                {"3 heads do not divide the size 8; possible are 1, 2, 4, 8"});
+                {"expected heads that divide the size 8 (1, 2, 4, 8), got 3"});
   check_refused(run(trained(), train + "--architecture transformer --attention additive"),
                 {"--attention additive is an option of --architecture lstm"});
   check_refused(run(trained(), train + "--model transformer --window 3"),

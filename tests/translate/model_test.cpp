@@ -199,7 +199,7 @@ TEST_CASE("heads that do not divide the hidden size are refused, with those that
             .architecture = architecture,
             .heads = 3});
     });
-    CHECK(error.find("3 heads do not divide the size 8; possible are 1, 2, 4, 8") !=
+    CHECK(error.find("expected heads that divide the size 8 (1, 2, 4, 8), got 3") !=
           std::string::npos);
   }
 }

@@ -20,7 +20,6 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
       {[&] { matrix* doubles; },
        "multiply: dtypes differ: float32 (2, 3) and float64 (2, 3); cast() one of them"},
       {[&] { exp(ids); }, "exp: wants float32 or float64, was given int64 (2); cast() it first"},
-      {[&] { ids + 1; }, "add: wants float32 or float64, was given int64 (2); cast() it first"},
       {[&] { where(row, matrix, zeros({2})); },
        "where: shapes (2, 3) and (2) do not broadcast: sizes 3 and 2 differ"},
       {[&] { maximum(row, zeros({2})); },
@@ -87,7 +86,6 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
          sum(x, {0, -3});
        },
        "sum: an axis is named twice in 0, -3 of shape (2, 3, 4)"},
-      {[&] { sum(ids); }, "sum: wants float32 or float64, was given int64 (2); cast() it first"},
       {[&] { max(x, {-4}); }, "max: there is no axis -4 in shape (2, 3, 4)"},
       {[&] { mean(ids); }, "mean: wants float32 or float64, was given int64 (2); cast() it first"},
       {[&] { softmax(ids); },
@@ -96,7 +94,6 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
          zeros({int64_t{1} << 32, int64_t{1} << 32});
        },
        "tensor: shape (4294967296, 4294967296) has too many elements"},
-      {[&] { max(ids); }, "max: wants float32 or float64, was given int64 (2); cast() it first"},
       {[&] { mean(x, {3}); }, "mean: there is no axis 3 in shape (2, 3, 4)"},
       {[&] { var(x, {3}); }, "var: there is no axis 3 in shape (2, 3, 4)"},
       {[&] { logsumexp(x, {3}); }, "logsumexp: there is no axis 3 in shape (2, 3, 4)"},

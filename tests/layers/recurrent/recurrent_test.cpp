@@ -144,7 +144,7 @@ TEST_CASE("a GRU with its update gate open keeps its state, and with it shut tak
                h = random_normal({4, 3}, 0, 1, generator);
   const std::vector<Tensor> biases = split(cell.bias.detach(), 3, 0);
   cell.bias = concat({biases[0], full({3}, 100), biases[2]}, 0);
-  CHECK(values(cell(x, h)) == values(h));
+  CHECK(largest(cell(x, h) - h) < 1e-6);
   cell.bias = concat({full({3}, -100), full({3}, -100), biases[2]}, 0);  // and nothing of h
   const Tensor w = slice(cell.weight_ih, 0, 6, 9);
   CHECK(largest(cell(x, h) - tanh(linear(x, w, biases[2]))) < 1e-6);
