@@ -238,8 +238,8 @@ Tensor composed(const Tensors& inputs, const Steps& steps) {
   Tensors states(static_cast<size_t>(steps.time));
   for (int64_t k = 0; k < steps.time; ++k) {
     const int64_t t = steps[k];
-    std::optional<Scope> now;  // a single step belongs to the time step of its caller
-    if (projected.rank() > 2) now.emplace(t);
+    std::optional<Scope> step;  // a single step belongs to the time step of its caller
+    if (projected.rank() > 2) step.emplace(t);
     const Tensor now = projected.rank() == 2 ? projected : projected[t];
     Tensors next = Cell::composed(now, inputs[weight_at], bias, state);
     std::vector<double> has;
