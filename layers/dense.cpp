@@ -4,8 +4,9 @@
 
 #include <cmath>
 
+#include "core/autograd/scope.h"
+#include "core/ops/matmul.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 #include "layers/initialise.h"
 
 namespace gradus {

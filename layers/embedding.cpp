@@ -4,8 +4,12 @@
 
 #include <algorithm>
 
+#include "core/autograd/scope.h"
+#include "core/ops/gather.h"
+#include "core/ops/mask.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 

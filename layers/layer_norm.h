@@ -1,7 +1,7 @@
 #pragma once
 
+#include "core/autograd/scope.h"
 #include "core/ops/layer_norm.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 

@@ -2,6 +2,7 @@
 
 /// All layers.
 
+#include "core/ops/ops.h"
 #include "layers/attention/attention.h"
 #include "layers/attention/coverage.h"
 #include "layers/attention/fusion.h"

@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
+#include "core/autograd/scope.h"
 #include "core/tensor/error.h"
 #include "core/tensor/tensor.h"
-#include "core/trace/scope.h"
 
 /// A layer is any type that names its parameters: tensors, other layers, vectors of layers
 /// ("layers.0", "layers.1", …), optional layers.

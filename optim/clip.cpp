@@ -7,11 +7,11 @@
 #include <numeric>
 
 #include "core/autograd/autograd.h"
-#include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

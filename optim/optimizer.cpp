@@ -4,10 +4,12 @@
 
 #include <cmath>
 
+#include "core/autograd/autograd.h"
 #include "core/autograd/node.h"
 #include "core/files/named_tensors.h"
-#include "core/kernels/simd.h"
+#include "core/kernels/flush_subnormals.h"
 #include "core/tensor/error.h"
+#include "optim/adam.simd.h"
 #include "optim/checked_names.h"
 
 namespace gradus {
@@ -186,7 +188,9 @@ Optimizer::Update adam_update(const char* kind, double beta1, double beta2, doub
       T *p = parameter.value.mutable_data<T>(), *m = parameter.moments[0].mutable_data<T>(),
         *v = parameter.moments[1].mutable_data<T>();
       parallel_for(parameter.value.numel(), 1 << 15, [&](int64_t begin, int64_t end) {
-        simd::kernels<T>().adam(step, g + begin, p + begin, m + begin, v + begin, end - begin);
+        const FlushSubnormals flush;
+        simd::best<simd::AdamKernel<T>>().update(step, g + begin, p + begin, m + begin, v + begin,
+                                                 end - begin);
       });
     });
   };

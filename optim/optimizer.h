@@ -7,9 +7,9 @@
 #include <utility>
 #include <vector>
 
-#include "core/kernels/parallel.h"
 #include "core/ops/movement.h"
 #include "core/tensor/tensor.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

@@ -1,15 +1,13 @@
 #pragma once
 
-#include <concepts>
-
-/// exp, sigmoid and tanh on SIMD batches V, for the table in core/ops/scalar.h: in float32 by
+/// exp, sigmoid and tanh on SIMD batches V, for core/kernels/scalar_functions.h: in float32 by
 /// shorter formulas than the SIMD library's, within 8 units in the last place (6 where the
 /// processor fuses multiplications with additions); in float64 by the library's. The coefficients
 /// are minimax fits (relative error, Remez exchange) made for these ranges.
 namespace gradus::scalar_math {
 
 template <class V>
-constexpr bool is_float32 = std::same_as<typename V::value_type, float>;
+constexpr bool is_float32 = sizeof(typename V::value_type) == sizeof(float);
 
 /// c₀ + x · (c₁ + x · (c₂ + …))
 template <class V>

@@ -2,7 +2,8 @@
 
 #include <cstdint>
 
-#include "core/ops/scalar.h"
+#include "core/kernels/instruction_set.h"
+#include "core/kernels/scalar_functions.h"
 
 /// Vectorised kernels on contiguous memory. Every element's result is the same wherever it
 /// stands and however many follow, and so is a sum's when zeros follow.
@@ -11,28 +12,6 @@ namespace gradus::simd {
 /// out[i] = f(a[i], b[i], c[i]); operands that f does not take are not read.
 template <class T>
 using Elementwise = void (*)(const T* a, const T* b, const T* c, T* out, int64_t n);
-
-/// While it lives, this thread takes numbers below 2⁻¹²⁶ (2⁻¹⁰²² in float64) as zero: a processor
-/// needs a hundred times as long for them, and saturated attention makes many in its gradients, as
-/// do moments that fade away.
-class FlushSubnormals {
-#ifdef __SSE2__
- public:
-  FlushSubnormals() { __builtin_ia32_ldmxcsr(before_ | 0x8040); }  // both ways: FTZ and DAZ
-  ~FlushSubnormals() { __builtin_ia32_ldmxcsr(before_); }
-
- private:
-  const unsigned before_ = __builtin_ia32_stmxcsr();
-#endif
-};
-
-/// One update by Adam, see optim/optimizer.h:
-///   g ← g + pull · p,   m ← beta1 · m + (1 − beta1) · g,   v ← beta2 · v + (1 − beta2) · g²
-///   p ← shrink · p − stride · m / (√v · inverse_root + epsilon)
-template <class T>
-struct AdamStep {
-  T pull, beta1, beta2, shrink, stride, inverse_root, epsilon;
-};
 
 /// A tile of a product, c = start + a · b: a is (inner, rows) and b (inner, tile_columns), whole
 /// however few `columns` c has; row i of c begins at c + i · c_step, that of start likewise.
@@ -46,7 +25,7 @@ struct Tile {
 
 template <class T>
 struct Kernels {
-  Elementwise<T> functions[scalar::row_count];
+  Elementwise<T> functions[Functions::size];
   T (*sum)(const T* x, int64_t n);
   T (*max)(const T* x, int64_t n);                  ///< −∞ for n = 0, NaN where there is one
   T (*dot)(const T* a, const T* b, int64_t n);      ///< Σ a · b
@@ -56,13 +35,6 @@ struct Kernels {
   void (*add_scaled)(const T* x, T scale, T* out, int64_t n);        ///< out += scale · x
   /// out = scale · a · b + c
   void (*multiply_add)(const T* a, const T* b, T scale, const T* c, T* out, int64_t n);
-  void (*adam)(const AdamStep<T>& step, const T* g, T* p, T* m, T* v, int64_t n);
-  /// One row of n hidden units, see layers/recurrent/lstm.h; `gates` holds those of i, f, g and o
-  /// in turn.
-  void (*lstm_cell)(const T* gates, const T* c, T* next_h, T* next_c, int64_t n);
-  /// dL/d(gates) and dL/dc from dh = dL/d(next_h) and dc = dL/d(next_c).
-  void (*lstm_cell_gradient)(const T* gates, const T* c, const T* next_c, const T* dh, const T* dc,
-                             T* dgates, T* dc_before, int64_t n);
   int64_t tile_rows, tile_columns;  ///< the largest tile
   void (*multiply_tile)(const Tile<T>& tile);
   /// out[j · step + i] = x[i · leading + j] for i < rows, j < columns
@@ -72,6 +44,9 @@ struct Kernels {
 
 /// The kernels for the best instruction set that this processor has.
 template <class T>
-const Kernels<T>& kernels();
+const Kernels<T>& kernels() {
+  static const Kernels<T>& chosen = best<Kernels<T>>();
+  return chosen;
+}
 
 }  // namespace gradus::simd

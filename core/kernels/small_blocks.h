@@ -3,15 +3,17 @@
 #include <cstddef>
 #include <new>
 
+#include "core/kernels/large_blocks.h"
+
 namespace gradus {
 
 /// Blocks of up to 512 bytes that one thread gives back and takes again, faster than the C library
-/// does it: an op on small tensors is mostly allocation.
+/// does it: an op on small tensors is mostly allocation. Larger ones come from large_blocks.
 class SmallBlocks {
  public:
   static void* take(size_t bytes) {
     const size_t kind = kind_of(bytes);
-    if (kind >= kinds) return ::operator new(bytes);
+    if (kind >= kinds || closed) return large_blocks::take(bytes);
     List& list = lists().of[kind];
     if (!list.first) return ::operator new((kind + 1) * unit);
     Block* block = list.first;
@@ -22,7 +24,7 @@ class SmallBlocks {
 
   static void give(void* memory, size_t bytes) {
     const size_t kind = kind_of(bytes);
-    if (kind >= kinds || closed) return ::operator delete(memory);
+    if (kind >= kinds || closed) return large_blocks::give(memory, bytes);
     List& list = lists().of[kind];
     if (list.length == longest) return ::operator delete(memory);
     list.first = new (memory) Block{list.first};

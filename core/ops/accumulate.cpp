@@ -4,13 +4,13 @@
 
 #include <vector>
 
-#include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/tensor/overlap.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

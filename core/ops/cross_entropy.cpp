@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
+#include "core/autograd/scope.h"
 #include "core/ops/index.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
@@ -15,7 +16,6 @@
 #include "core/ops/rows.h"
 #include "core/ops/softmax.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 

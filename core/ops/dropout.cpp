@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
+#include "core/autograd/scope.h"
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 #include "core/tensor/random.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 

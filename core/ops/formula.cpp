@@ -9,41 +9,6 @@
 
 namespace gradus {
 
-namespace {
-
-using namespace scalar;
-
-/// The table's rows as data, for formulas that are known only at run time.
-struct RowData {
-  const char *name, *text;
-  int precedence, arity;
-  std::vector<Expr> (*partials)(std::span<const Expr> arguments, Expr y, Expr g);
-};
-
-template <class Row>
-RowData row_data() {
-  return {Row::name, Row::text, Row::precedence, arity<Row>(),
-          [](std::span<const Expr> x, Expr y, Expr g) {
-            const auto partials = [&]<size_t... i>(std::index_sequence<i...>) {
-              return Row::partials(x[i]..., y, g);
-            }
-            (std::make_index_sequence<static_cast<size_t>(arity<Row>())>{});
-            return std::vector<Expr>(partials.begin(), partials.end());
-          }};
-}
-
-template <size_t... i>
-std::vector<RowData> all_rows(std::index_sequence<i...>) {
-  return {row_data<std::tuple_element_t<i, Rows>>()...};
-}
-
-const RowData& row(int function) {
-  static const std::vector<RowData> rows = all_rows(std::make_index_sequence<row_count>{});
-  return rows[static_cast<size_t>(function)];
-}
-
-}  // namespace
-
 Expr Formula::push(const Step& step) {
   const auto found = std::find(steps_.begin(), steps_.end(), step);
   if (found != steps_.end()) return {this, static_cast<int>(found - steps_.begin())};
@@ -51,48 +16,39 @@ Expr Formula::push(const Step& step) {
   return {this, static_cast<int>(steps_.size()) - 1};
 }
 
-Expr Formula::input(int number) { return push({input_step, {number, -1, -1}, 0}); }
-Expr Formula::constant(double value) { return push({constant_step, {-1, -1, -1}, value}); }
+Expr Formula::input(int number) { return push({nullptr, {number, -1, -1}, 0}); }
+Expr Formula::constant(double value) { return push({nullptr, {-1, -1, -1}, value}); }
 
 bool Formula::is_constant(Expr x, double value) const {
   const Step& step = steps_[static_cast<size_t>(x.step)];
-  return step.function == constant_step && step.constant == value;
+  return step.is_constant() && step.constant == value;
 }
 
-Expr Formula::call(int function, std::span<const Expr> x) {
+Expr Formula::call(const ScalarFunction& function, std::span<const Expr> x) {
   auto is = [&](Expr e, double value) { return is_constant(e, value); };
   auto number = [&](Expr e) -> const double* {
     const Step& step = steps_[static_cast<size_t>(e.step)];
-    return step.function == constant_step ? &step.constant : nullptr;
+    return step.is_constant() ? &step.constant : nullptr;
   };
-  switch (function) {
-    case index_of<Add>():
-      if (is(x[0], 0)) return x[1];
-      if (is(x[1], 0)) return x[0];
-      if (number(x[0]) && number(x[1])) return constant(*number(x[0]) + *number(x[1]));
-      break;
-    case index_of<Subtract>():
-      if (is(x[1], 0)) return x[0];
-      if (number(x[0]) && number(x[1])) return constant(*number(x[0]) - *number(x[1]));
-      break;
-    case index_of<Multiply>():
-      if (is(x[0], 0) || is(x[1], 1)) return x[0];
-      if (is(x[1], 0) || is(x[0], 1)) return x[1];
-      if (number(x[0]) && number(x[1])) return constant(*number(x[0]) * *number(x[1]));
-      break;
-    case index_of<Divide>():
-      if (is(x[0], 0) || is(x[1], 1)) return x[0];
-      break;
-    case index_of<Negate>():
-      if (number(x[0])) return constant(-*number(x[0]));
-      break;
-    case index_of<Where>():
-      if (x[1].step == x[2].step) return x[1];
-      break;
-    default:
-      break;
+  if (&function == &scalar_function<scalar::Add>) {
+    if (is(x[0], 0)) return x[1];
+    if (is(x[1], 0)) return x[0];
+    if (number(x[0]) && number(x[1])) return constant(*number(x[0]) + *number(x[1]));
+  } else if (&function == &scalar_function<scalar::Subtract>) {
+    if (is(x[1], 0)) return x[0];
+    if (number(x[0]) && number(x[1])) return constant(*number(x[0]) - *number(x[1]));
+  } else if (&function == &scalar_function<scalar::Multiply>) {
+    if (is(x[0], 0) || is(x[1], 1)) return x[0];
+    if (is(x[1], 0) || is(x[0], 1)) return x[1];
+    if (number(x[0]) && number(x[1])) return constant(*number(x[0]) * *number(x[1]));
+  } else if (&function == &scalar_function<scalar::Divide>) {
+    if (is(x[0], 0) || is(x[1], 1)) return x[0];
+  } else if (&function == &scalar_function<scalar::Negate>) {
+    if (number(x[0])) return constant(-*number(x[0]));
+  } else if (&function == &scalar_function<scalar::Where>) {
+    if (x[1].step == x[2].step) return x[1];
   }
-  Step step{function, {-1, -1, -1}, 0};
+  Step step{&function, {-1, -1, -1}, 0};
   for (size_t i = 0; i < x.size(); ++i) step.arguments[i] = x[i].step;
   return push(step);
 }
@@ -104,8 +60,8 @@ std::vector<int> Formula::inputs_of(int root) const {
   for (int i = root; i >= 0; --i) {
     if (!needed[static_cast<size_t>(i)]) continue;
     const Step& step = steps_[static_cast<size_t>(i)];
-    if (step.function == input_step) result.push_back(step.arguments[0]);
-    if (step.function < 0) continue;
+    if (step.is_input()) result.push_back(step.arguments[0]);
+    if (!step.function) continue;
     for (int argument : step.arguments)
       if (argument >= 0) needed[static_cast<size_t>(argument)] = true;
   }
@@ -117,15 +73,15 @@ Expr Formula::paste(const Formula& other, int root, std::span<const Expr> inputs
   std::vector<Expr> copies;
   for (int i = 0; i <= root; ++i) {
     const Step& step = other.steps_[static_cast<size_t>(i)];
-    if (step.function == input_step) {
+    if (step.is_input()) {
       copies.push_back(inputs[static_cast<size_t>(step.arguments[0])]);
-    } else if (step.function == constant_step) {
+    } else if (step.is_constant()) {
       copies.push_back(constant(step.constant));
     } else {
       std::vector<Expr> arguments;
-      for (int k = 0; k < row(step.function).arity; ++k)
+      for (int k = 0; k < step.function->arity; ++k)
         arguments.push_back(copies[static_cast<size_t>(step.arguments[k])]);
-      copies.push_back(call(step.function, arguments));
+      copies.push_back(call(*step.function, arguments));
     }
   }
   return copies.back();
@@ -137,17 +93,17 @@ std::vector<Expr> Formula::derivatives(const Formula& source, int root, int inpu
   std::vector<Expr> values, arguments;
   for (int i = 0; i <= root; ++i) {
     const Step& step = source.steps_[static_cast<size_t>(i)];
-    if (step.function == input_step) {
+    if (step.is_input()) {
       values.push_back(target.input(step.arguments[0]));
     } else if (i == root) {
       values.push_back(output);
-    } else if (step.function == constant_step) {
+    } else if (step.is_constant()) {
       values.push_back(target.constant(step.constant));
     } else {
       arguments.clear();
-      for (int k = 0; k < row(step.function).arity; ++k)
+      for (int k = 0; k < step.function->arity; ++k)
         arguments.push_back(values[static_cast<size_t>(step.arguments[k])]);
-      values.push_back(target.call(step.function, arguments));
+      values.push_back(target.call(*step.function, arguments));
     }
   }
   const Expr zero = target.constant(0);
@@ -158,14 +114,14 @@ std::vector<Expr> Formula::derivatives(const Formula& source, int root, int inpu
     const Step& step = source.steps_[static_cast<size_t>(i)];
     const Expr adjoint = adjoints[static_cast<size_t>(i)];
     if (target.is_constant(adjoint, 0)) continue;
-    if (step.function == input_step) {
+    if (step.is_input()) {
       result[static_cast<size_t>(step.arguments[0])] = adjoint;
-    } else if (step.function != constant_step) {
+    } else if (!step.is_constant()) {
       arguments.clear();
-      for (int k = 0; k < row(step.function).arity; ++k)
+      for (int k = 0; k < step.function->arity; ++k)
         arguments.push_back(values[static_cast<size_t>(step.arguments[k])]);
       const std::vector<Expr> partials =
-          row(step.function).partials(arguments, values[static_cast<size_t>(i)], adjoint);
+          step.function->partials(arguments, values[static_cast<size_t>(i)], adjoint);
       for (size_t k = 0; k < partials.size(); ++k) {
         Expr& sum = adjoints[static_cast<size_t>(step.arguments[k])];
         sum = sum + partials[k];
@@ -177,20 +133,20 @@ std::vector<Expr> Formula::derivatives(const Formula& source, int root, int inpu
 
 std::string Formula::text(int root, std::span<const std::string> names) const {
   const Step& step = steps_[static_cast<size_t>(root)];
-  if (step.function == input_step) return names[static_cast<size_t>(step.arguments[0])];
-  if (step.function == constant_step) return fmt::format("{:g}", step.constant);
-  const RowData& data = row(step.function);
+  if (step.is_input()) return names[static_cast<size_t>(step.arguments[0])];
+  if (step.is_constant()) return fmt::format("{:g}", step.constant);
+  const ScalarFunction& function = *step.function;
   std::string parts[3];
-  for (int k = 0; k < data.arity; ++k) {
+  for (int k = 0; k < function.arity; ++k) {
     parts[k] = text(step.arguments[k], names);
-    const int inner = steps_[static_cast<size_t>(step.arguments[k])].function;
-    if (inner < 0 || data.precedence == call_precedence) continue;
+    const ScalarFunction* inner = steps_[static_cast<size_t>(step.arguments[k])].function;
+    if (!inner || function.precedence == scalar::call_precedence) continue;
     // a − (b + c), a / (b · c) and (a^b)^c need their brackets though the precedence is the same.
-    const bool unless_higher = k > 0 || data.precedence == power_precedence;
-    if (row(inner).precedence < data.precedence + unless_higher)
+    const bool unless_higher = k > 0 || function.precedence == scalar::power_precedence;
+    if (inner->precedence < function.precedence + unless_higher)
       parts[k] = fmt::format("({})", parts[k]);
   }
-  return fmt::format(fmt::runtime(data.text), parts[0], parts[1], parts[2]);
+  return fmt::format(fmt::runtime(function.text), parts[0], parts[1], parts[2]);
 }
 
 Formula& common_formula(std::span<const Expr> expressions) {

@@ -7,6 +7,7 @@
 namespace gradus {
 
 class Formula;
+class Pointwise;
 
 /// A symbolic scalar: a step of a Formula that is being written.
 struct Expr {
@@ -14,23 +15,30 @@ struct Expr {
   int step = 0;
 };
 
+/// A row of core/ops/scalar.h as data.
+struct ScalarFunction {
+  const char *name, *text;
+  int precedence, arity;
+  std::vector<Expr> (*partials)(std::span<const Expr> arguments, Expr y, Expr g);
+  const Pointwise& (*on_tensors)();
+};
+
 /// A scalar formula as a list of steps, each computed from earlier ones; equal steps are one.
 class Formula {
  public:
-  static constexpr int input_step = -1, constant_step = -2;
-
   struct Step {
-    int function = constant_step;     ///< a row of core/ops/scalar.h, or one of the two above
-    int arguments[3] = {-1, -1, -1};  ///< earlier steps; for an input its number
+    const ScalarFunction* function = nullptr;  ///< none for an input or a constant
+    int arguments[3] = {-1, -1, -1};           ///< earlier steps; for an input its number
     double constant = 0;
+    bool is_input() const { return !function && arguments[0] >= 0; }
+    bool is_constant() const { return !function && arguments[0] < 0; }
     bool operator==(const Step&) const = default;
   };
 
   Expr input(int number);
   Expr constant(double value);
-  /// Appends row `function` of the table, unless it simplifies (x + 0, 1 · x, …) or is there
-  /// already.
-  Expr call(int function, std::span<const Expr> arguments);
+  /// Appends the call of a function, unless it simplifies (x + 0, 1 · x, …) or is there already.
+  Expr call(const ScalarFunction& function, std::span<const Expr> arguments);
 
   const std::vector<Step>& steps() const { return steps_; }
   bool is_constant(Expr x, double value) const;

@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
+#include "core/autograd/scope.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/ops/reduce.h"
 #include "core/ops/rows.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 
@@ -43,7 +43,7 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
     using T = decltype(element);
     const auto& kernels = simd::kernels<T>();
     T *all_dx = dx.mutable_data<T>(), *all_parts = parts.mutable_data<T>();
-    const auto multiply = kernels.functions[scalar::index_of<scalar::Multiply>()];
+    const auto multiply = kernels.functions[simd::index_of<simd::Multiply>()];
     for_rows(blocks, block * n, [&](int64_t k) {
       std::vector<T> centred(static_cast<size_t>(n));
       T *dw = all_parts + k * n, *db = all_parts + (blocks + k) * n;

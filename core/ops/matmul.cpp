@@ -1,119 +1,30 @@
 #include "core/ops/matmul.h"
 
-#include <cblas.h>
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <stdexcept>
+#include <vector>
 
-#include "core/kernels/parallel.h"
-#include "core/kernels/simd.h"
+#include "core/kernels/packed_matrix.h"
+#include "core/kernels/products.h"
 #include "core/ops/movement.h"
-#include "core/ops/packed_matrix.h"
+#include "core/ops/packed_weight.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 
 namespace {
-
-void gemm(const Matrix<const float>& a, const Matrix<const float>& b, float beta,
-          const Matrix<float>& c) {
-  const simd::FlushSubnormals flush;
-  cblas_sgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
-              static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
-              static_cast<int>(a.leading), b.data, static_cast<int>(b.leading), beta, c.data,
-              static_cast<int>(c.leading));
-}
-void gemm(const Matrix<const double>& a, const Matrix<const double>& b, double beta,
-          const Matrix<double>& c) {
-  const simd::FlushSubnormals flush;
-  cblas_dgemm(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-              b.transposed ? CblasTrans : CblasNoTrans, static_cast<int>(c.rows),
-              static_cast<int>(c.columns), static_cast<int>(a.columns), 1, a.data,
-              static_cast<int>(a.leading), b.data, static_cast<int>(b.leading), beta, c.data,
-              static_cast<int>(c.leading));
-}
-
-/// n numbers that lie `step` apart, side by side: in place or in `copy`.
-template <class T>
-const T* side_by_side(const T* x, int64_t n, int64_t step, std::vector<T>& copy) {
-  if (step == 1 || n == 1) return x;
-  for (int64_t i = 0; i < n; ++i) copy.push_back(x[i * step]);
-  return copy.data();
-}
-
-/// A row times a matrix, or a column times a row, without BLAS, which needs ten times as long for
-/// them when they are as small as one sentence's attention. False where it is neither.
-template <class T>
-bool multiply_vector(const Matrix<const T>& a, const Matrix<const T>& b, T beta,
-                     const Matrix<T>& c) {
-  const auto& kernels = simd::kernels<T>();
-  const int64_t n = c.columns, inner = a.columns;
-  std::vector<T> copy;
-  if (inner == 1) {  // c = a · b row by row
-    const T* row = side_by_side(b.data, n, b.transposed ? b.leading : 1, copy);
-    for (int64_t i = 0; i < c.rows; ++i) {
-      const T scale = a.data[i * (a.transposed ? 1 : a.leading)];
-      if (beta == 0)
-        kernels.affine(row, scale, 0, c.data + i * c.leading, n);
-      else
-        kernels.add_scaled(row, scale, c.data + i * c.leading, n);
-    }
-    return true;
-  }
-  if (c.rows != 1) return false;
-  const T* row = side_by_side(a.data, inner, a.transposed ? a.leading : 1, copy);
-  if (b.transposed) {  // each element the product of two rows
-    for (int64_t j = 0; j < n; ++j) {
-      const T value = kernels.dot(row, b.data + j * b.leading, inner);
-      c.data[j] = beta == 0 ? value : c.data[j] + value;
-    }
-  } else {  // a sum of scaled rows
-    if (beta == 0) kernels.affine(b.data, row[0], 0, c.data, n);
-    for (int64_t k = beta == 0 ? 1 : 0; k < inner; ++k)
-      kernels.add_scaled(b.data + k * b.leading, row[k], c.data, n);
-  }
-  return true;
-}
-
-/// BLAS runs each product on one thread; the threads of Gradus share the work, so that there is
-/// one pool and not two that fight for the cores.
-void use_one_blas_thread() {
-  static const bool done = [] {
-    openblas_set_num_threads(1);
-    return true;
-  }();
-  (void)done;
-}
-
-/// c = a · b + beta · c, cut along its longer side for the threads.
-template <class T>
-void multiply(const Matrix<const T>& a, const Matrix<const T>& b, T beta, const Matrix<T>& c) {
-  if (c.rows == 0 || c.columns == 0) return;
-  if (a.columns == 0) {
-    for (int64_t i = 0; beta == 0 && i < c.rows; ++i)
-      std::fill_n(c.data + i * c.leading, c.columns, T(0));
-    return;
-  }
-  use_one_blas_thread();
-  const bool by_rows = c.rows >= c.columns;
-  const int64_t length = by_rows ? c.rows : c.columns;
-  const int64_t work_per_line = a.columns * (by_rows ? c.columns : c.rows);
-  const int64_t grain = std::max<int64_t>(16, 500'000 / work_per_line);
-  parallel_for(length, grain, [&](int64_t begin, int64_t end) {
-    if (by_rows)
-      gemm(a.part(begin, end, true), b, beta, c.part(begin, end, true));
-    else
-      gemm(a, b.part(begin, end, false), beta, c.part(begin, end, false));
-  });
-}
 
 /// Whether the last two axes are a row-major or transposed matrix that BLAS can take as it is.
 bool fits_blas(const Tensor& x, bool transposed) {
   const int r = x.rank();
   const int row = transposed ? r - 1 : r - 2, column = transposed ? r - 2 : r - 1;
   return (x.shape()[column] == 1 || x.strides()[column] == 1) &&
-         (x.shape()[row] == 1 || x.strides()[row] >= std::max<int64_t>(1, x.shape()[column]));
+         (x.shape()[row] == 1 || (x.strides()[row] >= std::max<int64_t>(1, x.shape()[column]) &&
+                                  x.strides()[row] <= products::largest_size));
 }
 
 Tensor made_to_fit(const Tensor& x) {
@@ -164,14 +75,20 @@ void multiply_batches(const Tensor& a, const Tensor& b, double beta, Tensor& out
       const Batch& batch = list[static_cast<size_t>(i)];
       const Matrix<const T> a = matrix<const T>(x, batch.x), b = matrix<const T>(y, batch.y);
       const Matrix<T> c = matrix<T>(out, i * size);
-      if (work > 1 << 16 || out.rank() == 2 || !multiply_vector<T>(a, b, static_cast<T>(beta), c))
-        multiply<T>(a, b, static_cast<T>(beta), c);
+      if (work > 1 << 16 || out.rank() == 2 ||
+          !products::multiply_vector<T>(a, b, static_cast<T>(beta), c))
+        products::multiply<T>(a, b, static_cast<T>(beta), c);
     };
     const int64_t count = static_cast<int64_t>(list.size());
-    if (count == 1) return one(0);
-    parallel_for(count, std::max<int64_t>(1, 80'000 / work), [&](int64_t begin, int64_t end) {
-      for (int64_t i = begin; i < end; ++i) one(i);
-    });
+    try {
+      if (count == 1) return one(0);
+      parallel_for(count, std::max<int64_t>(1, 80'000 / work), [&](int64_t begin, int64_t end) {
+        for (int64_t i = begin; i < end; ++i) one(i);
+      });
+    } catch (const std::length_error& error) {
+      throw Error(
+          fmt::format("matmul: {} · {}: {}", a.description(), b.description(), error.what()));
+    }
   });
 }
 

@@ -7,9 +7,9 @@
 #include <cstring>
 
 #include "core/autograd/accumulate.h"
-#include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

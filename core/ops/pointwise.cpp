@@ -10,10 +10,11 @@
 #include <set>
 
 #include "core/autograd/autograd.h"
-#include "core/kernels/parallel.h"
+#include "core/kernels/buffer.h"
 #include "core/kernels/simd.h"
 #include "core/ops/movement.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 
@@ -42,7 +43,7 @@ struct Program {
     for (int root : roots) last_use[static_cast<size_t>(root)] = static_cast<int>(steps.size());
     for (int i = static_cast<int>(steps.size()) - 1; i >= 0; --i) {
       const Formula::Step& step = steps[static_cast<size_t>(i)];
-      if (last_use[static_cast<size_t>(i)] < 0 || step.function < 0) continue;
+      if (last_use[static_cast<size_t>(i)] < 0 || !step.function) continue;
       for (int argument : step.arguments)
         if (argument >= 0) {
           int& use = last_use[static_cast<size_t>(argument)];
@@ -51,21 +52,21 @@ struct Program {
     }
     int slots = 0;
     for (size_t i = 0; i < steps.size(); ++i)
-      if (last_use[i] >= 0 && steps[i].function == Formula::input_step) {
+      if (last_use[i] >= 0 && steps[i].is_input()) {
         inputs.push_back(steps[i].arguments[0]);
         slot[i] = slots++;
       }
     for (size_t i = 0; i < steps.size(); ++i)
-      if (last_use[i] >= 0 && steps[i].function == Formula::constant_step) {
+      if (last_use[i] >= 0 && steps[i].is_constant()) {
         constants.push_back(steps[i].constant);
         slot[i] = slots++;
       }
     std::vector<int> free;
     for (size_t i = 0; i < steps.size(); ++i) {
       const Formula::Step& step = steps[i];
-      if (last_use[i] < 0 || step.function < 0) continue;
+      if (last_use[i] < 0 || !step.function) continue;
       slot[i] = slots++;
-      Instruction instruction{step.function, {}, slot[i]};
+      Instruction instruction{simd::index_of(step.function->name), {}, slot[i]};
       for (int k = 0; k < 3; ++k)
         if (step.arguments[k] >= 0)
           instruction.operands[k] = slot[static_cast<size_t>(step.arguments[k])];
@@ -163,13 +164,10 @@ void execute(const Program& program, Operands inputs, const Shape& shape,
   parallel_for(total, parallel_grain, [&](int64_t range_begin, int64_t range_end) {
     const int64_t size = std::min(tile, range_end - range_begin);
     const size_t first = source_count + program.constants.size();
-    thread_local std::vector<T> scratch;
-    const size_t needed =
-        (first + static_cast<size_t>(program.buffer_count)) * static_cast<size_t>(size);
-    if (scratch.size() < needed) scratch.resize(needed);
+    const Scratch<T, 8 * tile> scratch((static_cast<int64_t>(first) + program.buffer_count) * size);
     auto scratch_tile = [&](size_t i) { return scratch.data() + i * static_cast<size_t>(size); };
-    thread_local std::vector<const T*> slots;
-    slots.resize(program.slot_count());
+    const Scratch<const T*, 32> slot_list(static_cast<int64_t>(program.slot_count()));
+    const T** slots = slot_list.data();
     for (size_t i = 0; i < source_count; ++i)
       if (sources[i].kind == Source<T>::repeated)
         std::fill_n(scratch_tile(i), size, *sources[i].data);
@@ -218,7 +216,7 @@ void execute(const char* name, const Program& program, Operands inputs, const Sh
 /// Names live as long as the program: recorded steps point to them.
 const char* interned(const std::string& name) {
   static std::mutex mutex;
-  static std::set<std::string> names;
+  static std::set<std::string>& names = *new std::set<std::string>;
   const std::lock_guard lock(mutex);
   return names.insert(name).first->c_str();
 }
@@ -230,20 +228,6 @@ std::vector<std::string> input_names(int inputs) {
 }
 
 }  // namespace
-
-/// A row of the table as a function of tensors.
-const Pointwise& scalar_function(int row) {
-  static const auto all = []<size_t... i>(std::index_sequence<i...>) {
-    auto function = []<class Row, size_t... k>(Row, std::index_sequence<k...>) {
-      return &primitive<Row, std::enable_if_t<k >= 0, Tensor>...>();
-    };
-    return std::array{function(std::tuple_element_t<i, scalar::Rows>{},
-                               std::make_index_sequence<static_cast<size_t>(
-                                   scalar::arity<std::tuple_element_t<i, scalar::Rows>>())>{})...};
-  }
-  (std::make_index_sequence<static_cast<size_t>(scalar::row_count)>{});
-  return *all[static_cast<size_t>(row)];
-}
 
 struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   PointwiseKernel(const std::string& name, std::shared_ptr<const Formula> formula, int root,
@@ -355,10 +339,10 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
   bool is_one_function() const {
     const auto& steps = formula->steps();
     const Formula::Step& last = steps.back();
-    if (last.function < 0 || static_cast<int>(steps.size()) != inputs + 1) return false;
+    if (!last.function || static_cast<int>(steps.size()) != inputs + 1) return false;
     for (int i = 0; i < inputs; ++i)
       if (last.arguments[i] != i) return false;
-    return scalar_function(last.function).name() == name;
+    return last.function->on_tensors().name() == name;
   }
 
   /// The same value, step by step of the formula.
@@ -366,15 +350,15 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     std::vector<Tensor> values;
     for (int i = 0; i <= root; ++i) {
       const Formula::Step& step = formula->steps()[static_cast<size_t>(i)];
-      if (step.function == Formula::input_step) {
+      if (step.is_input()) {
         values.push_back(x[static_cast<size_t>(step.arguments[0])]);
-      } else if (step.function == Formula::constant_step) {
+      } else if (step.is_constant()) {
         values.push_back(full({}, step.constant, x[0].dtype()));
       } else {
         std::vector<Tensor> arguments;
         for (int argument : step.arguments)
           if (argument >= 0) arguments.push_back(values[static_cast<size_t>(argument)]);
-        values.push_back(scalar_function(step.function).run(arguments));
+        values.push_back(step.function->on_tensors().run(arguments));
       }
     }
     return values.back().shape() == shape ? values.back() : expand(values.back(), shape);

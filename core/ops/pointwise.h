@@ -71,13 +71,46 @@ class Pointwise {
   std::shared_ptr<const PointwiseKernel> kernel_;
 };
 
-/// A row of the table as a Pointwise of its own.
-template <class Row, class... T>
-const Pointwise& primitive() {
-  static const Pointwise function(
-      Row::name, [](const std::conditional_t<true, Expr, T>&... x) { return apply<Row>(x...); });
+namespace scalar {
+
+/// How many arguments a row takes: as many as its text names.
+template <class Row>
+constexpr int arity() {
+  int count = 0;
+  for (const char* c = Row::text; *c; ++c)
+    if (c[0] == '{' && c[1] - '0' >= count) count = c[1] - '0' + 1;
+  return count;
+}
+
+/// A row of the table as a Pointwise of its own, which is never destroyed: a thread may be at work
+/// when the program ends.
+template <class Row>
+const Pointwise& on_tensors() {
+  static const Pointwise& function = *new Pointwise(
+      Row::name, []<std::same_as<Expr>... E>(const E&... x) requires(sizeof...(E) == arity<Row>()) {
+        return apply<Row>(x...);
+      });
   return function;
 }
+
+template <class Row>
+std::vector<Expr> partials(std::span<const Expr> x, Expr y, Expr g) {
+  const auto each = [&]<size_t... i>(std::index_sequence<i...>) {
+    return Row::partials(x[i]..., y, g);
+  }
+  (std::make_index_sequence<static_cast<size_t>(arity<Row>())>{});
+  return {each.begin(), each.end()};
+}
+
+}  // namespace scalar
+
+template <class Row>
+inline constexpr ScalarFunction scalar_function{Row::name,
+                                                Row::text,
+                                                Row::precedence,
+                                                scalar::arity<Row>(),
+                                                scalar::partials<Row>,
+                                                scalar::on_tensors<Row>};
 
 template <class Row, class... T>
 std::conditional_t<(std::same_as<T, Expr> || ...), Expr, Tensor> apply(const T&... operands) {
@@ -96,7 +129,7 @@ std::conditional_t<(std::same_as<T, Expr> || ...), Expr, Tensor> apply(const T&.
         return formula.constant(static_cast<double>(x));
     };
     const Expr arguments[] = {lift(operands)...};
-    return formula.call(scalar::index_of<Row>(), arguments);
+    return formula.call(scalar_function<Row>, arguments);
   } else {
     DType dtype = DType::float32;  // a plain number takes the dtype of the tensor beside it
     auto look = [&](const auto& x) {
@@ -110,7 +143,7 @@ std::conditional_t<(std::same_as<T, Expr> || ...), Expr, Tensor> apply(const T&.
         return full({}, static_cast<double>(x), dtype);
     };
     const Tensor arguments[] = {lift(operands)...};
-    return primitive<Row, T...>().run(arguments);
+    return scalar::on_tensors<Row>().run(arguments);
   }
 }
 

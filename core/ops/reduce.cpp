@@ -6,11 +6,11 @@
 #include <cmath>
 #include <limits>
 
-#include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 
@@ -108,7 +108,7 @@ Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor result = dispatch_float("max", x.dtype(), [&](auto element) {
     using T = decltype(element);
     const auto& kernels = simd::kernels<T>();
-    const auto maximum = kernels.functions[scalar::index_of<scalar::Maximum>()];
+    const auto maximum = kernels.functions[simd::index_of<simd::Maximum>()];
     return reduce(x, over, [&](const Tensor& part, int first, int last) {
       return reduce_run<T>(
           part, first, last, -std::numeric_limits<T>::infinity(), kernels.max,

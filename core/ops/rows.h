@@ -3,9 +3,9 @@
 #include <algorithm>
 #include <limits>
 
-#include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 #include "core/tensor/tensor.h"
+#include "core/tensor/threads.h"
 
 /// What ops along the last axis share. Not installed.
 namespace gradus {

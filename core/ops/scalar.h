@@ -2,20 +2,17 @@
 
 #include <array>
 #include <concepts>
-#include <tuple>
 #include <type_traits>
 
-#include "core/kernels/scalar_math.h"
 #include "core/ops/formula.h"
 #include "core/tensor/tensor.h"
 
 /// The table of scalar functions. A row is a struct with
 ///   name, text    how errors and printed formulas call it ({0}, {1}, {2} are its arguments),
-///   value(a, …)   what it computes, on SIMD batches,
 ///   partials(a, …, y, g)   g · ∂y/∂a for each argument, as expressions, where y is its value,
 /// and, below it, the function's front, for tensors (broadcasting) and for expressions alike.
-/// A new row also goes into `Rows` at the end. Everything else (vectorised kernel, gradient, the
-/// gradient's gradient, printing) follows.
+/// What it computes is the row of the same name in core/kernels/scalar_functions.h. Everything else
+/// (gradient, the gradient's gradient, printing) follows.
 
 namespace gradus {
 
@@ -41,31 +38,26 @@ struct Call {  // what most rows print like
 struct Add {
   static constexpr const char *name = "add", *text = "{0} + {1}";
   static constexpr int precedence = sum_precedence;
-  static auto value(auto a, auto b) { return a + b; }
   static auto partials(auto, auto, auto, auto g) { return std::array{g, g}; }
 };
 struct Subtract {
   static constexpr const char *name = "subtract", *text = "{0} − {1}";
   static constexpr int precedence = sum_precedence;
-  static auto value(auto a, auto b) { return a - b; }
   static auto partials(auto, auto, auto, auto g) { return std::array{g, -g}; }
 };
 struct Multiply {
   static constexpr const char *name = "multiply", *text = "{0} · {1}";
   static constexpr int precedence = product_precedence;
-  static auto value(auto a, auto b) { return a * b; }
   static auto partials(auto a, auto b, auto, auto g) { return std::array{g * b, g * a}; }
 };
 struct Divide {
   static constexpr const char *name = "divide", *text = "{0} / {1}";
   static constexpr int precedence = product_precedence;
-  static auto value(auto a, auto b) { return a / b; }
   static auto partials(auto, auto b, auto y, auto g) { return std::array{g / b, -(g * y / b)}; }
 };
 struct Negate {
   static constexpr const char *name = "negate", *text = "−{0}";
   static constexpr int precedence = sign_precedence;
-  static auto value(auto a) { return -a; }
   static auto partials(auto, auto, auto g) { return std::array{-g}; }
 };
 
@@ -89,34 +81,18 @@ auto operator-(const Symbol auto& a) { return apply<scalar::Negate>(a); }
 namespace scalar {
 struct Greater : Call {  // a step has the derivative zero wherever it has one
   static constexpr const char *name = "greater", *text = "[{0} > {1}]";
-  template <class V>
-  static V value(V a, V b) {
-    return select(a > b, V(1), V(0));
-  }
   static auto partials(auto, auto, auto, auto g) { return std::array{g * 0, g * 0}; }
 };
 struct GreaterEqual : Call {
   static constexpr const char *name = "greater_equal", *text = "[{0} ≥ {1}]";
-  template <class V>
-  static V value(V a, V b) {
-    return select(a >= b, V(1), V(0));
-  }
   static auto partials(auto, auto, auto, auto g) { return std::array{g * 0, g * 0}; }
 };
 struct Equal : Call {
   static constexpr const char *name = "equal", *text = "[{0} = {1}]";
-  template <class V>
-  static V value(V a, V b) {
-    return select(a == b, V(1), V(0));
-  }
   static auto partials(auto, auto, auto, auto g) { return std::array{g * 0, g * 0}; }
 };
 struct Where : Call {
   static constexpr const char *name = "where", *text = "where({0}, {1}, {2})";
-  template <class V>
-  static V value(V condition, V a, V b) {
-    return select(condition != V(0), a, b);
-  }
   template <class E>
   static auto partials(E condition, E, E, E, E g) {
     return std::array{g * 0, where(condition, g, 0), where(condition, 0, g)};
@@ -150,30 +126,22 @@ auto where(const C& condition, const A& a, const B& b) {
 namespace scalar {
 struct Exp : Call {
   static constexpr const char *name = "exp", *text = "exp({0})";
-  static auto value(auto a) { return scalar_math::exponential(a); }
   static auto partials(auto, auto y, auto g) { return std::array{g * y}; }
 };
 struct Log : Call {
   static constexpr const char *name = "log", *text = "log({0})";
-  static auto value(auto a) { return log(a); }
   static auto partials(auto a, auto, auto g) { return std::array{g / a}; }
 };
 struct Tanh : Call {
   static constexpr const char *name = "tanh", *text = "tanh({0})";
-  static auto value(auto a) { return scalar_math::hyperbolic_tangent(a); }
   static auto partials(auto, auto y, auto g) { return std::array{g * (1 - y * y)}; }
 };
 struct Sigmoid : Call {
   static constexpr const char *name = "sigmoid", *text = "sigmoid({0})";
-  static auto value(auto a) { return scalar_math::sigmoid(a); }
   static auto partials(auto, auto y, auto g) { return std::array{g * (y * (1 - y))}; }
 };
 struct Relu : Call {
   static constexpr const char *name = "relu", *text = "relu({0})";
-  template <class V>
-  static V value(V a) {
-    return select(a < V(0), V(0), a);
-  }  // keeps NaN
   template <class E>
   static auto partials(E a, E, E g) {
     return std::array{where(greater(a, 0), g, 0)};
@@ -181,38 +149,28 @@ struct Relu : Call {
 };
 struct Softplus : Call {
   static constexpr const char *name = "softplus", *text = "softplus({0})";
-  template <class V>
-  static V value(V a) {
-    const V large = select(a < V(0), V(0), a);
-    return large + log1p(exp(-abs(a)));
-  }
   static auto partials(auto a, auto, auto g) { return std::array{g * sigmoid(a)}; }
 };
 struct Erf : Call {
   static constexpr const char *name = "erf", *text = "erf({0})";
-  static auto value(auto a) { return erf(a); }
   static auto partials(auto a, auto, auto g) {
     return std::array{g * exp(-(a * a)) * 1.1283791670955126};  // 2/√π
   }
 };
 struct Sqrt : Call {
   static constexpr const char *name = "sqrt", *text = "√({0})";
-  static auto value(auto a) { return sqrt(a); }
   static auto partials(auto, auto y, auto g) { return std::array{g / (2 * y)}; }
 };
 struct Sin : Call {
   static constexpr const char *name = "sin", *text = "sin({0})";
-  static auto value(auto a) { return sin(a); }
   static auto partials(auto a, auto, auto g) { return std::array{g * cos(a)}; }
 };
 struct Cos : Call {
   static constexpr const char *name = "cos", *text = "cos({0})";
-  static auto value(auto a) { return cos(a); }
   static auto partials(auto a, auto, auto g) { return std::array{-(g * sin(a))}; }
 };
 struct Abs : Call {
   static constexpr const char *name = "abs", *text = "|{0}|";
-  static auto value(auto a) { return abs(a); }
   template <class E>
   static auto partials(E a, E, E g) {
     return std::array{where(greater(a, 0), g, where(less(a, 0), -g, 0))};
@@ -221,18 +179,6 @@ struct Abs : Call {
 struct Power {
   static constexpr const char *name = "pow", *text = "{0}^{1}";
   static constexpr int precedence = power_precedence;
-  template <class V>
-  static V value(V a, V b) {  // lane by lane: exp(b · log a) errs at 0⁰, 1^∞ and far from 1
-    alignas(64) typename V::value_type base[V::size], exponent[V::size];
-    a.store_aligned(base);
-    b.store_aligned(exponent);
-    for (size_t i = 0; i < V::size; ++i)
-      if constexpr (sizeof(base[i]) == sizeof(float))
-        base[i] = __builtin_powf(base[i], exponent[i]);
-      else
-        base[i] = __builtin_pow(base[i], exponent[i]);
-    return V::load_aligned(base);
-  }
   template <class E>
   static auto partials(E a, E b, E y, E g) {
     // a⁰ does not change with a, nor 0ᵇ with b ≥ 0: 0 · ∞ would make a NaN of either.
@@ -243,10 +189,6 @@ struct Power {
 };
 struct Maximum : Call {
   static constexpr const char *name = "maximum", *text = "max({0}, {1})";
-  template <class V>
-  static V value(V a, V b) {
-    return select(a > b || isnan(a), a, b);
-  }  // NaN wins
   template <class E>
   static auto partials(E a, E b, E, E g) {  // a tie gives half to each, as PyTorch does
     return std::array{where(less(a, b), 0, where(equal(a, b), g * 0.5, g)),
@@ -285,29 +227,5 @@ auto maximum(const A& a, const B& b) { return apply<scalar::Maximum>(a, b); }
 template <class A, class B>
 requires Operands<A, B>
 auto minimum(const A& a, const B& b) { return -maximum(-a, -b); }
-
-namespace scalar {
-using Rows =
-    std::tuple<Add, Subtract, Multiply, Divide, Negate, Greater, GreaterEqual, Equal, Where, Exp,
-               Log, Tanh, Sigmoid, Relu, Softplus, Erf, Sqrt, Sin, Cos, Abs, Power, Maximum>;
-constexpr int row_count = std::tuple_size_v<Rows>;
-
-/// How many arguments a row takes: as many as its text names.
-template <class Row>
-constexpr int arity() {
-  int count = 0;
-  for (const char* c = Row::text; *c; ++c)
-    if (c[0] == '{' && c[1] - '0' >= count) count = c[1] - '0' + 1;
-  return count;
-}
-
-template <class Row, int i = 0>
-constexpr int index_of() {
-  if constexpr (std::same_as<Row, std::tuple_element_t<i, Rows>>)
-    return i;
-  else
-    return index_of<Row, i + 1>();
-}
-}  // namespace scalar
 
 }  // namespace gradus

@@ -1,9 +1,9 @@
 #include "core/ops/scan.h"
 
 #include "core/autograd/autograd.h"
-#include "core/kernels/parallel.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

@@ -69,7 +69,7 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
     dispatch_float("softmax", g.dtype(), [&](auto element) {
       using T = decltype(element);
       const auto& kernels = simd::kernels<T>();
-      const auto multiply = kernels.functions[scalar::index_of<scalar::Multiply>()];
+      const auto multiply = kernels.functions[simd::index_of<simd::Multiply>()];
       const int64_t n = row_size(g);
       for_rows(row_count(g), n, [&, to = dx.mutable_data<T>()](int64_t i) {
         const T *p = y.data<T>() + i * n, *gradient = g.data<T>() + i * n;

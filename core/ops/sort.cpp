@@ -6,10 +6,10 @@
 #include <numeric>
 
 #include "core/autograd/autograd.h"
-#include "core/kernels/parallel.h"
 #include "core/ops/index.h"
 #include "core/ops/movement.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

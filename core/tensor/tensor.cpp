@@ -1,18 +1,16 @@
 #include "core/tensor/tensor.h"
 
 #include <fmt/format.h>
-#ifdef __GLIBC__
-#include <malloc.h>
-#endif
 
 #include <algorithm>
 #include <cstring>
 #include <limits>
+#include <new>
 
-#include "core/kernels/parallel.h"
 #include "core/kernels/small_blocks.h"
 #include "core/tensor/error.h"
 #include "core/tensor/overlap.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 
@@ -161,26 +159,9 @@ void Tensor::assign(const Tensor& given) {
   });
 }
 
-namespace {
-
-/// Lets the C library keep large blocks that are given back, instead of returning them to the
-/// system and having every page of the next one faulted in and cleared again.
-void keep_freed_memory() {
-#ifdef __GLIBC__
-  static const bool done = [] {
-    mallopt(M_MMAP_THRESHOLD, 32 << 20);
-    mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
-    return true;
-  }();
-  (void)done;
-#endif
-}
-
-}  // namespace
-
 std::shared_ptr<Storage> Storage::allocate(size_t bytes) {
-  keep_freed_memory();
   if (bytes > std::numeric_limits<size_t>::max() / 2) throw std::bad_alloc();
+  constexpr size_t line = 64;
   auto block = std::allocate_shared_for_overwrite<std::byte[]>(SmallAllocator<std::byte>(),
                                                                bytes + 2 * line - 1);
   const auto address = reinterpret_cast<uintptr_t>(block.get());

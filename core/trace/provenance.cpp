@@ -5,7 +5,8 @@
 #include <algorithm>
 #include <cmath>
 
-#include "core/ops/ops.h"
+#include "core/autograd/autograd.h"
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

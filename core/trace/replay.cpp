@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include "core/autograd/autograd.h"
 #include "core/tensor/error.h"
 #include "core/trace/trace.h"
 

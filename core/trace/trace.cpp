@@ -11,8 +11,9 @@
 #include <tuple>
 #include <unordered_map>
 
+#include "core/autograd/autograd.h"
 #include "core/autograd/node.h"
-#include "core/ops/ops.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

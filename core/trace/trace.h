@@ -6,7 +6,7 @@
 #include <vector>
 
 #include "core/autograd/autograd.h"
-#include "core/trace/scope.h"
+#include "core/autograd/scope.h"
 #include "core/trace/source_line.h"
 
 /// A recorded forward and backward pass as plain data, that can be saved to one file:

@@ -5,8 +5,11 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/autograd/autograd.h"
 #include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

@@ -1,7 +1,11 @@
 // Sequences of different lengths: an LSTM learns whether brackets are balanced.
 #include <fmt/core.h>
 
-#include "core/ops/ops.h"
+#include "core/autograd/autograd.h"
+#include "core/ops/cross_entropy.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "layers/layers.h"
 #include "optim/clip.h"
 #include "optim/moving_average.h"

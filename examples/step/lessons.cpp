@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/autograd/autograd.h"
 #include "core/tensor/error.h"
 
 namespace gradus::step {

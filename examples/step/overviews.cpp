@@ -5,7 +5,8 @@
 #include <map>
 #include <sstream>
 
-#include "core/ops/ops.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/trace/compare.h"
 #include "examples/step/attention.h"

@@ -8,7 +8,8 @@
 #include <cmath>
 #include <optional>
 
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 #include "examples/terminal/display_width.h"
 

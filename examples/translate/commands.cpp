@@ -13,8 +13,8 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files/atomic_file.h"
-#include "core/kernels/parallel.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 #include "examples/terminal/draw.h"
 #include "examples/translate/corpus.h"
 

@@ -6,8 +6,12 @@
 #include <cmath>
 #include <numeric>
 
-#include "core/ops/ops.h"
-#include "core/ops/packed_matrix.h"
+#include "core/autograd/autograd.h"
+#include "core/ops/gather.h"
+#include "core/ops/mask.h"
+#include "core/ops/packed_weight.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/softmax.h"
 #include "core/tensor/error.h"
 
 namespace gradus::translate {

@@ -4,6 +4,7 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "core/ops/movement.h"
 #include "examples/translate/lexicon_tables.h"
 
 namespace gradus::translate {

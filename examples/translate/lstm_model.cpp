@@ -2,8 +2,13 @@
 
 #include <fmt/format.h>
 
-#include "core/ops/ops.h"
-#include "core/trace/scope.h"
+#include "core/autograd/scope.h"
+#include "core/ops/dropout.h"
+#include "core/ops/mask.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "layers/initialise.h"
 
 namespace gradus::translate {

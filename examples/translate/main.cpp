@@ -3,8 +3,8 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 
-#include "core/kernels/parallel.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 #include "examples/translate/commands.h"
 
 using namespace gradus;

@@ -2,6 +2,10 @@
 
 #include <algorithm>
 
+#include "core/ops/cross_entropy.h"
+#include "core/ops/movement.h"
+#include "core/ops/reduction.h"
+
 namespace gradus::translate {
 
 namespace {

@@ -6,7 +6,8 @@
 #include <chrono>
 #include <nlohmann/json.hpp>
 
-#include "core/ops/packed_matrix.h"
+#include "core/ops/dropout.h"
+#include "core/ops/packed_weight.h"
 #include "core/tensor/error.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"

@@ -7,7 +7,7 @@
 
 #include "core/autograd/autograd.h"
 #include "core/files/safetensors.h"
-#include "core/ops/packed_matrix.h"
+#include "core/ops/packed_weight.h"
 #include "core/tensor/error.h"
 
 namespace gradus::translate {

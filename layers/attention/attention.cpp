@@ -5,8 +5,15 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/autograd/scope.h"
+#include "core/ops/dropout.h"
+#include "core/ops/mask.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
+#include "core/ops/softmax.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 #include "layers/attention/attended_keys.h"
 #include "layers/initialise.h"
 

@@ -3,6 +3,7 @@
 #include <functional>
 #include <optional>
 
+#include "core/ops/mask.h"
 #include "layers/dense.h"
 
 /// Every attention here is softmax(scores) · values. What varies is the score, a Score or any

@@ -4,6 +4,8 @@
 
 #include <cmath>
 
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 #include "layers/initialise.h"
 

@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include "core/autograd/scope.h"
+#include "core/ops/mask.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 
 namespace gradus {
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/ops/mask.h"
 #include "layers/attention/multi_head_attention.h"
 
 namespace gradus {

@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "core/ops/mask.h"
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
 
 namespace gradus {

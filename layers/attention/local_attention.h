@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/ops/mask.h"
 #include "layers/attention/tiled_attention.h"
 
 /// Attention whose cost grows linearly with length: the sequence is cut into links, and the queries

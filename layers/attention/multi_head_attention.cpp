@@ -4,8 +4,10 @@
 
 #include <cmath>
 
+#include "core/autograd/scope.h"
+#include "core/ops/mask.h"
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 #include "layers/attention/attended_keys.h"
 #include "layers/initialise.h"
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include "core/ops/mask.h"
 #include "layers/attention/attention.h"
 
 namespace gradus {

@@ -6,9 +6,15 @@
 #include <cmath>
 #include <limits>
 
+#include "core/autograd/autograd.h"
 #include "core/autograd/fused.h"
-#include "core/kernels/parallel.h"
+#include "core/ops/mask.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
 
 namespace gradus {
 

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include "core/ops/mask.h"
 #include "layers/attention/attention.h"
 
 namespace gradus {

@@ -3,7 +3,8 @@
 #include <algorithm>
 #include <cctype>
 
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 #include "layers/check/check_parts.h"
 
 namespace gradus {

@@ -4,7 +4,7 @@
 #include <filesystem>
 
 #include "core/files/safetensors.h"
-#include "core/ops/ops.h"
+#include "core/ops/pointwise.h"
 #include "layers/check/check_parts.h"
 
 namespace gradus::detail::check {

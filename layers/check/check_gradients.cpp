@@ -3,9 +3,12 @@
 #include <cmath>
 #include <unordered_set>
 
+#include "core/autograd/autograd.h"
 #include "core/autograd/node.h"
 #include "core/ops/gradient_check.h"
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "layers/check/check_parts.h"
 
 namespace gradus::detail::check {

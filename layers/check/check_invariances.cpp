@@ -2,7 +2,10 @@
 #include <functional>
 
 #include "core/autograd/fused.h"
-#include "core/ops/ops.h"
+#include "core/ops/mask.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "layers/check/check_parts.h"
 
 namespace gradus::detail::check {

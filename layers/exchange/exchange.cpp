@@ -3,7 +3,9 @@
 #include <algorithm>
 #include <cstring>
 
-#include "core/ops/ops.h"
+#include "core/autograd/autograd.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
 
 namespace gradus::exchange {
 

@@ -7,6 +7,7 @@
 #include <tuple>
 #include <utility>
 
+#include "core/autograd/autograd.h"
 #include "core/autograd/fused.h"
 #include "core/files/atomic_file.h"
 #include "core/tensor/error.h"

@@ -5,8 +5,12 @@
 #include <algorithm>
 #include <cmath>
 
+#include "core/autograd/scope.h"
+#include "core/ops/dropout.h"
+#include "core/ops/mask.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
-#include "core/trace/scope.h"
 #include "layers/initialise.h"
 #include "layers/recurrent/recurrence.h"
 

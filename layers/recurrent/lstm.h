@@ -1,6 +1,5 @@
 #pragma once
 
-#include "core/ops/ops.h"
 #include "core/tensor/random.h"
 
 namespace gradus {

@@ -4,12 +4,17 @@
 
 #include <algorithm>
 
+#include "core/autograd/autograd.h"
 #include "core/autograd/fused.h"
-#include "core/kernels/parallel.h"
+#include "core/kernels/packed_matrix.h"
 #include "core/kernels/simd.h"
-#include "core/ops/ops.h"
-#include "core/ops/packed_matrix.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/packed_weight.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
+#include "core/tensor/threads.h"
+#include "layers/recurrent/lstm.simd.h"
 
 namespace gradus {
 
@@ -101,6 +106,7 @@ Tensor one_pass(const std::vector<Tensor>& inputs, bool backward, Tensor gates) 
     const int64_t n = steps.hidden;
     const auto weight = packed<T>(inputs[weight_at], true);
     const Reached<T> reached(inputs, steps);
+    const auto& cells = simd::best<simd::LstmKernels<T>>();
     const T* projected = inputs[projected_at].data<T>();
     T *all_h = output.mutable_data<T>(), *all_c = all_h + output.numel() / 2,
       *all_gates = gates.mutable_data<T>();
@@ -115,7 +121,7 @@ Tensor one_pass(const std::vector<Tensor>& inputs, bool backward, Tensor gates) 
         for (int64_t row = begin; row < end; ++row, a += 4 * n) {
           const int64_t at = row * n;
           if (reached(row, t)) {
-            simd::kernels<T>().lstm_cell(a, c + at, next_h + at, next_c + at, n);
+            cells.cell(a, c + at, next_h + at, next_c + at, n);
           } else {
             std::copy_n(h + at, n, next_h + at);
             std::copy_n(c + at, n, next_c + at);
@@ -164,6 +170,7 @@ std::vector<Gradient> gradients(const Backward& b, bool backward, const Tensor& 
     const int64_t n = steps.hidden, last = steps[steps.time - 1];
     const auto weight = packed<T>(inputs[weight_at], false);
     const Reached<T> reached(inputs, steps);
+    const auto& cells = simd::best<simd::LstmKernels<T>>();
     const T *c = output.data<T>() + output.numel() / 2, *g_h = g.data<T>(),
             *g_c = g_h + g.numel() / 2;
     T *all_dh = dh.mutable_data<T>(), *all_dc = dc.mutable_data<T>(),
@@ -181,9 +188,9 @@ std::vector<Gradient> gradients(const Backward& b, bool backward, const Tensor& 
         for (int64_t row = begin; row < end; ++row) {
           const int64_t at = row * n;
           if (reached(row, t)) {
-            simd::kernels<T>().lstm_cell_gradient(
-                gates.data<T>() + steps.at(t, row, 4 * n), c_before + at, c + steps.at(t, row, n),
-                now_h + at, now_c + at, a + 4 * at, now_c + at, n);
+            cells.cell_gradient(gates.data<T>() + steps.at(t, row, 4 * n), c_before + at,
+                                c + steps.at(t, row, n), now_h + at, now_c + at, a + 4 * at,
+                                now_c + at, n);
             std::fill_n(now_h + at, n, T(0));
           } else {
             std::fill_n(a + 4 * at, 4 * n, T(0));

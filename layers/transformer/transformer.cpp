@@ -2,7 +2,11 @@
 
 #include <cmath>
 
-#include "core/trace/scope.h"
+#include "core/autograd/scope.h"
+#include "core/ops/dropout.h"
+#include "core/ops/mask.h"
+#include "core/ops/movement.h"
+#include "core/ops/reduce.h"
 #include "layers/attention/tiled_attention.h"
 
 namespace gradus {

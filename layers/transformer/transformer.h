@@ -1,5 +1,8 @@
 #pragma once
 
+#include "core/ops/dropout.h"
+#include "core/ops/mask.h"
+#include "core/ops/pointwise.h"
 #include "layers/attention/multi_head_attention.h"
 #include "layers/layer_norm.h"
 

@@ -6,8 +6,8 @@
 #include <fstream>
 #include <string>
 
-#include "core/kernels/parallel.h"
 #include "core/ops/ops.h"
+#include "core/tensor/threads.h"
 #include "layers/layers.h"
 #include "optim/optimizer.h"
 

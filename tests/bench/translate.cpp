@@ -6,9 +6,9 @@
 #include <iostream>
 #include <nlohmann/json.hpp>
 
-#include "core/kernels/parallel.h"
 #include "core/ops/ops.h"
-#include "core/ops/packed_matrix.h"
+#include "core/ops/packed_weight.h"
+#include "core/tensor/threads.h"
 #include "core/trace/trace.h"
 #include "examples/translate/train.h"
 #include "optim/clip.h"

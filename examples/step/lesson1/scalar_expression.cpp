@@ -1,4 +1,5 @@
-#include "core/ops/ops.h"
+#include "core/autograd/autograd.h"
+#include "core/ops/pointwise.h"
 #include "examples/step/lessons.h"
 
 namespace gradus::step {

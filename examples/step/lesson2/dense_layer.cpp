@@ -1,3 +1,8 @@
+#include "core/autograd/autograd.h"
+#include "core/ops/gather.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
+#include "core/ops/softmax.h"
 #include "examples/step/lessons.h"
 #include "layers/dense.h"
 #include "layers/parameters.h"

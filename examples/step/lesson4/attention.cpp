@@ -1,7 +1,12 @@
 #include <cmath>
 
-#include "core/ops/ops.h"
-#include "core/trace/scope.h"
+#include "core/autograd/autograd.h"
+#include "core/autograd/scope.h"
+#include "core/ops/matmul.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
+#include "core/ops/softmax.h"
 #include "examples/step/lessons.h"
 
 namespace gradus::step {

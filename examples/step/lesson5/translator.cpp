@@ -2,6 +2,7 @@
 
 #include <filesystem>
 
+#include "core/autograd/autograd.h"
 #include "core/tensor/error.h"
 #include "examples/step/lessons.h"
 #include "examples/terminal/progress.h"

@@ -1,8 +1,8 @@
 #include <doctest/doctest.h>
 
-#include "core/kernels/parallel.h"
 #include "core/ops/gradient_check.h"
 #include "core/ops/ops.h"
+#include "core/tensor/threads.h"
 
 // The worked example of core/README.md: a primitive op is one block of code, and one row of a
 // table tests it.

@@ -7,33 +7,11 @@
 
 #include "core/tensor/random.h"
 #include "core/tensor/tensor.h"
+#include "tests/core/kernels/each_instruction_set.h"
 
 namespace gradus::simd {
 
-namespace baseline {
-extern const Kernels<float> kernels_float32;
-}
-#ifdef __x86_64__
-namespace avx2 {
-extern const Kernels<float> kernels_float32;
-}
-namespace avx512 {
-extern const Kernels<float> kernels_float32;
-}
-#endif
-
 namespace {
-
-/// The kernels of each instruction set that this processor has, not only those that it would take.
-std::vector<const Kernels<float>*> all_kernels() {
-  std::vector<const Kernels<float>*> all{&baseline::kernels_float32};
-#ifdef __x86_64__
-  if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma"))
-    all.push_back(&avx2::kernels_float32);
-  if (&kernels<float>() == &avx512::kernels_float32) all.push_back(&avx512::kernels_float32);
-#endif
-  return all;
-}
 
 std::vector<float> normal(int64_t n) {
   static Generator generator(1);
@@ -49,7 +27,7 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 }  // namespace
 
 TEST_CASE("each instruction set multiplies tiles of any size that it takes") {
-  for (const Kernels<float>* kernels : all_kernels())
+  for (const Kernels<float>* kernels : all_compiled<Kernels<float>>())
     for (int64_t rows = 1; rows <= kernels->tile_rows; ++rows)
       for (int64_t columns = 1; columns <= kernels->tile_columns; ++columns) {
         constexpr int64_t inner = 19;
@@ -73,7 +51,7 @@ TEST_CASE("each instruction set multiplies tiles of any size that it takes") {
 }
 
 TEST_CASE("each instruction set transposes matrices of any size") {
-  for (const Kernels<float>* kernels : all_kernels())
+  for (const Kernels<float>* kernels : all_compiled<Kernels<float>>())
     for (const int64_t rows : {1, 3, 4, 13, 32})
       for (const int64_t columns : {1, 4, 15, 16, 37}) {
         const auto x = normal(rows * (columns + 2));
@@ -87,7 +65,7 @@ TEST_CASE("each instruction set transposes matrices of any size") {
 }
 
 TEST_CASE("each instruction set sums, finds the largest and shifts exponentials") {
-  for (const Kernels<float>* kernels : all_kernels())
+  for (const Kernels<float>* kernels : all_compiled<Kernels<float>>())
     for (const int64_t n : {1, 7, 64, 1000}) {
       const auto x = normal(n), y = normal(n);
       std::vector<float> e(x.size());
@@ -106,19 +84,18 @@ TEST_CASE("each instruction set sums, finds the largest and shifts exponentials"
 }
 
 TEST_CASE("float32's exp, sigmoid and tanh are right to eight units in the last place") {
-  using scalar::index_of;
   struct Row {
     const char* name;
     int index;
     double first, last;
     double (*exact)(double);
   };
-  const Row functions[] = {{"exp", index_of<scalar::Exp>(), -87, 89, std::exp},
-                           {"sigmoid", index_of<scalar::Sigmoid>(), -87, 89, sigmoid},
-                           {"tanh", index_of<scalar::Tanh>(), -10, 10, std::tanh}};
+  const Row functions[] = {{"exp", index_of("exp"), -87, 89, std::exp},
+                           {"sigmoid", index_of("sigmoid"), -87, 89, sigmoid},
+                           {"tanh", index_of("tanh"), -10, 10, std::tanh}};
   constexpr int64_t n = 200'001;
   std::vector<float> x(n), y(n);
-  for (const Kernels<float>* kernels : all_kernels())
+  for (const Kernels<float>* kernels : all_compiled<Kernels<float>>())
     for (const Row& row : functions) {
       for (int64_t i = 0; i < n; ++i)
         x[static_cast<size_t>(i)] = static_cast<float>(
@@ -143,44 +120,11 @@ TEST_CASE("float32's exp, sigmoid and tanh are right to eight units in the last 
 
 TEST_CASE("sigmoid is 1 where it rounds to 1, so that x · (1 − sigmoid(x)) vanishes") {
   const std::vector<float> x{17.5F, 20, 40, 88, 100, 1e4F, 1e20F, INFINITY};
-  for (const Kernels<float>* kernels : all_kernels()) {
+  for (const Kernels<float>* kernels : all_compiled<Kernels<float>>()) {
     std::vector<float> y(x.size());
-    kernels->functions[scalar::index_of<scalar::Sigmoid>()](x.data(), x.data(), x.data(), y.data(),
-                                                            static_cast<int64_t>(x.size()));
+    kernels->functions[index_of("sigmoid")](x.data(), x.data(), x.data(), y.data(),
+                                            static_cast<int64_t>(x.size()));
     for (const float value : y) CHECK(value == 1);
-  }
-}
-
-TEST_CASE("each instruction set computes an LSTM's cell and a step of Adam by their formulas") {
-  for (const Kernels<float>* kernels : all_kernels()) {
-    constexpr int64_t n = 21;
-    const auto gates = normal(4 * n), c = normal(n), g = normal(n);
-    std::vector<float> h(n), next_c(n), p = normal(n), m = normal(n), v = normal(n);
-    kernels->lstm_cell(gates.data(), c.data(), h.data(), next_c.data(), n);
-    for (size_t j = 0; j < n; ++j) {
-      const double cell = sigmoid(gates[n + j]) * c[j] +
-                          sigmoid(gates[j]) * std::tanh(static_cast<double>(gates[2 * n + j]));
-      CHECK(close(next_c[j], cell, 1e-5));
-      CHECK(close(h[j], sigmoid(gates[3 * n + j]) * std::tanh(cell), 1e-5));
-    }
-    for (float& x : v) x = std::abs(x);
-    const auto p0 = p, m0 = m, v0 = v;
-    const AdamStep<float> step{.pull = 0.1F,
-                               .beta1 = 0.9F,
-                               .beta2 = 0.99F,
-                               .shrink = 0.98F,
-                               .stride = 0.5F,
-                               .inverse_root = 1.5F,
-                               .epsilon = 1e-3F};
-    kernels->adam(step, g.data(), p.data(), m.data(), v.data(), n);
-    for (size_t j = 0; j < n; ++j) {
-      const double gradient = g[j] + 0.1 * p0[j];
-      const double first = 0.9 * m0[j] + 0.1 * gradient;
-      const double second = 0.99 * v0[j] + 0.01 * gradient * gradient;
-      CHECK(close(m[j], first, 1e-5));
-      CHECK(close(v[j], second, 1e-5));
-      CHECK(close(p[j], 0.98 * p0[j] - 0.5 * first / (std::sqrt(second) * 1.5 + 1e-3), 1e-5));
-    }
   }
 }
 

@@ -4,10 +4,10 @@
 
 #include <cmath>
 
-#include "core/kernels/parallel.h"
 #include "core/kernels/simd.h"
 #include "core/ops/ops.h"
 #include "core/tensor/random.h"
+#include "core/tensor/threads.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;

@@ -1,74 +1,22 @@
-// Compiled once per instruction set, with GRADUS_ISA naming it: see CMakeLists.txt. Nothing here
-// may use the standard library's templates, whose copies the linker would merge across instruction
-// sets.
+// Compiled once per instruction set: see core/kernels/instruction_set.h.
+#include "core/kernels/batch.h"
 #include "core/kernels/simd.h"
 
-#include <limits>
-#include <type_traits>
-#include <utility>
-#include <xsimd/xsimd.hpp>
-
-namespace gradus::simd::GRADUS_ISA {
+namespace gradus::simd {
 namespace {
-
-template <class T>
-using Batch = xsimd::batch<T, xsimd::default_arch>;
-template <class T>
-constexpr int64_t width = static_cast<int64_t>(Batch<T>::size);
-
-/// Where operands begin.
-template <class T, size_t n>
-struct Inputs {
-  const T* at[n];
-};
-template <class T, size_t n>
-struct Outputs {
-  T* at[n];
-};
-
-/// n is a multiple of the width. Not inlined: there is one copy of the machine code, so that the
-/// compiler fuses multiplications with additions in the same places for every element.
-template <class F, class T, size_t ins, size_t outs>
-[[gnu::noinline]] void map_batches(F f, Inputs<T, ins> in, Outputs<T, outs> out, int64_t n) {
-  for (int64_t i = 0; i < n; i += width<T>) {
-    Batch<T> x[ins], y[outs];
-    for (size_t k = 0; k < ins; ++k) x[k] = Batch<T>::load_unaligned(in.at[k] + i);
-    f(x, y);
-    for (size_t k = 0; k < outs; ++k) y[k].store_unaligned(out.at[k] + i);
-  }
-}
-
-/// Calls f(x, y) for batches x of the elements of each input, to compute y of each output. The last
-/// elements, fewer than a batch, are computed with ones behind them.
-template <class F, class T, size_t ins, size_t outs>
-void map(F f, Inputs<T, ins> in, Outputs<T, outs> out, int64_t n) {
-  const int64_t rest = n % width<T>, whole = n - rest;
-  if (whole > 0) map_batches(f, in, out, whole);
-  if (rest == 0) return;
-  alignas(64) T last_in[ins][width<T>], last_out[outs][width<T>];
-  Inputs<T, ins> x;
-  Outputs<T, outs> y;
-  for (size_t k = 0; k < ins; ++k) {
-    for (int64_t i = 0; i < width<T>; ++i) last_in[k][i] = i < rest ? in.at[k][whole + i] : T(1);
-    x.at[k] = last_in[k];
-  }
-  for (size_t k = 0; k < outs; ++k) y.at[k] = last_out[k];
-  map_batches(f, x, y, width<T>);
-  for (size_t k = 0; k < outs; ++k)
-    for (int64_t i = 0; i < rest; ++i) out.at[k][whole + i] = last_out[k][i];
-}
 
 template <class Row, class T>
 void elementwise(const T* a, const T* b, const T* c, T* out, int64_t n) {
-  constexpr size_t arity = static_cast<size_t>(scalar::arity<Row>());
-  const T* operands[] = {a, b, c};
-  Inputs<T, arity> in;
-  for (size_t k = 0; k < arity; ++k) in.at[k] = operands[k];
-  auto value = []<size_t... k>(const Batch<T>* x, std::index_sequence<k...>) {
-    return Batch<T>(Row::value(x[k]...));
-  };
-  map([=](const auto* x, auto* y) { y[0] = value(x, std::make_index_sequence<arity>{}); }, in,
-      Outputs<T, 1>{{out}}, n);
+  using B = Batch<T>;
+  const Outputs<T, 1> outputs{{out}};
+  if constexpr (Row::arity == 1)
+    map([](const B* x, B* y) { y[0] = B(Row::value(x[0])); }, Inputs<T, 1>{{a}}, outputs, n);
+  else if constexpr (Row::arity == 2)
+    map([](const B* x, B* y) { y[0] = B(Row::value(x[0], x[1])); }, Inputs<T, 2>{{a, b}}, outputs,
+        n);
+  else
+    map([](const B* x, B* y) { y[0] = B(Row::value(x[0], x[1], x[2])); }, Inputs<T, 3>{{a, b, c}},
+        outputs, n);
 }
 
 /// f of one batch of as many of a, b and c as it takes.
@@ -76,9 +24,9 @@ template <class F, class T>
 auto call(const F& f, const T* a, const T* b, const T* c, int64_t i) {
   using B = Batch<T>;
   auto load = [i](const T* x) { return B::load_unaligned(x + i); };
-  if constexpr (std::is_invocable_v<F, B>)
+  if constexpr (requires(B x) { f(x); })
     return f(load(a));
-  else if constexpr (std::is_invocable_v<F, B, B>)
+  else if constexpr (requires(B x) { f(x, x); })
     return f(load(a), load(b));
   else
     return f(load(a), load(b), load(c));
@@ -137,8 +85,8 @@ T dot(const T* a, const T* b, int64_t n) {
 
 template <class T>
 T max(const T* x, int64_t n) {
-  auto larger = [](Batch<T> x, Batch<T> y) { return Batch<T>(scalar::Maximum::value(x, y)); };
-  constexpr T lowest = -std::numeric_limits<T>::infinity();
+  auto larger = [](Batch<T> x, Batch<T> y) { return Batch<T>(Maximum::value(x, y)); };
+  constexpr T lowest = -T(__builtin_inf());
   alignas(64) T lanes[width<T>];
   fold(x, x, x, n, lowest, lowest, larger, larger).store_aligned(lanes);
   T result = lanes[0];
@@ -148,12 +96,12 @@ T max(const T* x, int64_t n) {
 
 template <class T>
 void add_into(const T* x, T* out, int64_t n) {
-  elementwise<scalar::Add, T>(x, out, out, out, n);
+  elementwise<Add, T>(x, out, out, out, n);
 }
 
 template <class T>
 void exp_shifted(const T* x, T shift, T* out, int64_t n) {
-  map([shift](const auto* x, auto* y) { y[0] = scalar::Exp::value(x[0] - Batch<T>(shift)); },
+  map([shift](const auto* x, auto* y) { y[0] = Exp::value(x[0] - Batch<T>(shift)); },
       Inputs<T, 1>{{x}}, Outputs<T, 1>{{out}}, n);
 }
 
@@ -173,53 +121,6 @@ template <class T>
 void multiply_add(const T* a, const T* b, T scale, const T* c, T* out, int64_t n) {
   map([=](const auto* x, auto* y) { y[0] = x[0] * (x[1] * Batch<T>(scale)) + x[2]; },
       Inputs<T, 3>{{a, b, c}}, Outputs<T, 1>{{out}}, n);
-}
-
-template <class T>
-void adam(const AdamStep<T>& s, const T* g, T* p, T* m, T* v, int64_t n) {
-  const FlushSubnormals flush;
-  map(
-      [s](const auto* x, auto* y) {
-        using B = Batch<T>;
-        const B gradient = x[0] + B(s.pull) * x[1];
-        y[1] = B(s.beta1) * x[2] + B(1 - s.beta1) * gradient;
-        y[2] = B(s.beta2) * x[3] + B(1 - s.beta2) * gradient * gradient;
-        y[0] = B(s.shrink) * x[1] -
-               B(s.stride) * y[1] / (sqrt(y[2]) * B(s.inverse_root) + B(s.epsilon));
-      },
-      Inputs<T, 4>{{g, p, m, v}}, Outputs<T, 3>{{p, m, v}}, n);
-}
-
-template <class T>
-void lstm_cell(const T* gates, const T* c, T* next_h, T* next_c, int64_t n) {
-  map(
-      [](const auto* x, auto* y) {
-        using namespace scalar;
-        y[1] = Sigmoid::value(x[1]) * x[4] + Sigmoid::value(x[0]) * Tanh::value(x[2]);
-        y[0] = Sigmoid::value(x[3]) * Tanh::value(y[1]);
-      },
-      Inputs<T, 5>{{gates, gates + n, gates + 2 * n, gates + 3 * n, c}},
-      Outputs<T, 2>{{next_h, next_c}}, n);
-}
-
-template <class T>
-void lstm_cell_gradient(const T* gates, const T* c, const T* next_c, const T* dh, const T* dc,
-                        T* dgates, T* dc_before, int64_t n) {
-  map(
-      [](const auto* x, auto* y) {
-        using namespace scalar;
-        const Batch<T> one(1), i = Sigmoid::value(x[0]), f = Sigmoid::value(x[1]),
-                               g = Tanh::value(x[2]), o = Sigmoid::value(x[3]),
-                               t = Tanh::value(x[5]);
-        const Batch<T> cell = x[7] + x[6] * o * (one - t * t);  // dL/dc′
-        y[0] = cell * g * (i * (one - i));
-        y[1] = cell * x[4] * (f * (one - f));
-        y[2] = cell * i * (one - g * g);
-        y[3] = x[6] * t * (o * (one - o));
-        y[4] = cell * f;
-      },
-      Inputs<T, 8>{{gates, gates + n, gates + 2 * n, gates + 3 * n, c, next_c, dh, dc}},
-      Outputs<T, 5>{{dgates, dgates + n, dgates + 2 * n, dgates + 3 * n, dc_before}}, n);
 }
 
 // --- products -----------------------------------------------------------------------------------
@@ -250,17 +151,19 @@ template <class T, int rows>
     for (int j = 0; j < 2; ++j) sums[i][j].store_unaligned(t.c + i * t.c_step + j * width<T>);
 }
 
-template <class T, size_t... i>
-void multiply_rows(const Tile<T>& tile, std::index_sequence<i...>) {
-  static constexpr void (*with_rows[])(const Tile<T>&) = {multiply_rows<T, int(i) + 1>...};
-  with_rows[tile.rows - 1](tile);
+/// Of at most `rows` rows.
+template <class T, int rows>
+void multiply_at_most(const Tile<T>& tile) {
+  if constexpr (rows > 1)
+    if (tile.rows < rows) return multiply_at_most<T, rows - 1>(tile);
+  multiply_rows<T, rows>(tile);
 }
 
 template <class T>
 void multiply_tile(const Tile<T>& tile) {
-  constexpr auto sizes = std::make_index_sequence<static_cast<size_t>(tile_rows<T>)>{};
+  constexpr int most = tile_rows<T>;
   constexpr int64_t n = tile_columns<T>;
-  if (tile.columns == n) return multiply_rows(tile, sizes);
+  if (tile.columns == n) return multiply_at_most<T, most>(tile);
   alignas(64) T part[tile_rows<T> * n];  // whole rows, of which c has the beginnings
   for (int64_t i = 0; i < tile.rows; ++i)
     for (int64_t j = 0; j < n; ++j)
@@ -268,7 +171,7 @@ void multiply_tile(const Tile<T>& tile) {
   Tile<T> whole = tile;
   whole.start = whole.c = part;
   whole.start_step = whole.c_step = n;
-  multiply_rows(whole, sizes);
+  multiply_at_most<T, most>(whole);
   for (int64_t i = 0; i < tile.rows; ++i)
     for (int64_t j = 0; j < tile.columns; ++j) tile.c[i * tile.c_step + j] = part[i * n + j];
 }
@@ -304,32 +207,26 @@ void transpose(const T* x, int64_t leading, int64_t rows, int64_t columns, T* ou
       out[j * step + i] = x[i * leading + j];
 }
 
-template <class T, size_t... i>
-constexpr Kernels<T> make(std::index_sequence<i...>) {
-  return {{elementwise<std::tuple_element_t<i, scalar::Rows>, T>...},
-          sum<T>,
-          max<T>,
-          dot<T>,
-          add_into<T>,
-          exp_shifted<T>,
-          affine<T>,
-          add_scaled<T>,
-          multiply_add<T>,
-          adam<T>,
-          lstm_cell<T>,
-          lstm_cell_gradient<T>,
-          tile_rows<T>,
-          tile_columns<T>,
-          multiply_tile<T>,
-          transpose<T>};
+template <class T, class... Row>
+constexpr Kernels<T> make(List<Row...>) {
+  return {{elementwise<Row, T>...}, sum<T>,           max<T>,        dot<T>,          add_into<T>,
+          exp_shifted<T>,           affine<T>,        add_scaled<T>, multiply_add<T>, tile_rows<T>,
+          tile_columns<T>,          multiply_tile<T>, transpose<T>};
 }
+
+// Constant-initialised: no code of this instruction set runs before it is chosen.
+constinit const Kernels<float> float32 = make<float>(Functions{});
+constinit const Kernels<double> float64 = make<double>(Functions{});
 
 }  // namespace
 
-// Constant-initialised: no code of this instruction set runs before it is chosen.
-extern constinit const Kernels<float> kernels_float32 =
-    make<float>(std::make_index_sequence<scalar::row_count>{});
-extern constinit const Kernels<double> kernels_float64 =
-    make<double>(std::make_index_sequence<scalar::row_count>{});
+template <>
+const Kernels<float>& compiled<Kernels<float>, GRADUS_ISA>() {
+  return float32;
+}
+template <>
+const Kernels<double>& compiled<Kernels<double>, GRADUS_ISA>() {
+  return float64;
+}
 
-}  // namespace gradus::simd::GRADUS_ISA
+}  // namespace gradus::simd

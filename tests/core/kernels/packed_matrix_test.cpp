@@ -1,11 +1,13 @@
-#include "core/ops/packed_matrix.h"
+#include "core/kernels/packed_matrix.h"
 
 #include <doctest/doctest.h>
 
 #include "core/autograd/autograd.h"
-#include "core/kernels/parallel.h"
-#include "core/ops/ops.h"
+#include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/random.h"
+#include "core/tensor/threads.h"
 
 using namespace gradus;
 
@@ -97,42 +99,4 @@ TEST_CASE("a row of a product by panels has its bits whatever stands beside it, 
   set_threads(3);
   CHECK(product(100) == all);
   set_threads(before);
-}
-
-TEST_CASE("constant parameters are laid out once, other matrices each time") {
-  Generator generator(3);
-  const Tensor weight = random_normal({80, 70}, 0, 1, generator).require_grad();
-  const Tensor computed = weight * 2, constant = weight.detach();
-  CHECK(packed<float>(weight, true) != packed<float>(weight, true));
-  const ConstantParameters promise;
-  CHECK(packed<float>(weight, true) == packed<float>(weight, true));
-  CHECK(packed<float>(weight, true) != packed<float>(weight, false));
-  CHECK(packed<float>(computed, true) != packed<float>(computed, true));
-  CHECK(packed<float>(constant, true) != packed<float>(constant, true));
-}
-
-TEST_CASE("what constant parameters promise ends with them") {
-  Generator generator(4);
-  Tensor weight = random_normal({80, 70}, 0, 1, generator).require_grad();
-  const Tensor x = random_normal({10, 70}, 0, 1, generator);
-  {
-    const ConstantParameters promise;
-    linear(x, weight);
-  }
-  weight.assign(zeros({80, 70}));
-  const ConstantParameters promise;
-  CHECK(max(abs(linear(x, weight))).item() == 0);
-}
-
-TEST_CASE("linear has the same gradients with kept panels as without") {
-  Generator generator(5);
-  const Tensor weight = random_normal({80, 70}, 0, 1, generator).require_grad();
-  const Tensor x = random_normal({10, 70}, 0, 1, generator).require_grad();
-  const Tensor weights = random_normal({10, 80}, 0, 1, generator);
-  auto gradients = [&] { return grad({sum(linear(x * x, weight) * weights)}, {x, weight}); };
-  const auto without = gradients();
-  const ConstantParameters promise;
-  const auto with = gradients();
-  for (size_t i = 0; i < with.size(); ++i)
-    CHECK(max(abs(with[i] - without[i])).item() < 1e-5 * max(abs(without[i])).item());
 }

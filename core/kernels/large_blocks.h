@@ -1,0 +1,14 @@
+#pragma once
+
+#include <cstddef>
+
+/// Large blocks of memory that a thread gives back and takes again: of a new one from the system
+/// every page is faulted in and cleared. Each thread keeps at most 64 MiB.
+namespace gradus::large_blocks {
+
+constexpr size_t smallest = size_t{1} << 15;
+
+void* take(size_t bytes);
+void give(void* memory, size_t bytes);
+
+}  // namespace gradus::large_blocks
