@@ -339,10 +339,10 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     const Tensor* operands[most_operands];
     for (size_t i = 0; i < x.size(); ++i) {
       if (x[i].dtype() != x[0].dtype()) return apply_promoted(x);
-      if (!forward.takes_integers) check_float(name, x[i]);
       if (x[i].shape() != shape) shape = broadcast(name, shape, x[i].shape());
       operands[i] = &x[i];
     }
+    if (!forward.takes_integers) check_float(name, x[0]);
     const bool is_seen = observer && observer->sees_all();
     if (is_seen && !is_one_function()) return apply_functions(x, shape);
     Tensor output;
