@@ -32,7 +32,8 @@ void check_close(const std::string& what, const Tensor& given, const json& expec
     if (!(std::abs(a[i] - b[i]) <= difference)) difference = std::abs(a[i] - b[i]);
   }
   CAPTURE(what);
-  CHECK(difference <= 1e-6 * std::max(1.0, largest));
+  // Both sides sum float32 products in orders of their own: up to 16 units in the last place.
+  CHECK(difference <= 2e-6 * std::max(1.0, largest));
 }
 
 /// PyTorch's parameters and inputs in, its outputs and gradients expected out.
