@@ -4,9 +4,11 @@
 #include <pthread.h>
 
 #include <algorithm>
+#include <atomic>
 #include <mutex>
 #include <stdexcept>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "core/kernels/flush_subnormals.h"
@@ -32,18 +34,58 @@ int leading(const Matrix<T>& x) {
   return blas_size(std::max<int64_t>(1, rows > 1 ? x.leading : across));
 }
 
+/// BLAS gives its memory back when the program ends, even while other threads compute: they then go
+/// on without it.
+class BlasAtExit {
+ public:
+  ~BlasAtExit() {
+    ended_ = true;
+    while (users_ > 0) std::this_thread::yield();
+  }
+  bool enter() {
+    ++users_;
+    if (!ended_) return true;
+    --users_;
+    return false;
+  }
+  void leave() { --users_; }
+
+ private:
+  std::atomic<int> users_{0};
+  std::atomic<bool> ended_{false};
+} blas_at_exit;
+
+template <class T>
+void multiply_without_blas(const Matrix<const T>& a, const Matrix<const T>& b, T beta,
+                           const Matrix<T>& c) {
+  auto at = [](const auto& x, int64_t row, int64_t column) -> auto& {
+    return x.data[x.transposed ? column * x.leading + row : row * x.leading + column];
+  };
+  for (int64_t i = 0; i < c.rows; ++i)
+    for (int64_t j = 0; j < c.columns; ++j) {
+      double sum = 0;
+      for (int64_t k = 0; k < a.columns; ++k) sum += double{at(a, i, k)} * double{at(b, k, j)};
+      T& result = at(c, i, j);
+      result = static_cast<T>(beta == 0 ? sum : sum + double{beta} * double{result});
+    }
+}
+
 template <class T>
 void gemm(const Matrix<const T>& a, const Matrix<const T>& b, T beta, const Matrix<T>& c) {
   const FlushSubnormals flush;
+  const int rows = blas_size(c.rows), columns = blas_size(c.columns), inner = blas_size(a.columns),
+            a_step = leading(a), b_step = leading(b), c_step = leading(c);
+  if (!blas_at_exit.enter()) return multiply_without_blas(a, b, beta, c);
   const auto run = [&](const auto& blas) {
     blas(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-         b.transposed ? CblasTrans : CblasNoTrans, blas_size(c.rows), blas_size(c.columns),
-         blas_size(a.columns), 1, a.data, leading(a), b.data, leading(b), beta, c.data, leading(c));
+         b.transposed ? CblasTrans : CblasNoTrans, rows, columns, inner, 1, a.data, a_step, b.data,
+         b_step, beta, c.data, c_step);
   };
   if constexpr (sizeof(T) == sizeof(float))
     run(cblas_sgemm);
   else
     run(cblas_dgemm);
+  blas_at_exit.leave();
 }
 
 /// n numbers that lie `step` apart, side by side: in place or in `copy`.
