@@ -204,8 +204,8 @@ TEST_CASE("layers compute PyTorch's outputs and gradients in float32") {
   std::ifstream file(std::string(GRADUS_TEST_DATA) + "/layers/golden/layers.json");
   const json cases = json::parse(file);
   REQUIRE(cases.size() == 51);
-  for (const auto& [name, c] : cases.items()) {
-    CAPTURE(name);
-    check_named_case(name, c);
+  for (const auto& entry : cases.items()) {
+    CAPTURE(entry.key());
+    check_named_case(entry.key(), entry.value());
   }
 }

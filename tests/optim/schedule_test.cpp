@@ -16,7 +16,9 @@ TEST_CASE("cosine, warm-up and inverse square root give PyTorch's rates at every
       {"warm_up_cosine", warm_up(5, cosine(0.3, 20, 0.01))},
       {"inverse_square_root", inverse_square_root(1 / std::sqrt(512.0 * 10), 10)}};
   REQUIRE(rates.size() == schedules.size());
-  for (const auto& [name, schedule] : schedules) {
+  for (const auto& row : schedules) {
+    const auto& name = row.first;
+    const auto& schedule = row.second;
     CAPTURE(name);
     std::vector<double> given;
     for (size_t step = 0; step < rates.at(name).size(); ++step)

@@ -127,7 +127,9 @@ TEST_CASE("no pattern makes over five per cent of the pairs, and each is held ou
   for (const Derivation& derivation : corpus().train) ++in_train[derivation.pattern];
   for (const Derivation& derivation : corpus().valid) ++in_valid[derivation.pattern];
   for (const Derivation& derivation : corpus().test) ++in_test[derivation.pattern];
-  for (const auto& [pattern, count] : in_train) {
+  for (const auto& entry : in_train) {
+    const std::string& pattern = entry.first;
+    const std::size_t count = entry.second;
     INFO(pattern);
     CHECK(count >= 100);
     CHECK(count * 20 <= corpus().train.size());
@@ -219,7 +221,10 @@ TEST_CASE("an English construction has its Chinese one") {
       {" red skirt", {"红色的裙子"}, {}},
       {"The skirt that ", {"的裙子"}, {"那"}},
   };
-  for (const auto& [english, chinese, never] : constructions) {
+  for (const Construction& construction : constructions) {
+    const auto& english = construction.english;
+    const auto& chinese = construction.chinese;
+    const auto& never = construction.never;
     int count = 0;
     for_each_pair([&](const Pair& pair) {
       if (!contains(pair.source, english)) return;

@@ -194,8 +194,9 @@ TEST_CASE("a beam that holds all translations finds them all, best first") {
 TEST_CASE("a batch by beam gives what beam search by its definition gives one by one") {
   for (const ModelOptions& kind : kinds)
     for (const int64_t beam : {1, 2, 3, 5})
-      for (const auto& [alpha, beta] : {std::pair{0.0, 0.0}, {0.6, 0.0}, {1.0, 0.0}, {0.6, 0.4}})
+      for (const auto& penalties : {std::pair{0.0, 0.0}, {0.6, 0.0}, {1.0, 0.0}, {0.6, 0.4}})
         for (uint64_t seed = 1; seed <= 3; ++seed) {
+          const double alpha = penalties.first, beta = penalties.second;
           if (beam == 1 && alpha > 0) continue;  // one hypothesis has nothing to be ranked against
           if (beta > 0 && kind.attention == AttentionKind::local_m) continue;  // log 0
           CAPTURE(name_among(attentions, kind.attention));

@@ -43,9 +43,10 @@ TrainReport quietly(Trained& trained, const TrainOptions& options,
 void check_same_bits(Trained& a, Trained& b) {
   const auto ours = named_tensors(a.model), theirs = named_tensors(b.model);
   REQUIRE(ours.size() == theirs.size());
-  for (const auto& [name, tensor] : ours) {
+  for (const auto& entry : ours) {
+    const std::string& name = entry.first;
     CAPTURE(name);
-    CHECK(tensor.to_vector<float>() == theirs.at(name).to_vector<float>());
+    CHECK(entry.second.to_vector<float>() == theirs.at(name).to_vector<float>());
   }
 }
 

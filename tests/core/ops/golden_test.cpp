@@ -213,8 +213,10 @@ std::map<std::string, Row> make_rows() {
     rows[fmt::format("norm of order {} over 0, 2", p)] = {[=](Tensors x) {
       return norm(x[0], p, {0, 2});
     }};
-  for (const auto& [name, reduction] :
+  for (const auto& reduced :
        {std::pair{"mean", Reduction::mean}, {"sum", Reduction::sum}, {"none", Reduction::none}}) {
+    const char* const name = reduced.first;
+    const Reduction reduction = reduced.second;
     auto row = [&](const char* loss, Function function) {
       rows[fmt::format("{}, {}", loss, name)] = {std::move(function)};
     };
