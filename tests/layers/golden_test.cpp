@@ -32,7 +32,8 @@ void check_close(const std::string& what, const Tensor& given, const json& expec
     if (!(std::abs(a[i] - b[i]) <= difference)) difference = std::abs(a[i] - b[i]);
   }
   CAPTURE(what);
-  // Both sides sum float32 products in orders of their own: up to 16 units in the last place.
+  // The stored numbers are float64 rounded once; PyTorch's own float32 differs from them by up to
+  // 1.7e-6 in the gradients of additive attention.
   CHECK(difference <= 2e-6 * std::max(1.0, largest));
 }
 
