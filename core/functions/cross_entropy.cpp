@@ -96,7 +96,7 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
   if (smoothing < 0 || smoothing > 1)
     throw Error(fmt::format("cross_entropy: label smoothing {} is outside [0, 1]", smoothing));
   if (targets.dtype() != DType::int64)
-    throw Error(fmt::format("cross_entropy: wants int64 targets, was given {} {}",
+    throw Error(fmt::format("cross_entropy: expected int64 targets, got {} {}",
                             name_of(targets.dtype()), targets.description()));
   std::vector<int64_t> ids = targets.to_vector<int64_t>();
   for (size_t i = 0; i < ids.size(); ++i) {

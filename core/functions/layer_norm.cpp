@@ -69,10 +69,10 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
 Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, double epsilon) {
   check_float("layer_norm", x);
   if (x.rank() < 1)
-    throw Error(fmt::format("layer_norm: wants at least one axis, was given {}", x.description()));
+    throw Error(fmt::format("layer_norm: expected at least one axis, got {}", x.description()));
   for (const Tensor* parameter : {&weight, &bias})
     if (parameter->defined() && parameter->shape() != Shape{x.shape().back()})
-      throw Error(fmt::format("layer_norm: {} wants weight and bias of ({}), was given {}",
+      throw Error(fmt::format("layer_norm: of {} expected weight and bias of shape ({}), got {}",
                               x.description(), x.shape().back(), parameter->description()));
   const Tensor rows = contiguous(x);
   const Tensor w = contiguous(weight.defined() ? weight : ones({x.shape().back()}, x.dtype()));

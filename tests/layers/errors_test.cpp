@@ -29,11 +29,12 @@ TEST_CASE("layers say what they expected, by which parameter, what they got and 
   SUBCASE("layer norm") {
     CHECK_THROWS_WITH_AS(
         LayerNorm(4)(ones({2, 3})),
-        "layer_norm: (2, 3) wants weight and bias of (3), was given (4), in LayerNorm", Error);
+        "layer_norm: of (2, 3) expected weight and bias of shape (3), got (4), in LayerNorm",
+        Error);
   }
   SUBCASE("dropout") {
     CHECK_THROWS_WITH_AS(Dropout{1}(ones({2}), &generator),
-                         "dropout: wants a rate in [0, 1), was given 1", Error);
+                         "dropout: expected a rate in [0, 1), got 1", Error);
   }
   SUBCASE("lstm cell") {
     const LSTMCell cell(3, 2, generator);

@@ -115,7 +115,7 @@ TEST_CASE("dropout keeps the mean, drops its rate and does nothing without a gen
   CHECK(values(dropout(x, 0.3, nullptr)) == values(x));
   for (double rate : {-0.1, 1.0})
     CHECK(error_of([&] { dropout(x, rate, &generator); }) ==
-          fmt::format("dropout: wants a rate in [0, 1), was given {}", rate));
+          fmt::format("dropout: expected a rate in [0, 1), got {}", rate));
 }
 
 TEST_CASE("integers are not drawn as real numbers") {
