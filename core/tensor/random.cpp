@@ -21,7 +21,7 @@ uint64_t Generator::next() {
 double Generator::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
 int64_t Generator::below(int64_t n) {
-  if (n < 1) throw Error(fmt::format("random: wants a range of at least 1, was given {}", n));
+  if (n < 1) throw Error(fmt::format("random: expected a range of at least 1, got {}", n));
   const uint64_t range = static_cast<uint64_t>(n);
   const uint64_t limit =
       UINT64_MAX - UINT64_MAX % range;  // above it some results would be likelier

@@ -32,18 +32,18 @@ const char* name_of(DType dtype) {
 size_t size_of(DType dtype) { return dtype == DType::float32 ? 4 : 8; }
 
 void fail_not_float(const char* op) {
-  throw Error(fmt::format("{}: wants float32 or float64, was given int64; cast() it first", op));
+  throw Error(fmt::format("{}: expected float32 or float64, got int64; cast() it first", op));
 }
 
 void check_float(const char* op, const Tensor& x) {
   if (!x.is_float())
-    throw Error(fmt::format("{}: wants float32 or float64, was given int64 {}; cast() it first", op,
+    throw Error(fmt::format("{}: expected float32 or float64, got int64 {}; cast() it first", op,
                             x.description()));
 }
 
 // --- the handle ---------------------------------------------------------------------------------
 
-void Tensor::fail_undefined() { throw Error("tensor: used before it was given a value"); }
+void Tensor::fail_undefined() { throw Error("tensor: used before it has a value"); }
 
 bool Tensor::is_contiguous() const {
   int64_t step = 1;
@@ -87,8 +87,7 @@ template std::vector<double> Tensor::to_vector() const;
 template std::vector<int64_t> Tensor::to_vector() const;
 
 double Tensor::item() const {
-  if (numel() != 1)
-    throw Error(fmt::format("item: wants one element, was given {}", description()));
+  if (numel() != 1) throw Error(fmt::format("item: expected one element, got {}", description()));
   return to_vector<double>()[0];
 }
 
@@ -139,7 +138,7 @@ Tensor read_before_write(const Tensor& source, const Tensor& target) {
 
 void Tensor::assign(const Tensor& given) {
   if (given.shape() != shape() || given.dtype() != dtype())
-    throw Error(fmt::format("assign: {} {} cannot take the values of {} {}", name_of(dtype()),
+    throw Error(fmt::format("assign: expected values of {} {}, got {} {}", name_of(dtype()),
                             description(), name_of(given.dtype()), given.description()));
   check_writable_view("assign", *this);
   const Tensor source = read_before_write(given, *this);

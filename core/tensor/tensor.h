@@ -35,10 +35,10 @@ constexpr DType dtype_of<int64_t>() {
 }
 
 struct Index;  // an entry of x[{…}], see core/functions/index.h
-struct Node;   // a step of the recorded computation, see core/autograd/autograd.h
+struct Node;   // a recorded op, see core/autograd/autograd.h
 
 /// An n-dimensional array: a shape and strides over shared storage, and, where it was computed
-/// from tensors that require a gradient, the step that computed it.
+/// from tensors that require a gradient, the node of the op that computed it.
 ///
 /// A Tensor is a handle: copies refer to the same array. Views (reshape, permute, slice, expand)
 /// share storage; nothing is copied unless an op's docstring says so.
@@ -109,9 +109,9 @@ class Tensor {
   Tensor detach() const;
   /// Adds d(this)/d(leaf) to the grad() of every leaf that this tensor was computed from.
   /// A tensor of more than one element needs the `gradient` flowing into it (same shape).
-  /// The recorded steps are released on the way unless `retain_graph`.
-  /// Throws Error when nothing requires a gradient, the graph was released, or a step on the
-  /// way is not differentiable.
+  /// The recorded nodes are released on the way unless `retain_graph`.
+  /// Throws Error when nothing requires a gradient, the graph was released, or an op on the way
+  /// has no derivative.
   void backward(const Tensor& gradient = {}, bool retain_graph = false) const;
   /// Calls `hook` with the gradient of this tensor whenever a backward pass has it complete;
   /// a defined result replaces it.

@@ -9,22 +9,21 @@
 ///
 /// - Reading is free: any number of threads may use the same tensors, parameters and layers as
 ///   inputs of ops at the same time, each with a graph of its own.
-/// - Writing is not: while one thread writes a tensor's values (assign, mutable_data, an
-/// optimiser's
-///   step, loading), no other may read or write tensors that share its storage.
+/// - Writing is not: while one thread writes a tensor's values (by assign, mutable_data, an
+///   optimiser or loading), no other may read or write tensors that share its storage.
 /// - A Generator belongs to one thread at a time.
 /// - Switches that live in a scope (NoGrad, NoFusion, a trace) hold for the thread that made them,
 ///   and not for bodies that parallel_for runs on other threads.
 /// - Large ops of several threads take turns in the pool.
 ///
-/// A process may fork at any time outside of a body of parallel_for, and the child may use ops.
+/// A process may fork at any time outside a body of parallel_for, and the child may use ops.
 namespace gradus {
 
 /// How many threads work on large ops, the caller included; at first as many as the processor has.
 /// Results are the same bits for the same number.
 int threads();
 /// Throws Error for fewer than 1, for more than the system gives (the number then stays as it was),
-/// and inside of a body of parallel_for.
+/// and inside a body of parallel_for.
 void set_threads(int count);
 
 /// What parallel_for runs when there is more than one range.

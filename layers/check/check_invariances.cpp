@@ -132,7 +132,7 @@ Finding padding(const Subject& subject) {
   const Call before = copy_of(subject.call, DType::float64);
   const int64_t batch = batch_size(before);
   const Tensor attended = attended_positions(before, batch);
-  if (!attended.defined()) return skipped("it was given no mask (batch, time) and no lengths");
+  if (!attended.defined()) return skipped("the case has neither a mask (batch, time) nor lengths");
   const int64_t time = attended.shape()[1];
   const std::vector<double> takes_part = attended.to_vector<double>();
   auto is_sequence = [&](const Tensor& x) { return has_axis(x, 0, batch) && has_axis(x, 1, time); };

@@ -343,7 +343,7 @@ TEST_CASE("what the format cannot hold is not saved") {
     return error_of([&] { save_tensors(path, file); });
   };
   CHECK(save({{{"w", Tensor()}}, {}}) ==
-        "save " + path + ": tensor \"w\": tensor: used before it was given a value");
+        "save " + path + ": tensor \"w\": tensor: used before it has a value");
   CHECK(save({{{"__metadata__", ones({1})}}, {}}) ==
         "save " + path + ": tensor \"__metadata__\": the name is reserved by the format");
   CHECK(save({{{"\xff", ones({1})}}, {}}) ==

@@ -133,10 +133,10 @@ TEST_CASE("formulas take int64 where each of their functions gives integers") {
   const Pointwise clipped{"clipped", [](Expr x) { return minimum(maximum(x * 2, 0), 5); }};
   CHECK(integers(clipped(ints({-1, 1, 9}))) == Integers{0, 2, 5});
   CHECK(error_of([] { silu(ints({1})); }) ==
-        "silu: wants float32 or float64, was given int64 (1); cast() it first");
+        "silu: expected float32 or float64, got int64 (1); cast() it first");
   CHECK(error_of([] { exp(ints({1})); }) ==
-        "exp: wants float32 or float64, was given int64 (1); cast() it first");
+        "exp: expected float32 or float64, got int64 (1); cast() it first");
   const Pointwise halved{"halved", [](Expr x) { return x * 0.5; }};
   CHECK(error_of([&] { halved(ints({1})); }) ==
-        "halved: wants float32 or float64, was given int64 (1); cast() it first");
+        "halved: expected float32 or float64, got int64 (1); cast() it first");
 }

@@ -133,7 +133,7 @@ TEST_CASE("exp, sigmoid and tanh of infinities and NaN are what they are in the 
 
 TEST_CASE("a formula is refused what it cannot take") {
   CHECK(error_of([] { softsign(arange(2, DType::int64)); }) ==
-        "softsign: wants float32 or float64, was given int64 (2); cast() it first");
+        "softsign: expected float32 or float64, got int64 (2); cast() it first");
   CHECK(error_of([] {
           tensor({1, 2}) * tensor({1, 2}, DType::float64);
         }) == "multiply: dtypes differ: float32 (2) and float64 (2); cast() one of them");

@@ -19,12 +19,12 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
        "add: shapes (2, 3, 4) and (2, 3) do not broadcast: sizes 3 and 2 differ"},
       {[&] { matrix* doubles; },
        "multiply: dtypes differ: float32 (2, 3) and float64 (2, 3); cast() one of them"},
-      {[&] { exp(ids); }, "exp: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { exp(ids); }, "exp: expected float32 or float64, got int64 (2); cast() it first"},
       {[&] { where(row, matrix, zeros({2})); },
        "where: shapes (2, 3) and (2) do not broadcast: sizes 3 and 2 differ"},
       {[&] { maximum(row, zeros({2})); },
        "maximum: shapes (3) and (2) do not broadcast: sizes 3 and 2 differ"},
-      {[&] { gelu(ids); }, "gelu: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { gelu(ids); }, "gelu: expected float32 or float64, got int64 (2); cast() it first"},
       // movement
       {[&] {
          reshape(x, {5, 5});
@@ -87,9 +87,9 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
        },
        "sum: an axis is named twice in 0, -3 of shape (2, 3, 4)"},
       {[&] { max(x, {-4}); }, "max: there is no axis -4 in shape (2, 3, 4)"},
-      {[&] { mean(ids); }, "mean: wants float32 or float64, was given int64 (2); cast() it first"},
+      {[&] { mean(ids); }, "mean: expected float32 or float64, got int64 (2); cast() it first"},
       {[&] { softmax(ids); },
-       "softmax: wants float32 or float64, was given int64 (2); cast() it first"},
+       "softmax: expected float32 or float64, got int64 (2); cast() it first"},
       {[&] {
          zeros({int64_t{1} << 32, int64_t{1} << 32});
        },
@@ -113,7 +113,7 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
       {[&] {
          matmul(zeros({1, 2}, DType::int64), zeros({2, 1}, DType::int64));
        },
-       "matmul: wants float32 or float64, was given int64 (1, 2); cast() it first"},
+       "matmul: expected float32 or float64, got int64 (1, 2); cast() it first"},
       {[&] { linear(matrix, doubles); },
        "linear: dtypes differ: float32 (2, 3) and float64 (2, 3)"},
       {[&] { linear(x, matrix); },

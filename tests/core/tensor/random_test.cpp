@@ -79,8 +79,7 @@ TEST_CASE("whole numbers below n are all as likely") {
   for (int count : counts) chi_squared += std::pow(count - 10'000.0, 2) / 10'000;
   CHECK(chi_squared < 20.5);  // exceeded once in a thousand seeds
   CHECK(generator.below(1) == 0);
-  CHECK(error_of([&] { generator.below(0); }) ==
-        "random: wants a range of at least 1, was given 0");
+  CHECK(error_of([&] { generator.below(0); }) == "random: expected a range of at least 1, got 0");
 }
 
 TEST_CASE("a permutation holds every number once, in an order that differs each time") {
@@ -121,5 +120,5 @@ TEST_CASE("dropout keeps the mean, drops its rate and does nothing without a gen
 TEST_CASE("integers are not drawn as real numbers") {
   Generator generator(1);
   CHECK(error_of([&] { random_normal({2}, 0, 1, generator, DType::int64); }) ==
-        "random_normal: wants float32 or float64, was given int64; cast() it first");
+        "random_normal: expected float32 or float64, got int64; cast() it first");
 }

@@ -59,8 +59,8 @@ TEST_CASE("a tensor that is none says so when it is used") {
   const Tensor none;
   CHECK_FALSE(none.defined());
   CHECK(none.text() == "undefined");
-  CHECK(error_of([&] { none.shape(); }) == "tensor: used before it was given a value");
-  CHECK(error_of([&] { exp(none); }) == "tensor: used before it was given a value");
+  CHECK(error_of([&] { none.shape(); }) == "tensor: used before it has a value");
+  CHECK(error_of([&] { exp(none); }) == "tensor: used before it has a value");
 }
 
 TEST_CASE("views share their elements with the tensor they look at") {
@@ -160,7 +160,7 @@ TEST_CASE("a tensor prints its values with their shape") {
 
 TEST_CASE("item gives the only element, and refuses several") {
   CHECK(tensor({{{7}}}).item() == 7);
-  CHECK(error_of([] { tensor({1, 2}).item(); }) == "item: wants one element, was given (2)");
+  CHECK(error_of([] { tensor({1, 2}).item(); }) == "item: expected one element, got (2)");
 }
 
 TEST_CASE("assign overwrites values in place, through any strides") {
@@ -168,10 +168,10 @@ TEST_CASE("assign overwrites values in place, through any strides") {
   transpose(x).assign(tensor({{1, 4}, {2, 5}, {3, 6}}));
   CHECK(values(x) == Values{1, 2, 3, 4, 5, 6});
   CHECK(error_of([&] { x.assign(zeros({3})); }) ==
-        "assign: float32 (2, 3) cannot take the values of float32 (3)");
+        "assign: expected values of float32 (2, 3), got float32 (3)");
   CHECK(error_of([&] {
           x.assign(zeros({2, 3}, DType::float64));
-        }) == "assign: float32 (2, 3) cannot take the values of float64 (2, 3)");
+        }) == "assign: expected values of float32 (2, 3), got float64 (2, 3)");
 }
 
 TEST_CASE("elements are only reached as what they are") {

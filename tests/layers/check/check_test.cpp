@@ -86,7 +86,7 @@ TEST_CASE("a report reads like a teacher's") {
   ✓ first derivatives: agree with finite differences, in 20 numbers
   ✓ second derivatives: agree with finite differences, in 20 numbers
   ✓ batch: each of 4 rows gives alone what it gives in its batch
-  – padding: it was given no mask (batch, time) and no lengths
+  – padding: the case has neither a mask (batch, time) nor lengths
   ✓ save and load: a loaded copy goes on with the same bits
   ✓ same bits: twice, in outputs and gradients
   ✓ shape errors: a wrong size gives "dense: expected x of shape (…, 3) for a weight (2, 3) 'weight', got (4, 4), in Dense"
