@@ -139,8 +139,15 @@ std::vector<KeptValue> kept_values(const Tensor& output) {
 
 std::vector<Tensor> Backward::inputs() const {
   std::vector<Tensor> result;
-  for (size_t i = 0; i < size(); ++i) result.push_back(input(i));
+  for (size_t i = 0; i < size(); ++i)
+    result.push_back(inputs_[i].is_read ? input(i) : layout(i).without_values());
   return result;
+}
+
+Tensor Backward::room_for_gradient(size_t i) const {
+  const Tensor& x = input(i);
+  if (releases_ && x.is_contiguous() && x.is_exclusive()) return x.detach();
+  return Tensor::uninitialised(x.shape(), x.dtype());
 }
 
 bool Backward::is_recorded() const {

@@ -32,8 +32,13 @@ struct Operand {
 class Backward {
  public:
   Backward(const char* op, std::span<const Operand> inputs, const Operand& output,
-           const Tensor& gradient, const std::vector<bool>& wanted)
-      : gradient(gradient), op_(op), inputs_(inputs), output_(output), wanted_(wanted) {}
+           const Tensor& gradient, const std::vector<bool>& wanted, bool releases)
+      : gradient(gradient),
+        op_(op),
+        inputs_(inputs),
+        output_(output),
+        wanted_(wanted),
+        releases_(releases) {}
 
   const Tensor& gradient;  ///< dL/d(output)
 
@@ -47,9 +52,13 @@ class Backward {
   /// The value of input i. Throws Error when it has changed since the forward pass, and when the
   /// op's derivatives do not list it among what they read.
   const Tensor& input(size_t i) const { return checked(inputs_[i], static_cast<int>(i)); }
-  /// The values of all inputs.
+  /// All inputs, without values where the rule does not read them.
   std::vector<Tensor> inputs() const;
   const Tensor& output() const { return checked(output_, -1); }
+  /// A tensor like input i for its gradient, not initialised. It is input i itself where nobody
+  /// needs those values any more, because the pass releases the graph and no other handle shares
+  /// them: so a rule reads each part of the input before it writes that part of the gradient.
+  Tensor room_for_gradient(size_t i) const;
   const Shape& output_shape() const { return gradient.shape(); }
   /// Whether what the rule computes is itself recorded, for derivatives of derivatives.
   bool is_recorded() const;
@@ -65,6 +74,7 @@ class Backward {
   std::span<const Operand> inputs_;
   const Operand& output_;
   const std::vector<bool>& wanted_;
+  bool releases_;  ///< the pass does not retain the graph
 };
 
 /// dL/d(input): a tensor, or one that is cheaper to add into a buffer than to make (zero outside a

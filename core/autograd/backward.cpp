@@ -251,8 +251,8 @@ class Pass {
       output.tensor = output.tensor.detach();
       output.tensor.set_node(step.node);
     }
-    std::vector<Gradient> gradients =
-        checked_gradients(node.op, node.rule, {node.op, node.inputs, output, gradient, wanted_});
+    std::vector<Gradient> gradients = checked_gradients(
+        node.op, node.rule, {node.op, node.inputs, output, gradient, wanted_, !retain_});
     for (size_t i = 0; i < gradients.size(); ++i)
       if (is_wanted(step, i)) accumulate(inputs_[step.first_input + i], std::move(gradients[i]));
   }
@@ -287,7 +287,7 @@ std::vector<Tensor> apply_rule(const char* op, const Rule& rule, TensorList inpu
   const Operand result_of_op{output, output.version(), true};
   std::vector<Tensor> result;
   const std::vector<Gradient> gradients =
-      checked_gradients(op, rule, {op, operands, result_of_op, gradient, wanted});
+      checked_gradients(op, rule, {op, operands, result_of_op, gradient, wanted, false});
   for (size_t i = 0; i < gradients.size(); ++i) {
     const Tensor whole = gradients[i].whole ? gradients[i].whole() : gradients[i].value;
     const bool is_gradient = whole.defined() && wanted[i];

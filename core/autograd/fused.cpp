@@ -17,7 +17,7 @@ std::vector<Gradient> differentiate(const Forward& composition, const Backward& 
   std::vector<Tensor> stand_ins = b.inputs(), wanted;
   for (size_t i = 0; i < stand_ins.size(); ++i) {
     if (!b.needs(i)) continue;
-    stand_ins[i] = record({"input", "x", {{"g"}}}, b.input(i).detach(), {b.input(i)},
+    stand_ins[i] = record({"input", "x", {{"g"}}}, stand_ins[i].detach(), {stand_ins[i]},
                           [](const Backward& s) { return std::vector<Gradient>{s.gradient}; });
     stand_ins[i].node()->inputs.clear();
     wanted.push_back(stand_ins[i]);
@@ -28,7 +28,7 @@ std::vector<Gradient> differentiate(const Forward& composition, const Backward& 
   std::vector<Gradient> result(b.size());
   for (size_t i = 0, k = 0; i < result.size(); ++i) {
     if (!b.needs(i)) continue;
-    stand_ins[i].node()->inputs.push_back({b.input(i)});
+    stand_ins[i].node()->inputs.push_back({b.layout(i)});
     result[i] = gradients[k++];
   }
   return result;

@@ -20,7 +20,8 @@ class NoFusion {
 };
 
 /// The gradients of `composition(inputs)`, recorded: what a fused op's rule gives for derivatives
-/// of derivatives.
+/// of derivatives. Of an input that the rule does not read, the composition is given the shape
+/// alone.
 std::vector<Gradient> differentiate(const Forward& composition, const Backward& b);
 
 /// An op that is computed in one pass where that is faster, and is defined by its composition of

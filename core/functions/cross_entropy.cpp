@@ -65,7 +65,7 @@ Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targ
 Tensor cross_entropy_gradient(const Backward& b, const std::vector<int64_t>& targets,
                               double smoothing) {
   const Tensor &logits = b.input(0), g = contiguous(b.gradient);
-  Tensor dx = Tensor::uninitialised(logits.shape(), logits.dtype());
+  Tensor dx = b.room_for_gradient(0);
   const int64_t n = row_size(logits);
   dispatch_float("cross_entropy", logits.dtype(), [&](auto element) {
     using T = decltype(element);

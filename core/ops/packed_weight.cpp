@@ -29,6 +29,8 @@ std::shared_ptr<const PackedMatrix<T>> packed(const Tensor& matrix, bool transpo
   if (keeps) {
     const std::lock_guard lock(mutex);
     matrix.node()->packed[transposed] = {version, result};
+    if (PackedForm& other = matrix.node()->packed[!transposed]; other.version != version)
+      other = {};
   }
   return result;
 }

@@ -2,6 +2,9 @@
 
 #include <fmt/format.h>
 #include <sys/resource.h>
+#ifdef __GLIBC__
+#include <malloc.h>
+#endif
 
 #include <chrono>
 #include <nlohmann/json.hpp>
@@ -163,11 +166,18 @@ double peak_memory_mib() {
   return static_cast<double>(usage.ru_maxrss) / 1024;
 }
 
+void trim_memory() {
+#ifdef __GLIBC__
+  malloc_trim(0);
+#endif
+}
+
 TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
                   const std::vector<Pair>& valid, const TrainOptions& options,
                   terminal::Progress& progress, const std::function<bool()>& stop) {
   const std::vector<Batch> batches =
       make_batches(encode(train_pairs, trained.source, trained.target), options.batch_size);
+  trim_memory();
   const std::vector<Tensor> weights = parameters(trained.model);
   Adam adam(weights, {.learning_rate = options.learning_rate});
   Generator dropout(options.seed ^ 0x64726f706f757421);

@@ -52,4 +52,8 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
 /// The largest resident size of this process so far, in MiB.
 double peak_memory_mib();
 
+/// Gives freed memory back to the system, after reading: sentences and tokens were many small
+/// strings, whose memory the C library would keep and not use for tensors.
+void trim_memory();
+
 }  // namespace gradus::translate

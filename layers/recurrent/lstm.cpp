@@ -27,10 +27,10 @@ struct LSTMRecurrence {
   static constexpr Derivative derivatives[]{
       {"(u · tanh(g) · σ′(i), u · d · σ′(f), u · σ(i) · tanh′(g), w · tanh(c′) · σ′(o)) with "
        "w = dL/dh′ and u = dL/dc′ + w · σ(o) · (1 − tanh(c′)²)",
-       reads("abcdy")},
-      {"dL/daᵀ · c", reads("abcdy")},
-      {"dL/da · b", reads("abcdy")},
-      {"u · σ(f)", reads("abcdy")}};
+       reads("bcdy")},
+      {"dL/daᵀ · c", reads("bcdy")},
+      {"dL/da · b", reads("bcdy")},
+      {"u · σ(f)", reads("bcdy")}};
   static Op op(bool one_step) {
     return {one_step ? "lstm_cell" : "lstm",
             "h′ = σ(o) · tanh(c′), c′ = σ(f) · d + σ(i) · tanh(g), with (i, f, g, o) = a + c · bᵀ",
@@ -48,9 +48,8 @@ struct LSTMRecurrence {
                                                      now[1], n);
     std::fill_n(now[0], n, T(0));
   }
-  static Tensors composed(const Tensor& projected, const Tensor& weight, const Tensor&,
-                          const Tensors& before) {
-    const Tensors gates = split(linear(before[0], weight, projected), 4, 1);
+  static Tensors composed(const Tensor& a, const Tensors& before) {
+    const Tensors gates = split(a, 4, 1);
     const Tensor c = next_cell(gates[0], gates[1], gates[2], before[1]);
     return {next_hidden(gates[3], c), c};
   }

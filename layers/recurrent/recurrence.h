@@ -37,7 +37,11 @@
 ///     backward(a, projected, before, after, now, da, dprojected, n)
 ///                                               from dL/d(after) in `now`: dL/da, dL/d(projected),
 ///                                               and in `now` dL/d(before) but what comes by a
-///     composed(projected, weight, bias, states) one step in other ops
+///     composed(a, states)                       one step in other ops; with a hidden bias,
+///                                               composed(projected, weight, bias, states)
+///
+/// The a of all steps are kept for the backward pass. So `projected` is let go, unless a hidden
+/// bias asks for it: in derivatives of derivatives, too, the a are not computed again.
 namespace gradus::recurrent {
 
 using Tensors = std::vector<Tensor>;
@@ -158,13 +162,9 @@ inline Gradient weight_gradient(const Tensor& da, const Tensor& first_h, const T
 }
 
 template <class Cell>
-std::vector<Gradient> gradients(const Backward& b, const Steps& steps, Tensor gates) {
+std::vector<Gradient> gradients(const Backward& b, const Steps& steps, const Tensor& gates) {
   const Tensors inputs = b.inputs();
   const Tensor& output = b.output();
-  if (!gates.defined()) {
-    gates = Tensor::uninitialised(inputs[projected_at].shape(), output.dtype());
-    one_pass<Cell>(inputs, steps, gates);
-  }
   const int64_t n = steps.hidden, width = Cell::gates * n;
   const Tensor g = contiguous(b.gradient);
   auto room = [&](const Shape& shape) { return Tensor::uninitialised(shape, g.dtype()); };
@@ -177,8 +177,9 @@ std::vector<Gradient> gradients(const Backward& b, const Steps& steps, Tensor ga
     constexpr size_t states = Cell::states;
     const auto& kernels = simd::kernels<T>();
     const auto weight = packed<T>(inputs[weight_at], false);
-    const T *all_projected = inputs[projected_at].template data<T>(),
-            *all_gates = gates.template data<T>();
+    const T* all_gates = gates.template data<T>();
+    const T* all_projected = all_gates;  // which a cell without a hidden bias does not read
+    if constexpr (Cell::hidden_bias) all_projected = inputs[projected_at].template data<T>();
     T *all_da = da.template mutable_data<T>(),
       *all_dprojected = dprojected.template mutable_data<T>();
     std::array<const T*, states> all, arriving;
@@ -230,8 +231,20 @@ std::vector<Gradient> gradients(const Backward& b, const Steps& steps, Tensor ga
   return result;
 }
 
+/// linear(h, weight, projected), whose value is known; it does not read `projected`.
+inline Tensor known_linear(const Tensor& h, const Tensor& weight, const Tensor& projected,
+                           const Tensor& value) {
+  return record({"linear", "a · bᵀ + c", {{"g · b", reads("b")}, {"gᵀ · a", reads("a")}, {"g"}}},
+                value.detach(), {h, weight, projected}, [](const Backward& b) {
+                  return std::vector<Gradient>{matmul(b.gradient, b.input(1)),
+                                               matmul(transpose(b.gradient), b.input(0)),
+                                               b.gradient};
+                });
+}
+
+/// All steps in other ops, from `gates`, their a, where they are known.
 template <class Cell>
-Tensor composed(const Tensors& inputs, const Steps& steps) {
+Tensor composed(const Tensors& inputs, const Steps& steps, const Tensor& gates = {}) {
   const Tensor& projected = inputs[projected_at];
   Tensors state(inputs.begin() + state_at, inputs.begin() + state_at + Cell::states);
   const Tensor bias = Cell::hidden_bias ? inputs[state_at + Cell::states] : Tensor();
@@ -241,7 +254,15 @@ Tensor composed(const Tensors& inputs, const Steps& steps) {
     std::optional<Scope> step;  // a single step belongs to the time step of its caller
     if (projected.rank() > 2) step.emplace(t);
     const Tensor now = projected.rank() == 2 ? projected : projected[t];
-    Tensors next = Cell::composed(now, inputs[weight_at], bias, state);
+    Tensors next;
+    if constexpr (Cell::hidden_bias)
+      next = Cell::composed(now, inputs[weight_at], bias, state);
+    else if (gates.defined())
+      next = Cell::composed(
+          known_linear(state[0], inputs[weight_at], now, projected.rank() == 2 ? gates : gates[t]),
+          state);
+    else
+      next = Cell::composed(linear(state[0], inputs[weight_at], now), state);
     std::vector<double> has;
     for (int64_t row = 0; row < steps.batch; ++row) has.push_back(steps.has(row, t));
     if (std::ranges::find(has, 0) != has.end()) {
@@ -269,28 +290,35 @@ Tensor recurrence(const Tensor& projected, const Tensor& weight, const Tensors& 
       throw Error(fmt::format("{}: dtypes differ: {} {} and {} {}", Cell::name,
                               name_of(projected.dtype()), projected.description(),
                               name_of(input.dtype()), input.description()));
-  // The gates of the first run, and where its output is: for that one the rule need not compute
-  // them again.
-  const auto kept = std::make_shared<std::pair<Tensor, const void*>>(Tensor(), nullptr);
+  if (NoFusion::in_force()) return composed<Cell>(inputs, Steps(inputs, backward, lengths));
+  const auto forward = [=](const Tensors& x, Tensor& gates) {
+    gates = Tensor::uninitialised(x[projected_at].shape(), x[projected_at].dtype());
+    return one_pass<Cell>(x, Steps(x, backward, lengths), gates);
+  };
+  Tensor gates;
+  const Tensor output = forward(inputs, gates);
+  // A rule that is tried on other inputs, by a trace, computes their gates itself.
   const auto place = [](const Tensor& x) {
     return dispatch_float(Cell::name, x.dtype(), [&](auto element) -> const void* {
       return x.template data<decltype(element)>();
     });
   };
-  return fused(
-      Cell::op(projected.rank() == 2), inputs,
+  Op op = Cell::op(projected.rank() == 2);
+  if (Cell::hidden_bias) op.also = Reads::all_inputs();
+  return record(
+      op, output, inputs,
+      [=, first = place(output)](const Backward& b) {
+        const Steps steps(b.inputs(), backward, lengths);
+        Tensor a = gates;
+        if (place(b.output()) != first) forward(b.inputs(), a);
+        return b.is_recorded()
+                   ? differentiate([=](const Tensors& x) { return composed<Cell>(x, steps, a); }, b)
+                   : gradients<Cell>(b, steps, a);
+      },
       [=](const Tensors& x) {
-        Tensor gates = Tensor::uninitialised(x[projected_at].shape(), x[projected_at].dtype());
-        const Tensor output = one_pass<Cell>(x, Steps(x, backward, lengths), gates);
-        if (!kept->second) *kept = {gates, place(output)};
-        return output;
+        Tensor unused;
+        return forward(x, unused);
       },
-      [=](const Backward& b) {
-        const bool is_first = place(b.output()) == kept->second;
-        return gradients<Cell>(b, Steps(b.inputs(), backward, lengths),
-                               is_first ? kept->first : Tensor());
-      },
-      [=](const Tensors& x) { return composed<Cell>(x, Steps(x, backward, lengths)); },
       [=] {
         Attributes attributes{{"backward", int64_t{backward}}};
         if (lengths) attributes.push_back({"lengths", *lengths});

@@ -20,9 +20,9 @@ struct RNNRecurrence {
   static constexpr bool hidden_bias = false;
 
   static constexpr Derivative derivatives[]{
-      {is_tanh ? "u with u = dL/dh′ · (1 − h′²)" : "u with u = dL/dh′ where h′ > 0", reads("abcy")},
-      {"uᵀ · c", reads("abcy")},
-      {"u · b", reads("abcy")}};
+      {is_tanh ? "u with u = dL/dh′ · (1 − h′²)" : "u with u = dL/dh′ where h′ > 0", reads("bcy")},
+      {"uᵀ · c", reads("bcy")},
+      {"u · b", reads("bcy")}};
   static Op op(bool one_step) {
     return {one_step ? "rnn_cell" : "rnn",
             is_tanh ? "h′ = tanh(a + c · bᵀ)" : "h′ = relu(a + c · bᵀ)", derivatives};
@@ -43,11 +43,7 @@ struct RNNRecurrence {
       now[0][i] = 0;
     }
   }
-  static Tensors composed(const Tensor& projected, const Tensor& weight, const Tensor&,
-                          const Tensors& before) {
-    const Tensor a = linear(before[0], weight, projected);
-    return {is_tanh ? tanh(a) : relu(a)};
-  }
+  static Tensors composed(const Tensor& a, const Tensors&) { return {is_tanh ? tanh(a) : relu(a)}; }
 };
 
 template <RNNActivation activation>

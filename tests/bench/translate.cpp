@@ -131,7 +131,10 @@ json time_steps(Training& training, const std::vector<const Batch*>& batches,
 
 json steps_on_data(const Options& options) {
   std::optional<Data> data;
-  const double reading = seconds_of([&] { data = Data::read(options); });
+  const double reading = seconds_of([&] {
+    data = Data::read(options);
+    trim_memory();
+  });
   Training training(data->source.size(), data->target.size(), options.model);
   std::vector<int64_t> order = options.order;
   if (order.empty()) order = Generator(1).permutation(std::ssize(data->batches));

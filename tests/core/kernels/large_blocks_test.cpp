@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cstdint>
 #include <cstring>
 #include <thread>
 #include <vector>
@@ -18,6 +19,51 @@ TEST_CASE("a thread takes the large block again that it gave back, for nearly th
     void* second = large_blocks::take(size - 1000);
     CHECK(second == first);
     large_blocks::give(second, size - 1000);
+  }).join();
+}
+
+TEST_CASE("a large block that was given back is cut for smaller ones, and joined again") {
+  std::thread([] {
+    constexpr size_t size = size_t{8} << 20, part = size_t{2} << 20;
+    char* const first = static_cast<char*>(large_blocks::take(size));
+    large_blocks::give(first, size);
+    std::vector<void*> parts;
+    for (int i = 0; i < 3; ++i) parts.push_back(large_blocks::take(part));
+    for (void* memory : parts) {
+      std::memset(memory, 1, part);
+      CHECK(memory >= first);
+      CHECK(static_cast<char*>(memory) + part <= first + size);
+    }
+    for (void* memory : parts) large_blocks::give(memory, part);
+    void* const again = large_blocks::take(size);
+    CHECK(again == first);
+    large_blocks::give(again, size);
+  }).join();
+}
+
+TEST_CASE("a thread that has used blocks of many sizes still gets each of them whole") {
+  std::thread([] {
+    std::vector<std::pair<unsigned char*, size_t>> used;
+    uint64_t random = 1;
+    for (int round = 0; round < 3000; ++round) {
+      random = random * 6364136223846793005u + 1442695040888963407u;
+      if (used.size() > 20 || (random >> 60) < 6) {
+        if (used.empty()) continue;
+        const size_t i = (random >> 33) % used.size();
+        const auto [memory, size] = used[i];
+        const auto mark = static_cast<unsigned char>(size);
+        CHECK((memory[0] == mark && memory[size / 2] == mark && memory[size - 1] == mark));
+        large_blocks::give(memory, size);
+        used.erase(used.begin() + static_cast<std::ptrdiff_t>(i));
+      } else {
+        const size_t size = (size_t{1} << (15 + (random >> 58) % 8)) + (random >> 40) % 100'000;
+        auto* const memory = static_cast<unsigned char*>(large_blocks::take(size));
+        CHECK(reinterpret_cast<uintptr_t>(memory) % 16 == 0);
+        memory[0] = memory[size / 2] = memory[size - 1] = static_cast<unsigned char>(size);
+        used.emplace_back(memory, size);
+      }
+    }
+    for (const auto& [memory, size] : used) large_blocks::give(memory, size);
   }).join();
 }
 #endif
