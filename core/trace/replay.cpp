@@ -57,7 +57,8 @@ Trace Trace::replay(int number, const Tensor& value) const {
         derivatives.push_back(
             {node.derivatives[i].c_str(), i < node.reads.size() ? node.reads[i] : Reads{}});
       Op op{node.op.c_str(), node.formula.c_str(), derivatives, node.is_view};
-      op.also = node.also;
+      // What the forward pass noted for its rule is not that of changed inputs.
+      op.also = is_new[static_cast<size_t>(n)] ? Reads::all_inputs() : node.also;
       output = gradus::record(op, output, inputs, rule, forward, [&] { return node.attributes; });
     }
     for (const auto& [root, seed] : live.seeds)

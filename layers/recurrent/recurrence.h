@@ -236,9 +236,11 @@ inline Tensor known_linear(const Tensor& h, const Tensor& weight, const Tensor& 
                            const Tensor& value) {
   return record({"linear", "a · bᵀ + c", {{"g · b", reads("b")}, {"gᵀ · a", reads("a")}, {"g"}}},
                 value.detach(), {h, weight, projected}, [](const Backward& b) {
-                  return std::vector<Gradient>{matmul(b.gradient, b.input(1)),
-                                               matmul(transpose(b.gradient), b.input(0)),
-                                               b.gradient};
+                  std::vector<Gradient> gradients(3);
+                  if (b.needs(0)) gradients[0] = matmul(b.gradient, b.input(1));
+                  if (b.needs(1)) gradients[1] = matmul(transpose(b.gradient), b.input(0));
+                  gradients[2] = b.gradient;
+                  return gradients;
                 });
 }
 

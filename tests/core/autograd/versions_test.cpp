@@ -107,6 +107,53 @@ TEST_CASE("a graph says what it keeps, and for which op") {
                                          "multiply b (1000) leaf"});
 }
 
+TEST_CASE(
+    "a gradient takes the memory of a value that nobody else can see any more, and only then") {
+  // squares(x) as an op that writes its gradient where x was, if it may.
+  auto squares = [](const Tensor& x, const void*& memory) {
+    return record({"squares", "x²", {{"2 · x · g", reads("x")}}}, (x * x).detach(), {x},
+                  [&memory](const Backward& b) {
+                    const double* from = b.input(0).data<double>();
+                    const double* g = b.gradient.data<double>();
+                    Tensor dx = b.room_for_gradient(0);
+                    auto* to = dx.mutable_data<double>();
+                    memory = to;
+                    for (int64_t i = 0; i < dx.numel(); ++i) to[i] = 2 * from[i] * g[i];
+                    return std::vector<Gradient>{dx};
+                  });
+  };
+  const Tensor x = leaf_of(Values(1000, 3)), ones_of_x = ones_like(x);
+  const void* memory = nullptr;
+  const void* value = nullptr;
+  Tensor loss;
+  auto make = [&] {
+    const Tensor y = x + 1;
+    value = y.data<double>();
+    loss = squares(y, memory);
+    return y;
+  };
+  make();
+  loss.backward(ones_of_x);
+  CHECK(memory == value);
+
+  make();
+  loss.backward(ones_of_x, true);  // the graph is needed again
+  CHECK(memory != value);
+  loss.backward(ones_of_x);
+  CHECK(memory == value);
+
+  const Tensor held = make();
+  loss.backward(ones_of_x);
+  CHECK(memory != value);
+  CHECK(values(held) == Values(1000, 4));
+
+  loss = squares(x, memory);  // a leaf is its owner's
+  loss.backward(ones_of_x);
+  CHECK(memory != x.data<double>());
+  CHECK(values(x) == Values(1000, 3));
+  CHECK(values(x.grad()) == Values(1000, 4 * 8 + 6));
+}
+
 TEST_CASE("a rule that reads what its op does not list says so") {
   const Tensor x = leaf({1, 2});
   const Tensor y =

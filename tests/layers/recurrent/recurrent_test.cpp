@@ -149,3 +149,11 @@ TEST_CASE("a GRU with its update gate open keeps its state, and with it shut tak
   const Tensor w = slice(cell.weight_ih, 0, 6, 9);
   CHECK(largest(cell(x, h) - tanh(linear(x, w, biases[2]))) < 1e-6);
 }
+
+TEST_CASE("an LSTM keeps its gates and not what they were made of") {
+  Generator generator(7);
+  const LSTMCell cell(8, 16, generator);
+  const Tensor x = random_normal({5, 4, 8}, 0, 1, generator);
+  for (const KeptValue& kept : kept_values(cell.steps(cell.project(x), cell.initial(4)).h))
+    CHECK_FALSE((kept.op == "lstm" && kept.operand == "a"));
+}
