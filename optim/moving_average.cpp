@@ -6,21 +6,12 @@
 
 #include "core/autograd/autograd.h"
 #include "core/files/named_tensors.h"
+#include "core/functions/index.h"
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 #include "optim/checked_names.h"
 
 namespace gradus {
-
-namespace {
-
-Tensor copy(const Tensor& x) {
-  Tensor result = Tensor::uninitialised(x.shape(), x.dtype());
-  result.assign(x);
-  return result;
-}
-
-}  // namespace
 
 ExponentialMovingAverage::ExponentialMovingAverage(const std::vector<Tensor>& parameters,
                                                    const MovingAverageOptions& options)
@@ -31,7 +22,7 @@ ExponentialMovingAverage::ExponentialMovingAverage(const std::vector<Tensor>& pa
   if (!(options.decay >= 0 && options.decay < 1))
     throw Error(
         fmt::format("ExponentialMovingAverage: expected decay in [0, 1), got {}", options.decay));
-  for (const Tensor& parameter : parameters) averages_.push_back(copy(parameter));
+  for (const Tensor& parameter : parameters) averages_.push_back(clone(parameter.detach()));
 }
 
 void ExponentialMovingAverage::check_not_swapped(const char* what) const {
@@ -55,7 +46,7 @@ void ExponentialMovingAverage::update() {
 
 void ExponentialMovingAverage::swap() {
   for (size_t i = 0; i < averages_.size(); ++i) {
-    const Tensor values = copy(parameters_[i]);
+    const Tensor values = clone(parameters_[i].detach());
     parameters_[i].assign(averages_[i]);
     averages_[i].assign(values);
   }
@@ -65,7 +56,7 @@ void ExponentialMovingAverage::swap() {
 std::map<std::string, Tensor> ExponentialMovingAverage::averages() const {
   check_not_swapped("averages");
   std::map<std::string, Tensor> result;
-  for (size_t i = 0; i < averages_.size(); ++i) result[names_[i]] = copy(averages_[i]);
+  for (size_t i = 0; i < averages_.size(); ++i) result[names_[i]] = clone(averages_[i]);
   return result;
 }
 
@@ -78,7 +69,7 @@ std::map<std::string, Tensor> ExponentialMovingAverage::named_state() const {
 std::map<std::string, Tensor> ExponentialMovingAverage::state() const {
   check_not_swapped("state");
   std::map<std::string, Tensor> result = named_state();
-  for (auto& [name, tensor] : result) tensor = copy(tensor);
+  for (auto& [name, tensor] : result) tensor = clone(tensor);
   return result;
 }
 

@@ -6,6 +6,7 @@
 
 #include "core/autograd/node.h"
 #include "core/files/named_tensors.h"
+#include "core/functions/index.h"
 #include "core/kernels/flush_subnormals.h"
 #include "core/tensor/error.h"
 #include "optim/adam.simd.h"
@@ -28,12 +29,6 @@ void check_decay_rate(const std::string& kind, const char* option, double given)
 
 std::vector<ParameterGroup> one_group(const std::vector<Tensor>& parameters) {
   return {ParameterGroup{.parameters = parameters}};
-}
-
-Tensor copy(const Tensor& x) {
-  Tensor result = Tensor::uninitialised(x.shape(), x.dtype());
-  result.assign(x);
-  return result;
 }
 
 }  // namespace
@@ -116,7 +111,7 @@ std::map<std::string, Tensor> Optimizer::named_state() const {
 
 std::map<std::string, Tensor> Optimizer::state() const {
   std::map<std::string, Tensor> result = named_state();
-  for (auto& [name, tensor] : result) tensor = copy(tensor);
+  for (auto& [name, tensor] : result) tensor = clone(tensor);
   return result;
 }
 
