@@ -173,6 +173,8 @@ Optimizer::Update adam_update(const char* kind, double beta1, double beta2, doub
           .pull = static_cast<T>(decoupled ? 0 : parameter.weight_decay),
           .beta1 = static_cast<T>(beta1),
           .beta2 = static_cast<T>(beta2),
+          .rest1 = static_cast<T>(1 - beta1),
+          .rest2 = static_cast<T>(1 - beta2),
           .shrink = static_cast<T>(decoupled ? 1 - rate * parameter.weight_decay : 1),
           .stride = static_cast<T>(stride),
           .inverse_root = static_cast<T>(1 / std::sqrt(1 - std::pow(beta2, t))),

@@ -32,8 +32,22 @@ Tensor composed_cross_entropy(const Tensor& logits, const std::vector<int64_t>& 
     if (targets[i] == ignored) picked[i] = 0, counted[i] = 0;
   const Tensor log_p = log_softmax(logits);
   Tensor losses = -squeeze(take_along_axis(log_p, unsqueeze(tensor(picked, shape), -1), -1), -1);
-  if (smoothing > 0) losses = losses * (1 - smoothing) - mean(log_p, {-1}) * smoothing;
+  if (smoothing > 0) {
+    const double n = static_cast<double>(row_size(logits));
+    losses = losses * (1 - smoothing) - sum(log_p / n, {-1}) * smoothing;
+  }
   return where(cast(tensor(counted, shape), logits.dtype()), losses, 0);
+}
+
+/// The mean of x − largest, whose sum may be too large for T. Overwrites e.
+template <class T>
+T mean_below(const T* x, int64_t n, T largest, T* e) {
+  const auto& kernels = simd::kernels<T>();
+  kernels.affine(x, 1, -largest, e, n);
+  const T total = kernels.sum(e, n), size = static_cast<T>(n);
+  if (std::isfinite(total)) return total / size;
+  kernels.affine(x, 1 / size, -largest / size, e, n);
+  return kernels.sum(e, n);
 }
 
 /// The losses of all rows.
@@ -53,8 +67,7 @@ Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targ
       const Exponentials<T> row(x, e.data(), n);
       loss = std::log(row.total) - (x[target] - row.largest);
       if (smoothing > 0) {
-        const T mean = simd::kernels<T>().sum(x, n) / static_cast<T>(n);
-        const T even = std::log(row.total) - (mean - row.largest);
+        const T even = std::log(row.total) - mean_below(x, n, row.largest, e.data());
         loss = static_cast<T>(1 - smoothing) * loss + static_cast<T>(smoothing) * even;
       }
     });
@@ -91,10 +104,10 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
   check_float("cross_entropy", logits);
   const double smoothing = options.label_smoothing;
   if (logits.rank() < 1 || logits.shape().without(logits.rank() - 1) != targets.shape())
-    throw Error(fmt::format("cross_entropy: logits {} want one target a row, were given {}",
+    throw Error(fmt::format("cross_entropy: expected one target for each row of logits {}, got {}",
                             logits.description(), targets.description()));
-  if (smoothing < 0 || smoothing > 1)
-    throw Error(fmt::format("cross_entropy: label smoothing {} is outside [0, 1]", smoothing));
+  if (!(smoothing >= 0 && smoothing <= 1))
+    throw Error(fmt::format("cross_entropy: expected label_smoothing in [0, 1], got {}", smoothing));
   if (targets.dtype() != DType::int64)
     throw Error(fmt::format("cross_entropy: expected int64 targets, got {} {}",
                             name_of(targets.dtype()), targets.description()));
@@ -104,8 +117,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
       ids[i] = ignored;
     else if (ids[i] < 0 || ids[i] >= logits.shape().back())
       throw Error(
-          fmt::format("cross_entropy: target {} is outside [0, {}) and not the ignored class {}",
-                      ids[i], logits.shape().back(), options.ignored_class));
+          fmt::format("cross_entropy: expected targets in [0, {}), or {} for rows to ignore, got {}",
+                      logits.shape().back(), options.ignored_class, ids[i]));
   }
   const auto counted = std::count_if(ids.begin(), ids.end(), [](auto id) { return id != ignored; });
   const Tensor rows = contiguous(logits);

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cmath>
+#include <limits>
 #include <vector>
 
 #include "core/autograd/fused.h"
@@ -18,7 +19,8 @@ namespace {
 
 Tensor composed_layer_norm(const std::vector<Tensor>& inputs, double epsilon) {
   const Tensor &x = inputs[0], &weight = inputs[1], &bias = inputs[2];
-  const Tensor deviation = x - mean(x, {-1}, keepdims);
+  Tensor deviation = x - mean(x, {-1}, keepdims);
+  deviation = deviation - mean(deviation.detach(), {-1}, keepdims);  // what rounding left
   const Tensor variance = mean(deviation * deviation, {-1}, keepdims);
   return deviation / sqrt(variance + epsilon) * weight + bias;
 }
@@ -27,8 +29,17 @@ Tensor composed_layer_norm(const std::vector<Tensor>& inputs, double epsilon) {
 template <class T>
 T centre(const T* x, int64_t n, double epsilon, T* out) {
   const auto& kernels = simd::kernels<T>();
-  kernels.affine(x, 1, -kernels.sum(x, n) / static_cast<T>(n), out, n);
-  return 1 / std::sqrt(kernels.dot(out, out, n) / static_cast<T>(n) + static_cast<T>(epsilon));
+  const T size = static_cast<T>(n), mean = kernels.sum(x, n) / size;
+  T sum, squares;
+  kernels.centre(x, mean, out, n, &sum, &squares);
+  T variance = squares / size + static_cast<T>(epsilon);
+  // The mean was rounded: where it matters, what it left is taken out as well.
+  const T rest = sum / size, tiny = std::numeric_limits<T>::epsilon() / 4;
+  if (std::abs(rest) > tiny * std::sqrt(variance)) {
+    kernels.affine(out, 1, -rest, out, n);
+    variance = kernels.dot(out, out, n) / size + static_cast<T>(epsilon);
+  }
+  return 1 / std::sqrt(variance);
 }
 
 std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {

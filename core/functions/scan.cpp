@@ -1,5 +1,7 @@
 #include "core/functions/scan.h"
 
+#include <cmath>
+
 #include "core/autograd/autograd.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
@@ -9,14 +11,22 @@ namespace gradus {
 
 namespace {
 
+/// In float64 of floats, with what rounding took away (Neumaier 1974) where they are float64.
 template <class T>
 void scan_row(const T* x, T* y, int64_t n, bool reverse) {
-  using Sum = std::conditional_t<std::is_same_v<T, float>, double,
-                                 std::conditional_t<std::is_integral_v<T>, uint64_t, T>>;
-  Sum sum = 0;  // integers wrap around
+  std::conditional_t<std::is_integral_v<T>, uint64_t, double> sum = 0;  // integers wrap around
+  double lost = 0;
   for (int64_t k = 0; k < n; ++k) {
     const int64_t i = reverse ? n - 1 - k : k;
-    y[i] = static_cast<T>(sum += static_cast<Sum>(x[i]));
+    if constexpr (std::is_integral_v<T>) {
+      y[i] = static_cast<T>(sum += static_cast<uint64_t>(x[i]));
+    } else {
+      const double before = sum, added = static_cast<double>(x[i]);
+      sum += added;
+      if (sizeof(T) == sizeof(double) && std::isfinite(sum))
+        lost += std::abs(before) >= std::abs(added) ? before - sum + added : added - sum + before;
+      y[i] = static_cast<T>(sum + lost);
+    }
   }
 }
 

@@ -5,8 +5,8 @@
 /// Running sums and products along one axis.
 namespace gradus {
 
-/// yᵢ = Σ_{j ≤ i} xⱼ along `axis`, or Σ_{j ≥ i} xⱼ when `reverse`. float32 is summed in float64.
-/// dL/dx = cumsum(g) the other way round.
+/// yᵢ = Σ_{j ≤ i} xⱼ along `axis`, or Σ_{j ≥ i} xⱼ when `reverse`. float32 is summed in float64,
+/// float64 with what rounding lost. dL/dx = cumsum(g) the other way round.
 Tensor cumsum(const Tensor& x, int axis, bool reverse = false);
 
 /// yᵢ = Π_{j ≤ i} xⱼ along `axis`. Made of log₂(n) products of shifted parts, so that its gradient

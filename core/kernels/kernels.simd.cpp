@@ -19,79 +19,164 @@ void elementwise(const T* a, const T* b, const T* c, T* out, int64_t n) {
         outputs, n);
 }
 
-/// f of one batch of as many of a, b and c as it takes.
-template <class F, class T>
-auto call(const F& f, const T* a, const T* b, const T* c, int64_t i) {
+// The order of a reduction does not depend on the instruction set: it runs over lanes of 64 bytes,
+// four of them side by side, whatever the width of a register.
+template <class T>
+constexpr int64_t line = 64 / sizeof(T);
+template <class T>
+constexpr int line_batches = static_cast<int>(line<T> / width<T>);
+
+/// Folds the elements by `step(so far, a, b)` into four lines and these by `join` into one, which
+/// goes to `out`: element i always meets lane i mod (4 · line). `fill`, behind the last element,
+/// changes nothing. Without b there is `step(so far, a)`.
+template <class T, class Step, class Join>
+[[gnu::noinline]] void fold(const T* a, const T* b, int64_t n, T fill, Step step, Join join,
+                            T* out) {
   using B = Batch<T>;
-  auto load = [i](const T* x) { return B::load_unaligned(x + i); };
-  if constexpr (requires(B x) { f(x); })
-    return f(load(a));
-  else if constexpr (requires(B x) { f(x, x); })
-    return f(load(a), load(b));
-  else
-    return f(load(a), load(b), load(c));
+  constexpr int count = 4 * line_batches<T>;
+  B parts[count];
+  for (B& part : parts) part = B(fill);
+  auto add = [&](B& part, int64_t i, auto load) {
+    if constexpr (requires(B x) { step(x, x); })
+      part = step(part, load(a + i));
+    else
+      part = step(part, load(a + i), load(b + i));
+  };
+  auto whole = [](const T* x) { return B::load_unaligned(x); };
+  int64_t i = 0;
+  for (; i + 4 * line<T> <= n; i += 4 * line<T>)
+#pragma GCC unroll 16
+    for (int k = 0; k < count; ++k) add(parts[k], i + k * width<T>, whole);
+  if (i < n) {
+#pragma GCC unroll 16
+    for (int k = 0; k < count; ++k, i += width<T>) {
+      if (i + width<T> <= n)
+        add(parts[k], i, whole);
+      else if (i < n)
+        add(parts[k], i, [&](const T* x) { return load_first<T>(x, n - i, fill); });
+    }
+  }
+  constexpr int r = line_batches<T>;
+  for (int k = 0; k < r; ++k)
+    join(join(parts[k], parts[r + k]), join(parts[2 * r + k], parts[3 * r + k]))
+        .store_aligned(out + k * width<T>);
 }
 
-/// Folds the operands four batches at a time by `step(so far, a, b, c)`, and the four by `join`:
-/// element i always meets lane i mod (4 · width). `fill`, behind the last element, changes nothing.
-template <class T, class Step, class Join>
-[[gnu::noinline]] Batch<T> fold(const T* a, const T* b, const T* c, int64_t n, T fill, T neutral,
-                                Step step, Join join) {
-  using B = Batch<T>;
-  constexpr int64_t block = 4 * width<T>;
-  B parts[4] = {B(neutral), B(neutral), B(neutral), B(neutral)};
-  auto add = [&](const T* x, const T* y, const T* z) {
-    for (int64_t k = 0; k < 4; ++k)
-      parts[k] =
-          call([&](auto... v) -> decltype(step(parts[k], v...)) { return step(parts[k], v...); }, x,
-               y, z, k* width<T>);
-  };
-  int64_t i = 0;
-  for (; i + block <= n; i += block) add(a + i, b + i, c + i);
-  if (i < n) {
-    alignas(64) T last[3][block];
-    for (int64_t j = 0; j < block; ++j)
-      for (int k = 0; k < 3; ++k)
-        last[k][j] = i + j < n ? (k == 0 ? a : k == 1 ? b : c)[i + j] : fill;
-    add(last[0], last[1], last[2]);
-  }
-  return join(join(parts[0], parts[1]), join(parts[2], parts[3]));
+/// The sum of a line, by halves, in float64.
+template <class T>
+double total_of(const T* lanes) {
+  double parts[line<T>];
+  for (int64_t i = 0; i < line<T>; ++i) parts[i] = lanes[i];
+  for (int64_t half = line<T> / 2; half > 0; half /= 2)
+    for (int64_t i = 0; i < half; ++i) parts[i] += parts[i + half];
+  return parts[0];
 }
+
+constexpr int64_t sum_block = 4096;  // float32 partial sums stay short; their sum is float64
 
 /// Σ over i of what `step` adds to the sum so far; it adds nothing for zeros.
 template <class T, class Step>
-T sum_of(const T* a, const T* b, const T* c, int64_t n, Step step) {
-  constexpr int64_t block = 4096;  // float32 partial sums stay short; their sum is float64
+T sum_of(const T* a, const T* b, int64_t n, Step step) {
   double total = 0;
-  for (int64_t i = 0; i < n; i += block) {
-    alignas(64) T lanes[width<T>];
-    fold(a + i, b + i, c + i, n - i < block ? n - i : block, T(0), T(0), step, [](auto x, auto y) {
-      return x + y;
-    }).store_aligned(lanes);
-    for (T lane : lanes) total += lane;
+  for (int64_t i = 0; i < n; i += sum_block) {
+    alignas(64) T lanes[line<T>];
+    fold(
+        a + i, b + i, n - i < sum_block ? n - i : sum_block, T(0), step,
+        [](auto x, auto y) { return x + y; }, lanes);
+    total += total_of(lanes);
   }
   return static_cast<T>(total);
 }
 
 template <class T>
 T sum(const T* x, int64_t n) {
-  return sum_of(x, x, x, n, [](Batch<T> total, Batch<T> x) { return total + x; });
+  return sum_of(x, x, n, [](Batch<T> total, Batch<T> x) { return total + x; });
 }
 
 template <class T>
 T dot(const T* a, const T* b, int64_t n) {
-  return sum_of(a, b, b, n, [](Batch<T> total, Batch<T> x, Batch<T> y) { return x * y + total; });
+  return sum_of(a, b, n,
+                [](Batch<T> total, Batch<T> x, Batch<T> y) { return xsimd::fma(x, y, total); });
 }
 
 template <class T>
 T max(const T* x, int64_t n) {
   auto larger = [](Batch<T> x, Batch<T> y) { return Batch<T>(Maximum::value(x, y)); };
-  constexpr T lowest = -T(__builtin_inf());
-  alignas(64) T lanes[width<T>];
-  fold(x, x, x, n, lowest, lowest, larger, larger).store_aligned(lanes);
+  alignas(64) T lanes[line<T>];
+  fold(x, x, n, -T(__builtin_inf()), larger, larger, lanes);
   T result = lanes[0];
   for (T lane : lanes) result = lane > result || lane != lane ? lane : result;
   return result;
+}
+
+/// Two lines of sums and two of squares, in blocks as those of sum_of.
+template <class T>
+void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
+  using B = Batch<T>;
+  constexpr int count = 2 * line_batches<T>;
+  constexpr int64_t piece = 2 * line<T>;
+  double totals[2] = {0, 0};
+  for (int64_t begin = 0; begin < n; begin += sum_block / 2) {
+    const int64_t end = n - begin < sum_block / 2 ? n : begin + sum_block / 2;
+    B sums[count], products[count];
+    for (int k = 0; k < count; ++k) sums[k] = products[k] = B(T(0));
+    auto add = [&](int k, B deviation) {
+      sums[k] = sums[k] + deviation;
+      products[k] = xsimd::fma(deviation, deviation, products[k]);
+    };
+    for (int64_t i = begin; i < end; i += piece)
+#pragma GCC unroll 8
+      for (int k = 0; k < count; ++k) {
+        const int64_t at = i + k * width<T>;
+        if (at + width<T> <= end) {
+          const B deviation = B::load_unaligned(x + at) - B(mean);
+          deviation.store_unaligned(d + at);
+          add(k, deviation);
+        } else if (at < end) {
+          const B deviation = load_first<T>(x + at, end - at, mean) - B(mean);
+          store_first<T>(deviation, d + at, end - at);
+          add(k, deviation);
+        }
+      }
+    alignas(64) T lanes[2][line<T>];
+    constexpr int r = line_batches<T>;
+    for (int k = 0; k < r; ++k) {
+      (sums[k] + sums[r + k]).store_aligned(lanes[0] + k * width<T>);
+      (products[k] + products[r + k]).store_aligned(lanes[1] + k * width<T>);
+    }
+    for (int which = 0; which < 2; ++which) totals[which] += total_of(lanes[which]);
+  }
+  *sum = static_cast<T>(totals[0]);
+  *squares = static_cast<T>(totals[1]);
+}
+
+/// Four rows at a time, in blocks of 64 rows, whose sums are added in float64.
+template <class T>
+void add_rows(const T* x, int64_t step, int64_t rows, int64_t columns, double* totals) {
+  using B = Batch<T>;
+  constexpr int64_t block = 64, strip = 512;
+  alignas(64) T sums[strip];
+  for (int64_t first = 0; first < columns; first += strip) {
+    const int64_t n = columns - first < strip ? columns - first : strip;
+    for (int64_t row = 0; row < rows; row += block) {
+      const int64_t end = rows - row < block ? rows : row + block;
+      for (int64_t j = 0; j < n; ++j) sums[j] = 0;
+      int64_t i = row;
+      for (; i + 4 <= end; i += 4) {
+        const T *a = x + i * step + first, *b = a + step, *c = b + step, *d = c + step;
+        int64_t j = 0;
+        for (; j + width<T> <= n; j += width<T>) {
+          auto load = [j](const T* from) { return B::load_unaligned(from + j); };
+          (B::load_aligned(sums + j) + ((load(a) + load(b)) + (load(c) + load(d))))
+              .store_aligned(sums + j);
+        }
+        for (; j < n; ++j) sums[j] += (a[j] + b[j]) + (c[j] + d[j]);
+      }
+      for (; i < end; ++i)
+        for (int64_t j = 0; j < n; ++j) sums[j] += x[i * step + first + j];
+      for (int64_t j = 0; j < n; ++j) totals[first + j] += sums[j];
+    }
+  }
 }
 
 template <class T>
@@ -107,19 +192,19 @@ void exp_shifted(const T* x, T shift, T* out, int64_t n) {
 
 template <class T>
 void affine(const T* x, T scale, T offset, T* out, int64_t n) {
-  map([=](const auto* x, auto* y) { y[0] = Batch<T>(scale) * x[0] + Batch<T>(offset); },
+  map([=](const auto* x, auto* y) { y[0] = xsimd::fma(Batch<T>(scale), x[0], Batch<T>(offset)); },
       Inputs<T, 1>{{x}}, Outputs<T, 1>{{out}}, n);
 }
 
 template <class T>
 void add_scaled(const T* x, T scale, T* out, int64_t n) {
-  map([=](const auto* x, auto* y) { y[0] = Batch<T>(scale) * x[0] + x[1]; }, Inputs<T, 2>{{x, out}},
+  map([=](const auto* x, auto* y) { y[0] = xsimd::fma(Batch<T>(scale), x[0], x[1]); }, Inputs<T, 2>{{x, out}},
       Outputs<T, 1>{{out}}, n);
 }
 
 template <class T>
 void multiply_add(const T* a, const T* b, T scale, const T* c, T* out, int64_t n) {
-  map([=](const auto* x, auto* y) { y[0] = x[0] * (x[1] * Batch<T>(scale)) + x[2]; },
+  map([=](const auto* x, auto* y) { y[0] = xsimd::fma(x[0], x[1] * Batch<T>(scale), x[2]); },
       Inputs<T, 3>{{a, b, c}}, Outputs<T, 1>{{out}}, n);
 }
 
@@ -209,9 +294,21 @@ void transpose(const T* x, int64_t leading, int64_t rows, int64_t columns, T* ou
 
 template <class T, class... Row>
 constexpr Kernels<T> make(List<Row...>) {
-  return {{elementwise<Row, T>...}, sum<T>,           max<T>,        dot<T>,          add_into<T>,
-          exp_shifted<T>,           affine<T>,        add_scaled<T>, multiply_add<T>, tile_rows<T>,
-          tile_columns<T>,          multiply_tile<T>, transpose<T>};
+  return {{elementwise<Row, T>...},
+          sum<T>,
+          max<T>,
+          dot<T>,
+          centre<T>,
+          add_rows<T>,
+          add_into<T>,
+          exp_shifted<T>,
+          affine<T>,
+          add_scaled<T>,
+          multiply_add<T>,
+          tile_rows<T>,
+          tile_columns<T>,
+          multiply_tile<T>,
+          transpose<T>};
 }
 
 // Constant-initialised: no code of this instruction set runs before it is chosen.

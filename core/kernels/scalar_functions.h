@@ -71,7 +71,7 @@ struct Exp : Unary {
 };
 struct Log : Unary {
   static constexpr const char* name = "log";
-  static auto value(auto a) { return log(a); }
+  static auto value(auto a) { return scalar_math::logarithm(a); }
 };
 struct Tanh : Unary {
   static constexpr const char* name = "tanh";
@@ -93,43 +93,89 @@ struct Softplus : Unary {
   template <class V>
   static V value(V a) {
     const V large = select(a < V(0), V(0), a);
-    return large + log1p(exp(-abs(a)));
+    return large + log1p(scalar_math::exponential(-abs(a)));
   }
 };
 struct Erf : Unary {
   static constexpr const char* name = "erf";
-  static auto value(auto a) { return erf(a); }
+  static auto value(auto a) { return scalar_math::error_function(a); }
 };
 struct Sqrt : Unary {
   static constexpr const char* name = "sqrt";
   static auto value(auto a) { return sqrt(a); }
 };
-struct Sin : Unary {
-  static constexpr const char* name = "sin";
-  static auto value(auto a) { return sin(a); }
+/// Lane by lane by the C library: the SIMD library's sin and cos depend on the other lanes.
+template <class Row>
+struct Library : Unary {
+  template <class V>
+  static V value(V a) {
+    return scalar_math::each_lane(a, [](auto x) { return Row::of(x); });
+  }
 };
-struct Cos : Unary {
+struct Sin : Library<Sin> {
+  static constexpr const char* name = "sin";
+  static float of(float x) { return __builtin_sinf(x); }
+  static double of(double x) { return __builtin_sin(x); }
+};
+struct Cos : Library<Cos> {
   static constexpr const char* name = "cos";
-  static auto value(auto a) { return cos(a); }
+  static float of(float x) { return __builtin_cosf(x); }
+  static double of(double x) { return __builtin_cos(x); }
+};
+struct Tan : Library<Tan> {
+  static constexpr const char* name = "tan";
+  static float of(float x) { return __builtin_tanf(x); }
+  static double of(double x) { return __builtin_tan(x); }
+};
+struct Asin : Library<Asin> {
+  static constexpr const char* name = "asin";
+  static float of(float x) { return __builtin_asinf(x); }
+  static double of(double x) { return __builtin_asin(x); }
+};
+struct Acos : Library<Acos> {
+  static constexpr const char* name = "acos";
+  static float of(float x) { return __builtin_acosf(x); }
+  static double of(double x) { return __builtin_acos(x); }
+};
+struct Atan : Library<Atan> {
+  static constexpr const char* name = "atan";
+  static float of(float x) { return __builtin_atanf(x); }
+  static double of(double x) { return __builtin_atan(x); }
+};
+struct Sinh : Library<Sinh> {
+  static constexpr const char* name = "sinh";
+  static float of(float x) { return __builtin_sinhf(x); }
+  static double of(double x) { return __builtin_sinh(x); }
+};
+struct Cosh : Library<Cosh> {
+  static constexpr const char* name = "cosh";
+  static float of(float x) { return __builtin_coshf(x); }
+  static double of(double x) { return __builtin_cosh(x); }
+};
+struct Asinh : Library<Asinh> {
+  static constexpr const char* name = "asinh";
+  static float of(float x) { return __builtin_asinhf(x); }
+  static double of(double x) { return __builtin_asinh(x); }
+};
+struct Acosh : Library<Acosh> {
+  static constexpr const char* name = "acosh";
+  static float of(float x) { return __builtin_acoshf(x); }
+  static double of(double x) { return __builtin_acosh(x); }
+};
+struct Atanh : Library<Atanh> {
+  static constexpr const char* name = "atanh";
+  static float of(float x) { return __builtin_atanhf(x); }
+  static double of(double x) { return __builtin_atanh(x); }
 };
 struct Abs : Unary {
   static constexpr const char* name = "abs";
   static auto value(auto a) { return abs(a); }
 };
-/// f(a, b) lane by lane.
-template <class V, class F>
-V each_lane(V a, V b, F f) {
-  alignas(64) typename V::value_type x[V::size], y[V::size];
-  a.store_aligned(x);
-  b.store_aligned(y);
-  for (unsigned i = 0; i < V::size; ++i) x[i] = f(x[i], y[i]);
-  return V::load_aligned(x);
-}
 struct Power : Binary {
   static constexpr const char* name = "pow";
   template <class V>
   static V value(V a, V b) {  // not exp(b · log a), which errs at 0⁰, 1^∞ and far from 1
-    return each_lane(a, b, [](auto x, auto y) {
+    return scalar_math::each_lane(a, b, [](auto x, auto y) {
       if constexpr (sizeof(x) == sizeof(float))
         return __builtin_powf(x, y);
       else
@@ -156,7 +202,7 @@ struct Remainder : Binary {
   static constexpr const char* name = "remainder";
   template <class V>
   static V value(V a, V b) {
-    return each_lane(a, b, [](auto x, auto y) {
+    return scalar_math::each_lane(a, b, [](auto x, auto y) {
       const auto rest = fmod(x, y);
       return differ_in_sign(rest, y) ? rest + y : rest;
     });
@@ -169,7 +215,7 @@ struct FloorDivide : Binary {
   static constexpr const char* name = "floor_divide";
   template <class V>
   static V value(V a, V b) {  // not ⌊a / b⌋, which is 10 of 1 / 0.1: 0.1 is more than a tenth
-    return each_lane(a, b, [](auto x, auto y) {
+    return scalar_math::each_lane(a, b, [](auto x, auto y) {
       if (y == 0) return x / y;
       const auto rest = Remainder::fmod(x, y);
       const auto quotient = (x - rest) / y - (Remainder::differ_in_sign(rest, y) ? 1 : 0);
@@ -202,7 +248,7 @@ struct Log1p : Unary {
 };
 struct Expm1 : Unary {
   static constexpr const char* name = "expm1";
-  static auto value(auto a) { return expm1(a); }
+  static auto value(auto a) { return scalar_math::exponential_minus_one(a); }
 };
 
 template <class... Row>
@@ -212,7 +258,7 @@ struct List {
 using Functions =
     List<Add, Subtract, Multiply, Divide, Negate, Greater, GreaterEqual, Equal, Where, Exp, Log,
          Tanh, Sigmoid, Relu, Softplus, Erf, Sqrt, Sin, Cos, Abs, Power, Maximum, Minimum,
-         Remainder, FloorDivide, Floor, Ceil, Round, Sign, Log1p, Expm1>;
+         Remainder, FloorDivide, Floor, Ceil, Round, Sign, Log1p, Expm1, Tan, Asin, Acos, Atan, Sinh, Cosh, Asinh, Acosh, Atanh>;
 
 constexpr bool same_text(const char* a, const char* b) {
   for (; *a == *b; ++a, ++b)

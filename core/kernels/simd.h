@@ -6,7 +6,9 @@
 #include "core/kernels/scalar_functions.h"
 
 /// Vectorised kernels on contiguous memory. Every element's result is the same wherever it
-/// stands and however many follow, and so is a sum's when zeros follow.
+/// stands and however many follow, and so is a sum's when zeros follow. Sums are added in an order
+/// that depends on n alone, not on the width of the registers: 4096 elements at a time in a fixed
+/// number of lanes of type T, and what these give in float64.
 namespace gradus::simd {
 
 /// out[i] = f(a[i], b[i], c[i]); operands that f does not take are not read.
@@ -29,6 +31,10 @@ struct Kernels {
   T (*sum)(const T* x, int64_t n);
   T (*max)(const T* x, int64_t n);                  ///< −∞ for n = 0, NaN where there is one
   T (*dot)(const T* a, const T* b, int64_t n);      ///< Σ a · b
+  /// d = x − mean, and Σ d and Σ d²
+  void (*centre)(const T* x, T mean, T* d, int64_t n, T* sum, T* squares);
+  /// totals[j] += Σ over i < rows of x[i · step + j], for j < columns
+  void (*add_rows)(const T* x, int64_t step, int64_t rows, int64_t columns, double* totals);
   void (*add_into)(const T* x, T* out, int64_t n);  ///< out += x
   void (*exp_shifted)(const T* x, T shift, T* out, int64_t n);       ///< out = exp(x − shift)
   void (*affine)(const T* x, T scale, T offset, T* out, int64_t n);  ///< out = scale · x + offset

@@ -2,7 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstring>
+#include <numeric>
+#include <span>
+#include <vector>
 
 #include "core/kernels/simd.h"
 #include "core/ops/movement.h"
@@ -12,25 +16,65 @@ namespace gradus {
 
 namespace {
 
-void check_ids(const char* op, const Tensor& ids, int64_t rows) {
+/// The ids in row-major order, all of them in [0, rows).
+std::vector<int64_t> checked_ids(const char* op, const Tensor& ids, int64_t rows) {
   if (ids.dtype() != DType::int64)
-    throw Error(fmt::format("{}: wants int64 indices, was given {} {}", op, name_of(ids.dtype()),
+    throw Error(fmt::format("{}: expected int64 indices, got {} {}", op, name_of(ids.dtype()),
                             ids.description()));
-  for (int64_t id : ids.to_vector<int64_t>())
+  std::vector<int64_t> list = ids.to_vector<int64_t>();
+  for (int64_t id : list)
     if (id < 0 || id >= rows)
-      throw Error(fmt::format("{}: index {} is outside [0, {})", op, id, rows));
+      throw Error(fmt::format("{}: expected indices in [0, {}), got {}", op, rows, id));
+  return list;
 }
 
-void add_rows(Tensor& out, const Tensor& ids, const Tensor& source) {
+/// So many rows at most are added one after the other; more of them in blocks, whose sums are added
+/// in float64.
+constexpr int64_t block = 64;
+
+template <class T>
+void add_blocks(const T* rows, std::span<const int64_t> places, int64_t size, T* to) {
+  std::vector<double> totals(static_cast<size_t>(size));
+  std::vector<T> sums(totals.size());
+  for (size_t begin = 0; begin < places.size(); begin += block) {
+    std::ranges::fill(sums, T(0));
+    for (int64_t place : places.subspan(begin, std::min<size_t>(block, places.size() - begin)))
+      simd::kernels<T>().add_into(rows + place * size, sums.data(), size);
+    for (size_t j = 0; j < sums.size(); ++j) totals[j] += sums[j];
+  }
+  for (size_t j = 0; j < totals.size(); ++j) to[j] = static_cast<T>(to[j] + totals[j]);
+}
+
+/// Row i of `source` is added to row ids[i] of `out`.
+void add_rows(Tensor& out, const std::vector<int64_t>& ids, const Tensor& source) {
+  if (ids.empty()) return;
   const Tensor from = contiguous(source);
-  const int64_t size = out.numel() / std::max<int64_t>(out.shape()[0], 1);
+  const auto rows = static_cast<size_t>(out.shape()[0]);
+  const int64_t size = out.numel() / out.shape()[0];
+  std::vector<int64_t> ends(rows + 1);  // first how often each id occurs
+  for (int64_t id : ids) ++ends[static_cast<size_t>(id) + 1];
+  const bool is_short = std::ranges::max(ends) <= block;
   dispatch_float("scatter_add", out.dtype(), [&](auto element) {
     using T = decltype(element);
     const T* row = from.data<T>();
     T* to = out.mutable_data<T>();
-    for (int64_t id : ids.to_vector<int64_t>()) {
-      simd::kernels<T>().add_into(row, to + id * size, size);
-      row += size;
+    if (is_short) {
+      for (int64_t id : ids) {
+        simd::kernels<T>().add_into(row, to + id * size, size);
+        row += size;
+      }
+      return;
+    }
+    // The places of each id, one id after the other.
+    std::partial_sum(ends.begin(), ends.end(), ends.begin());
+    std::vector<int64_t> places(ids.size()), next = ends;
+    for (size_t i = 0; i < ids.size(); ++i)
+      places[static_cast<size_t>(next[static_cast<size_t>(ids[i])]++)] = static_cast<int64_t>(i);
+    for (size_t id = 0; id < rows; ++id) {
+      const auto begin = static_cast<size_t>(ends[id]), end = static_cast<size_t>(ends[id + 1]);
+      if (begin < end)
+        add_blocks(row, std::span(places).subspan(begin, end - begin), size,
+                   to + static_cast<int64_t>(id) * size);
     }
   });
 }
@@ -38,8 +82,8 @@ void add_rows(Tensor& out, const Tensor& ids, const Tensor& source) {
 }  // namespace
 
 Tensor gather(const Tensor& table, const Tensor& ids) {
-  if (table.rank() < 1) throw Error("gather: wants a table of at least one axis");
-  check_ids("gather", ids, table.shape()[0]);
+  if (table.rank() < 1) throw Error("gather: expected a table of at least one axis, got a scalar");
+  const std::vector<int64_t> list = checked_ids("gather", ids, table.shape()[0]);
   const Tensor rows = contiguous(table.detach());
   Shape shape = ids.shape();
   for (int axis = 1; axis < table.rank(); ++axis) shape.append(table.shape()[axis]);
@@ -48,7 +92,7 @@ Tensor gather(const Tensor& table, const Tensor& ids) {
   dispatch(table.dtype(), [&](auto element) {
     using T = decltype(element);
     T* to = result.mutable_data<T>();
-    for (int64_t id : ids.to_vector<int64_t>()) {
+    for (int64_t id : list) {
       std::memcpy(to, rows.data<T>() + id * size, static_cast<size_t>(size) * sizeof(T));
       to += size;
     }
@@ -59,23 +103,23 @@ Tensor gather(const Tensor& table, const Tensor& ids) {
       [](const Backward& b) {
         const Tensor g = b.gradient, ids = b.input(1);
         return std::vector<Gradient>{{[=, n = b.shape(0)[0]] { return scatter_add(n, ids, g); },
-                                      [=](Tensor& buffer) { add_rows(buffer, ids, g); }},
+                                      [=](Tensor& buffer) { add_rows(buffer, ids.to_vector<int64_t>(), g); }},
                                      {}};
       },
       [](const auto& x) { return gather(x[0], x[1]); });
 }
 
 Tensor scatter_add(int64_t rows, const Tensor& ids, const Tensor& source) {
-  check_ids("scatter_add", ids, rows);
+  const std::vector<int64_t> list = checked_ids("scatter_add", ids, rows);
   const int axes = ids.rank();
   if (source.rank() < axes ||
       Shape(std::span(source.shape().begin(), static_cast<size_t>(axes))) != ids.shape())
-    throw Error(fmt::format("scatter_add: rows {} do not match indices {}", source.description(),
-                            ids.description()));
+    throw Error(fmt::format("scatter_add: expected a source whose shape begins with {}, got {}",
+                            ids.shape().text(), source.description()));
   Shape shape{rows};
   for (int axis = axes; axis < source.rank(); ++axis) shape.append(source.shape()[axis]);
   Tensor result = zeros(shape, source.dtype());
-  add_rows(result, ids, source.detach());
+  add_rows(result, list, source.detach());
   return record(
       {"scatter_add", "Σ a in the rows b", {{"the rows of g at the indices b", reads("b")}, {}}},
       result, {source, ids},
@@ -89,13 +133,13 @@ Tensor scatter_add(int64_t rows, const Tensor& ids, const Tensor& source) {
 }
 
 Tensor one_hot(const Tensor& ids, int64_t classes, DType dtype) {
-  check_ids("one_hot", ids, classes);
+  const std::vector<int64_t> list = checked_ids("one_hot", ids, classes);
   Shape shape = ids.shape();
   shape.append(classes);
   Tensor result = zeros(shape, dtype);
   dispatch(dtype, [&](auto element) {
     auto* row = result.mutable_data<decltype(element)>();
-    for (int64_t id : ids.to_vector<int64_t>()) {
+    for (int64_t id : list) {
       row[id] = 1;
       row += classes;
     }

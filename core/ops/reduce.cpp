@@ -7,6 +7,7 @@
 #include <limits>
 #include <type_traits>
 
+#include "core/kernels/buffer.h"
 #include "core/kernels/integer_functions.h"
 #include "core/kernels/simd.h"
 #include "core/ops/movement.h"
@@ -27,37 +28,19 @@ struct Span3 {
   }
 };
 
-/// Reduces one run of neighbouring axes to size 1. `row` folds a contiguous row to one number;
-/// `merge` folds a contiguous row into an accumulated one.
-template <class T, class Row, class Merge>
-Tensor reduce_run(const Tensor& x, int first, int last, T neutral, Row row, Merge merge) {
-  Shape shape = x.shape();
-  for (int axis = first; axis <= last; ++axis) shape[axis] = 1;
-  Tensor result = Tensor::uninitialised(shape, x.dtype());
-  const Span3 span(x.shape(), first, last);
-  const T* from = x.data<T>();
-  T* to = result.mutable_data<T>();
-  const int64_t row_size = span.n * span.inner;
-  parallel_for(span.outer, std::max<int64_t>(1, 32768 / std::max<int64_t>(row_size, 1)),
+/// Calls work(i) for i < n on all threads, where each has `size` elements to go through.
+template <class Work>
+void for_each(int64_t n, int64_t size, const Work& work) {
+  parallel_for(n, std::max<int64_t>(1, 32768 / std::max<int64_t>(size, 1)),
                [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) {
-                   if (span.inner == 1) {
-                     to[i] = row(from + i * span.n, span.n);
-                     continue;
-                   }
-                   T* out = to + i * span.inner;
-                   std::fill_n(out, span.inner, neutral);
-                   for (int64_t k = 0; k < span.n; ++k)
-                     merge(from + i * row_size + k * span.inner, out, span.inner);
-                 }
+                 for (int64_t i = begin; i < end; ++i) work(i);
                });
-  return result;
 }
 
-/// The loops of a reduction: `row` folds n elements to one, `merge` folds them into others.
+/// The loops of a reduction: `row` folds n elements to one; `middle` folds the n rows of `inner`
+/// elements of each of `outer` parts to one row.
 template <class T>
 struct Sum {
-  static constexpr T neutral = 0;
   static T row(const T* x, int64_t n) {
     if constexpr (std::is_integral_v<T>) {
       uint64_t total = 0;  // wraps around
@@ -70,11 +53,63 @@ struct Sum {
   static void merge(const T* x, T* out, int64_t n) {
     functions_on<T>()[simd::index_of("add")](x, out, out, out, n);
   }
+  static constexpr T neutral = 0;
+
+  /// In strips of columns and pieces of rows, which depend on the sizes alone: so the result does
+  /// not depend on the number of threads.
+  static void middle(const T* x, T* out, const Span3& span) requires std::is_floating_point_v<T> {
+    const int64_t columns = span.inner, strip = std::min<int64_t>(columns, 1024);
+    const int64_t strips = (columns + strip - 1) / strip;
+    const int64_t piece = std::max<int64_t>(64, (1 << 18) / strip / 64 * 64);
+    const int64_t pieces = std::max<int64_t>(1, (span.n + piece - 1) / piece);
+    const int64_t parts = span.outer * strips;
+    // The sums of one piece of one strip.
+    auto add_piece = [&](int64_t part, int64_t first_row, double* total) {
+      const int64_t first = part % strips * strip;
+      std::fill_n(total, strip, 0.0);
+      add_rows(x + (part / strips * span.n + first_row) * columns + first, columns,
+               std::min(piece, span.n - first_row), std::min(strip, columns - first), total);
+    };
+    auto finish = [&](int64_t part, const double* total) {
+      const int64_t first = part % strips * strip;
+      T* to = out + part / strips * columns + first;
+      for (int64_t j = 0; j < std::min(strip, columns - first); ++j)
+        to[j] = static_cast<T>(total[j]);
+    };
+    if (pieces == 1)
+      return for_each(parts, span.n * strip, [&](int64_t part) {
+        double total[1024];
+        add_piece(part, 0, total);
+        finish(part, total);
+      });
+    const Buffer<double> totals(parts * pieces * strip);
+    for_each(parts * pieces, piece * strip, [&](int64_t i) {
+      add_piece(i / pieces, i % pieces * piece, totals.data() + i * strip);
+    });
+    for_each(parts, pieces * strip, [&](int64_t part) {
+      double* total = totals.data() + part * pieces * strip;
+      for (int64_t i = 1; i < pieces; ++i)
+        for (int64_t j = 0; j < strip; ++j) total[j] += total[i * strip + j];
+      finish(part, total);
+    });
+  }
+
+  /// Of rows with few columns, several count as one.
+  static void add_rows(const T* x, int64_t step, int64_t rows, int64_t columns, double* totals) {
+    const auto add = simd::kernels<T>().add_rows;
+    constexpr int64_t wide = 64;
+    if (const int64_t joined = wide / columns; step == columns && joined > 1 && rows >= joined) {
+      double parts[wide] = {};
+      add(x, joined * columns, rows / joined, joined * columns, parts);
+      for (int64_t i = 0; i < joined; ++i)
+        for (int64_t j = 0; j < columns; ++j) totals[j] += parts[i * columns + j];
+      x += rows / joined * joined * columns, rows %= joined;
+    }
+    add(x, step, rows, columns, totals);
+  }
 };
 template <class T>
 struct Max {
-  static constexpr T neutral =
-      std::is_integral_v<T> ? std::numeric_limits<T>::min() : -std::numeric_limits<T>::infinity();
   static T row(const T* x, int64_t n) {
     if constexpr (std::is_integral_v<T>)
       return *std::max_element(x, x + n);
@@ -84,7 +119,33 @@ struct Max {
   static void merge(const T* x, T* out, int64_t n) {
     functions_on<T>()[simd::index_of("maximum")](x, out, out, out, n);
   }
+  static constexpr T neutral =
+      std::is_integral_v<T> ? std::numeric_limits<T>::min() : -std::numeric_limits<T>::infinity();
 };
+
+/// Reduces one run of neighbouring axes to size 1.
+template <class T, template <class> class Loops>
+Tensor reduce_run(const Tensor& x, int first, int last) {
+  Shape shape = x.shape();
+  for (int axis = first; axis <= last; ++axis) shape[axis] = 1;
+  Tensor result = Tensor::uninitialised(shape, x.dtype());
+  const Span3 span(x.shape(), first, last);
+  const T* from = x.data<T>();
+  T* to = result.mutable_data<T>();
+  if (result.numel() == 0) return result;
+  if (span.inner == 1)
+    for_each(span.outer, span.n, [&](int64_t i) { to[i] = Loops<T>::row(from + i * span.n, span.n); });
+  else if constexpr (requires { Loops<T>::middle(from, to, span); })
+    Loops<T>::middle(from, to, span);
+  else
+    for_each(span.outer, span.n * span.inner, [&](int64_t i) {
+      T* out = to + i * span.inner;
+      std::fill_n(out, span.inner, Loops<T>::neutral);
+      for (int64_t k = 0; k < span.n; ++k)
+        Loops<T>::merge(from + (i * span.n + k) * span.inner, out, span.inner);
+    });
+  return result;
+}
 
 /// Applies `run(x, first, last)` to every run of neighbouring axes, from the last to the first.
 template <class Run>
@@ -124,7 +185,7 @@ Tensor sum(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor result = dispatch(x.dtype(), [&](auto element) {
     using T = decltype(element);
     return reduce(x, over, [&](const Tensor& part, int first, int last) {
-      return reduce_run<T>(part, first, last, Sum<T>::neutral, Sum<T>::row, Sum<T>::merge);
+      return reduce_run<T, Sum>(part, first, last);
     });
   });
   result = record(
@@ -141,7 +202,7 @@ Tensor max(const Tensor& x, const Axes& axes, bool keepdims) {
   Tensor result = dispatch(x.dtype(), [&](auto element) {
     using T = decltype(element);
     return reduce(x, over, [&](const Tensor& part, int first, int last) {
-      return reduce_run<T>(part, first, last, Max<T>::neutral, Max<T>::row, Max<T>::merge);
+      return reduce_run<T, Max>(part, first, last);
     });
   });
   result = record(
@@ -188,7 +249,9 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
 Tensor var(const Tensor& x, const Axes& axes, bool keepdims, double correction) {
   check_float("var", x);
   const double n = count(x, checked_axes("var", axes, x.shape()));
-  const Tensor deviation = x - mean(x, axes, true);
+  Tensor deviation = x - mean(x, axes, true);
+  // The mean was rounded. What it left, whose exact value is 0, has no derivative.
+  deviation = deviation - mean(deviation.detach(), axes, true);
   return sum(deviation * deviation, axes, keepdims) / std::max(0.0, n - correction);
 }
 
@@ -216,6 +279,8 @@ Tensor norm(const Tensor& x, double p, const Axes& axes, bool keepdims) {
 }
 
 namespace {
+constexpr double infinity = std::numeric_limits<double>::infinity();
+
 /// x where it is finite, 0 elsewhere: a shift by it never makes ∞ − ∞.
 Tensor finite_or_zero(const Tensor& x) {
   const double limit = x.dtype() == DType::float32 ? std::numeric_limits<float>::max()
@@ -235,8 +300,13 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
   }
   result = record(
       {"logsumexp", "log Σ eˣ", {{"g · eˣ⁻ʸ", reads("xy")}}}, result, {x},
-      [](const Backward& b) {
-        return std::vector<Gradient>{b.gradient * exp(b.input(0) - finite_or_zero(b.output()))};
+      [over](const Backward& b) {
+        const Tensor &x = b.input(0), &y = b.output();
+        const Tensor e = exp(x - finite_or_zero(y)), is_infinite = equal(y, infinity).detach();
+        if (max(is_infinite).item() != 1) return std::vector<Gradient>{b.gradient * e};
+        // Where y is ∞ it comes from what is ∞, in equal parts.
+        const Tensor tied = equal(x, infinity).detach(), count = sum(tied, over, true);
+        return std::vector<Gradient>{b.gradient * where(is_infinite, tied / count, e)};
       },
       [over](const auto& x) { return logsumexp(x[0], over, true); }, [&] { return axes_of(over); });
   return without(result, over, keepdims);

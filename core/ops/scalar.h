@@ -2,6 +2,7 @@
 
 #include <array>
 #include <concepts>
+#include <limits>
 #include <type_traits>
 
 #include "core/ops/formula.h"
@@ -130,6 +131,14 @@ auto where(const C& condition, const A& a, const B& b) {
 }
 
 namespace scalar {
+/// f(a), and 0 at ±∞, where the derivatives of such an f would be 0 · ∞; `inside` is a number at
+/// which f has derivatives.
+template <class E, class F>
+E at_finite(E a, F f, double inside = 0) {
+  const E is_infinite = equal(abs(a), std::numeric_limits<double>::infinity());
+  return where(is_infinite, 0, f(where(is_infinite, inside, a)));
+}
+
 struct Exp : Call {
   static constexpr const char *name = "exp", *text = "exp({0})";
   static auto partials(auto, auto y, auto g) { return std::array{g * y}; }
@@ -150,7 +159,7 @@ struct Relu : Call {
   static constexpr const char *name = "relu", *text = "relu({0})";
   template <class E>
   static auto partials(E a, E, E g) {
-    return std::array{where(greater(a, 0), g, 0)};
+    return std::array{where(less_equal(a, 0), 0, g)};
   }
 };
 struct Softplus : Call {
@@ -160,7 +169,8 @@ struct Softplus : Call {
 struct Erf : Call {
   static constexpr const char *name = "erf", *text = "erf({0})";
   static auto partials(auto a, auto, auto g) {
-    return std::array{g * exp(-(a * a)) * 1.1283791670955126};  // 2/√π
+    return std::array{g * at_finite(a, [](auto a) { return exp(-(a * a)); }) *
+                      1.1283791670955126};  // 2/√π
   }
 };
 struct Sqrt : Call {
@@ -177,19 +187,17 @@ struct Cos : Call {
 };
 struct Abs : Call {
   static constexpr const char *name = "abs", *text = "|{0}|";
-  template <class E>
-  static auto partials(E a, E, E g) {
-    return std::array{where(greater(a, 0), g, where(less(a, 0), -g, 0))};
-  }
+  static auto partials(auto a, auto, auto g) { return std::array{g * sign(a)}; }
 };
 struct Power {
   static constexpr const char *name = "pow", *text = "{0}^{1}";
   static constexpr int precedence = power_precedence;
   template <class E>
   static auto partials(E a, E b, E y, E g) {
-    // a⁰ does not change with a, nor 0ᵇ with b ≥ 0: 0 · ∞ would make a NaN of either.
+    // a⁰ does not change with a, nor 0ᵇ with b ≥ 0: 0 · ∞ would make a NaN of either, or of their
+    // derivatives.
     const E constant = equal(a, 0) * greater_equal(b, 0);
-    return std::array{where(equal(b, 0), 0, g * (b * pow(a, b - 1))),
+    return std::array{g * (b * pow(a, where(equal(b, 0), 1, b) - 1)),
                       g * y * log(where(constant, 1, a))};
   }
 };
@@ -241,7 +249,53 @@ struct Log1p : Call {
 };
 struct Expm1 : Call {
   static constexpr const char *name = "expm1", *text = "(exp({0}) − 1)";
-  static auto partials(auto, auto y, auto g) { return std::array{g * (y + 1)}; }
+  static auto partials(auto a, auto, auto g) { return std::array{g * exp(a)}; }
+};
+struct Tan : Call {
+  static constexpr const char *name = "tan", *text = "tan({0})";
+  static auto partials(auto, auto y, auto g) { return std::array{g * (1 + y * y)}; }
+};
+struct Asin : Call {
+  static constexpr const char *name = "asin", *text = "asin({0})";
+  static auto partials(auto a, auto, auto g) {
+    return std::array{g / sqrt((1 - a) * (1 + a))};
+  }
+};
+struct Acos : Call {
+  static constexpr const char *name = "acos", *text = "acos({0})";
+  static auto partials(auto a, auto, auto g) {
+    return std::array{-(g / sqrt((1 - a) * (1 + a)))};
+  }
+};
+struct Atan : Call {
+  static constexpr const char *name = "atan", *text = "atan({0})";
+  static auto partials(auto a, auto, auto g) {
+    return std::array{g * at_finite(a, [](auto a) { return 1 / (1 + a * a); })};
+  }
+};
+struct Sinh : Call {
+  static constexpr const char *name = "sinh", *text = "sinh({0})";
+  static auto partials(auto a, auto, auto g) { return std::array{g * cosh(a)}; }
+};
+struct Cosh : Call {
+  static constexpr const char *name = "cosh", *text = "cosh({0})";
+  static auto partials(auto a, auto, auto g) { return std::array{g * sinh(a)}; }
+};
+struct Asinh : Call {
+  static constexpr const char *name = "asinh", *text = "asinh({0})";
+  static auto partials(auto a, auto, auto g) {
+    return std::array{g * at_finite(a, [](auto a) { return 1 / sqrt(1 + a * a); })};
+  }
+};
+struct Acosh : Call {
+  static constexpr const char *name = "acosh", *text = "acosh({0})";
+  static auto partials(auto a, auto, auto g) {
+    return std::array{g * at_finite(a, [](auto a) { return 1 / sqrt((a - 1) * (a + 1)); }, 2)};
+  }
+};
+struct Atanh : Call {
+  static constexpr const char *name = "atanh", *text = "atanh({0})";
+  static auto partials(auto a, auto, auto g) { return std::array{g / ((1 - a) * (1 + a))}; }
 };
 }  // namespace scalar
 
@@ -252,7 +306,7 @@ auto log(const Symbol auto& x) { return apply<scalar::Log>(x); }
 auto tanh(const Symbol auto& x) { return apply<scalar::Tanh>(x); }
 /// 1 / (1 + e⁻ˣ)
 auto sigmoid(const Symbol auto& x) { return apply<scalar::Sigmoid>(x); }
-/// max(x, 0), with derivative 0 at 0
+/// max(x, 0), with derivative 0 at 0; NaN stays, and lets the gradient pass
 auto relu(const Symbol auto& x) { return apply<scalar::Relu>(x); }
 /// ln(1 + eˣ), without overflow
 auto softplus(const Symbol auto& x) { return apply<scalar::Softplus>(x); }
@@ -262,7 +316,7 @@ auto erf(const Symbol auto& x) { return apply<scalar::Erf>(x); }
 auto sqrt(const Symbol auto& x) { return apply<scalar::Sqrt>(x); }
 auto sin(const Symbol auto& x) { return apply<scalar::Sin>(x); }
 auto cos(const Symbol auto& x) { return apply<scalar::Cos>(x); }
-/// |x|, with derivative 0 at 0
+/// |x|, with derivative sign(x), 0 at 0
 auto abs(const Symbol auto& x) { return apply<scalar::Abs>(x); }
 /// aᵇ
 template <class A, class B>
@@ -292,5 +346,16 @@ auto sign(const Symbol auto& x) { return apply<scalar::Sign>(x); }
 /// ln(1 + x) and eˣ − 1, exact near 0, too
 auto log1p(const Symbol auto& x) { return apply<scalar::Log1p>(x); }
 auto expm1(const Symbol auto& x) { return apply<scalar::Expm1>(x); }
+/// Of angles in radians. Outside their domains (asin and acos [−1, 1], acosh [1, ∞), atanh (−1, 1))
+/// they are NaN; at its ends their derivatives are infinite.
+auto tan(const Symbol auto& x) { return apply<scalar::Tan>(x); }
+auto asin(const Symbol auto& x) { return apply<scalar::Asin>(x); }
+auto acos(const Symbol auto& x) { return apply<scalar::Acos>(x); }
+auto atan(const Symbol auto& x) { return apply<scalar::Atan>(x); }
+auto sinh(const Symbol auto& x) { return apply<scalar::Sinh>(x); }
+auto cosh(const Symbol auto& x) { return apply<scalar::Cosh>(x); }
+auto asinh(const Symbol auto& x) { return apply<scalar::Asinh>(x); }
+auto acosh(const Symbol auto& x) { return apply<scalar::Acosh>(x); }
+auto atanh(const Symbol auto& x) { return apply<scalar::Atanh>(x); }
 
 }  // namespace gradus

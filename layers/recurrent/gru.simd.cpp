@@ -11,8 +11,8 @@ template <class T>
 void cell(const T* gates, const T* x, const T* h, T* next_h, int64_t n) {
   map(
       [](const auto* x, auto* y) {
-        const Batch<T> candidate = Tanh::value(x[3] + Sigmoid::value(x[0]) * x[2]);
-        y[0] = candidate + Sigmoid::value(x[1]) * (x[4] - candidate);
+        const Batch<T> candidate = Tanh::value(xsimd::fma(Sigmoid::value(x[0]), x[2], x[3]));
+        y[0] = xsimd::fma(Sigmoid::value(x[1]), x[4] - candidate, candidate);
       },
       Inputs<T, 5>{{gates, gates + n, gates + 2 * n, x, h}}, Outputs<T, 1>{{next_h}}, n);
 }
@@ -23,8 +23,8 @@ void cell_gradient(const T* gates, const T* x, const T* h, const T* dh, T* dgate
   map(
       [](const auto* x, auto* y) {
         const Batch<T> one(1), r = Sigmoid::value(x[0]), z = Sigmoid::value(x[1]),
-                               candidate = Tanh::value(x[3] + r * x[2]);
-        const Batch<T> inner = x[5] * (one - z) * (one - candidate * candidate);
+                               candidate = Tanh::value(xsimd::fma(r, x[2], x[3]));
+        const Batch<T> inner = x[5] * (one - z) * xsimd::fnma(candidate, candidate, one);
         y[0] = y[3] = inner * x[2] * (r * (one - r));
         y[1] = y[4] = x[5] * (x[4] - candidate) * (z * (one - z));
         y[2] = inner * r;

@@ -11,7 +11,7 @@ template <class T>
 void cell(const T* gates, const T* c, T* next_h, T* next_c, int64_t n) {
   map(
       [](const auto* x, auto* y) {
-        y[1] = Sigmoid::value(x[1]) * x[4] + Sigmoid::value(x[0]) * Tanh::value(x[2]);
+        y[1] = xsimd::fma(Sigmoid::value(x[1]), x[4], Sigmoid::value(x[0]) * Tanh::value(x[2]));
         y[0] = Sigmoid::value(x[3]) * Tanh::value(y[1]);
       },
       Inputs<T, 5>{{gates, gates + n, gates + 2 * n, gates + 3 * n, c}},
@@ -26,10 +26,10 @@ void cell_gradient(const T* gates, const T* c, const T* next_c, const T* dh, con
         const Batch<T> one(1), i = Sigmoid::value(x[0]), f = Sigmoid::value(x[1]),
                                g = Tanh::value(x[2]), o = Sigmoid::value(x[3]),
                                t = Tanh::value(x[5]);
-        const Batch<T> cell = x[7] + x[6] * o * (one - t * t);  // dL/dc′
+        const Batch<T> cell = xsimd::fma(x[6] * o, xsimd::fnma(t, t, one), x[7]);  // dL/dc′
         y[0] = cell * g * (i * (one - i));
         y[1] = cell * x[4] * (f * (one - f));
-        y[2] = cell * i * (one - g * g);
+        y[2] = cell * i * xsimd::fnma(g, g, one);
         y[3] = x[6] * t * (o * (one - o));
         y[4] = cell * f;
       },

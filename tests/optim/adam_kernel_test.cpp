@@ -24,6 +24,8 @@ TEST_CASE("each instruction set computes a step of Adam by its formula") {
     const simd::AdamStep<float> step{.pull = 0.1F,
                                      .beta1 = 0.9F,
                                      .beta2 = 0.99F,
+                                     .rest1 = 0.1F,
+                                     .rest2 = 0.01F,
                                      .shrink = 0.98F,
                                      .stride = 0.5F,
                                      .inverse_root = 1.5F,
