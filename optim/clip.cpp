@@ -51,21 +51,39 @@ double sum_of_squares(const Tensor& x) {
       position, parameter.description(), gradient.size(), nan, infinite));
 }
 
+/// ‖x‖ of all gradients, where the sum of squares fits into float64; otherwise m · ‖x / m‖ with the
+/// largest |x| for m.
+double norm_of(std::span<const Tensor> parameters) {
+  std::vector<Tensor> gradients;
+  std::vector<size_t> positions;
+  for (size_t i = 0; i < parameters.size(); ++i)
+    if (parameters[i].grad().defined()) {
+      gradients.push_back(contiguous(parameters[i].grad()));
+      positions.push_back(i);
+    }
+  double total = 0;
+  for (const Tensor& gradient : gradients) total += sum_of_squares(gradient);
+  if (std::isfinite(total) && total > 1e-280) return std::sqrt(total);
+  double largest = 0;
+  for (size_t i = 0; i < gradients.size(); ++i)
+    for (const double g : gradients[i].to_vector<double>()) {
+      if (!std::isfinite(g)) fail_not_finite(parameters[positions[i]], positions[i]);
+      largest = std::max(largest, std::abs(g));
+    }
+  if (largest == 0) return 0;
+  total = 0;
+  for (const Tensor& gradient : gradients)
+    for (const double g : gradient.to_vector<double>()) total += (g / largest) * (g / largest);
+  return largest * std::sqrt(total);
+}
+
 }  // namespace
 
 double clip_gradients(std::span<const Tensor> parameters, double max_norm) {
   if (!(max_norm >= 0))
     throw Error(fmt::format("clip_gradients: expected max_norm of at least 0, got {}", max_norm));
   const NoGrad pause;
-  double total = 0;
-  for (size_t i = 0; i < parameters.size(); ++i) {
-    const Tensor& gradient = parameters[i].grad();
-    if (!gradient.defined()) continue;
-    const double squares = sum_of_squares(contiguous(gradient));
-    if (!std::isfinite(squares)) fail_not_finite(parameters[i], i);
-    total += squares;
-  }
-  const double norm = std::sqrt(total), scale = max_norm / (norm + 1e-6);
+  const double norm = norm_of(parameters), scale = max_norm / (norm + 1e-6);
   // Gradients may share storage (those of a + b do), so each is replaced, not scaled in place.
   if (scale < 1)
     for (const Tensor& parameter : parameters)

@@ -11,7 +11,8 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;  ///< mean over the rows that count; 0 where none do
 };
 /// −Σₖ targetₖ · log softmax(logits)ₖ: logits (…, K), targets int64 (…) of numbers in [0, K).
-/// dL/dlogits = (softmax − target) · g. In nats.
+/// dL/dlogits = (softmax − target) · g. In nats. Throws Error for targets of another shape or dtype
+/// or outside [0, K), and for a label_smoothing outside [0, 1].
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
                      const CrossEntropyOptions& options = {});
 

@@ -5,8 +5,7 @@
 
 #include "core/tensor/tensor.h"
 
-/// Parts of a tensor as people write them: x[2], x[{all, range(1, -1), ellipsis, 3}], and elements
-/// by number or by condition.
+/// Indexing: x[2], x[{all, range(1, -1), ellipsis, 3}], and elements by index or by condition.
 namespace gradus {
 
 /// One entry of x[{…}]. From the first axis on, a number takes one element and removes the axis, a
@@ -38,14 +37,14 @@ inline const Index new_axis{Index::Kind::new_axis};
 /// from the back; {} is the axis' own begin or end: range(1, {}) leaves out the first element.
 Index range(std::optional<int64_t> begin, std::optional<int64_t> end, int64_t step = 1);
 
-/// The elements with the numbers `ids` along one axis, which the shape of `ids` replaces:
+/// The elements with the indices `ids` along one axis, which the shape of `ids` replaces:
 /// x (A…, K, B…), ids (I…) → (A…, I…, B…). NumPy's take, PyTorch's index_select. Copies.
-/// dL/dx = Σ of g where an element was taken. Throws Error for a number outside [0, K).
+/// dL/dx = Σ of g where an element was taken. Throws Error for an index outside [0, K).
 Tensor index_select(const Tensor& x, int axis, const Tensor& ids);
 
 /// yᵢⱼₖ = x[i, indicesᵢⱼₖ, k] for the middle axis of three, and so on: both have the same number of
 /// axes and broadcast except along `axis`, where y has the size of `indices`. Copies.
-/// dL/dx = Σ of g where an element was taken. Throws Error for a number outside the axis.
+/// dL/dx = Σ of g where an element was taken. Throws Error for an index outside the axis.
 Tensor take_along_axis(const Tensor& x, const Tensor& indices, int axis);
 
 /// The elements of x where `condition` is not 0, one after the other: (count). The shapes

@@ -9,8 +9,8 @@ namespace gradus {
 /// float64 with what rounding lost. dL/dx = cumsum(g) the other way round.
 Tensor cumsum(const Tensor& x, int axis, bool reverse = false);
 
-/// yᵢ = Π_{j ≤ i} xⱼ along `axis`. Made of log₂(n) products of shifted parts, so that its gradient
-/// is exact at zeros, too.
+/// yᵢ = Π_{j ≤ i} xⱼ along `axis`. It is a composition of log₂(n) products of shifted parts, so
+/// that its gradient is exact at zeros, too.
 Tensor cumprod(const Tensor& x, int axis);
 
 }  // namespace gradus

@@ -150,30 +150,47 @@ void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
   *squares = static_cast<T>(totals[1]);
 }
 
-/// Four rows at a time, in blocks of 64 rows, whose sums are added in float64.
+constexpr int64_t most_rows = 128, most_columns = 4096;  // of a block
+
+/// Eight rows at a time, which are added in pairs first.
+template <class T>
+void sum_rows(const T* x, int64_t step, int64_t rows, int64_t columns, T* out) {
+  using B = Batch<T>;
+  const int64_t whole = columns - columns % width<T>;
+  // out ← f(row(0), row(1), …), or out + f(…)
+  auto add = [&](const T* first, bool is_start, auto f) {
+    for (int64_t j = 0; j < whole; j += width<T>) {
+      const B sum = f([=](int64_t i) { return B::load_unaligned(first + i * step + j); });
+      (is_start ? sum : B::load_unaligned(out + j) + sum).store_unaligned(out + j);
+    }
+    for (int64_t j = whole; j < columns; ++j) {
+      const T sum = f([=](int64_t i) { return first[i * step + j]; });
+      out[j] = is_start ? sum : out[j] + sum;
+    }
+  };
+  auto one = [](auto row) { return row(0); };
+  auto eight = [](auto row) {
+    return ((row(0) + row(1)) + (row(2) + row(3))) + ((row(4) + row(5)) + (row(6) + row(7)));
+  };
+  int64_t i = rows < 8 ? 1 : 8;
+  if (rows == 0)
+    for (int64_t j = 0; j < columns; ++j) out[j] = 0;
+  else if (rows < 8)
+    add(x, true, one);
+  else
+    add(x, true, eight);
+  for (; i + 8 <= rows; i += 8) add(x + i * step, false, eight);
+  for (; i < rows; ++i) add(x + i * step, false, one);
+}
+
 template <class T>
 void add_rows(const T* x, int64_t step, int64_t rows, int64_t columns, double* totals) {
-  using B = Batch<T>;
-  constexpr int64_t block = 64, strip = 512;
-  alignas(64) T sums[strip];
-  for (int64_t first = 0; first < columns; first += strip) {
-    const int64_t n = columns - first < strip ? columns - first : strip;
-    for (int64_t row = 0; row < rows; row += block) {
-      const int64_t end = rows - row < block ? rows : row + block;
-      for (int64_t j = 0; j < n; ++j) sums[j] = 0;
-      int64_t i = row;
-      for (; i + 4 <= end; i += 4) {
-        const T *a = x + i * step + first, *b = a + step, *c = b + step, *d = c + step;
-        int64_t j = 0;
-        for (; j + width<T> <= n; j += width<T>) {
-          auto load = [j](const T* from) { return B::load_unaligned(from + j); };
-          (B::load_aligned(sums + j) + ((load(a) + load(b)) + (load(c) + load(d))))
-              .store_aligned(sums + j);
-        }
-        for (; j < n; ++j) sums[j] += (a[j] + b[j]) + (c[j] + d[j]);
-      }
-      for (; i < end; ++i)
-        for (int64_t j = 0; j < n; ++j) sums[j] += x[i * step + first + j];
+  alignas(64) T sums[most_columns];
+  for (int64_t first = 0; first < columns; first += most_columns) {
+    const int64_t n = columns - first < most_columns ? columns - first : most_columns;
+    for (int64_t row = 0; row < rows; row += most_rows) {
+      sum_rows(x + row * step + first, step, rows - row < most_rows ? rows - row : most_rows, n,
+               sums);
       for (int64_t j = 0; j < n; ++j) totals[first + j] += sums[j];
     }
   }
@@ -198,8 +215,8 @@ void affine(const T* x, T scale, T offset, T* out, int64_t n) {
 
 template <class T>
 void add_scaled(const T* x, T scale, T* out, int64_t n) {
-  map([=](const auto* x, auto* y) { y[0] = xsimd::fma(Batch<T>(scale), x[0], x[1]); }, Inputs<T, 2>{{x, out}},
-      Outputs<T, 1>{{out}}, n);
+  map([=](const auto* x, auto* y) { y[0] = xsimd::fma(Batch<T>(scale), x[0], x[1]); },
+      Inputs<T, 2>{{x, out}}, Outputs<T, 1>{{out}}, n);
 }
 
 template <class T>
@@ -299,6 +316,7 @@ constexpr Kernels<T> make(List<Row...>) {
           max<T>,
           dot<T>,
           centre<T>,
+          sum_rows<T>,
           add_rows<T>,
           add_into<T>,
           exp_shifted<T>,

@@ -29,13 +29,15 @@ template <class T>
 struct Kernels {
   Elementwise<T> functions[Functions::size];
   T (*sum)(const T* x, int64_t n);
-  T (*max)(const T* x, int64_t n);                  ///< −∞ for n = 0, NaN where there is one
-  T (*dot)(const T* a, const T* b, int64_t n);      ///< Σ a · b
+  T (*max)(const T* x, int64_t n);              ///< −∞ for n = 0, NaN where there is one
+  T (*dot)(const T* a, const T* b, int64_t n);  ///< Σ a · b
   /// d = x − mean, and Σ d and Σ d²
   void (*centre)(const T* x, T mean, T* d, int64_t n, T* sum, T* squares);
-  /// totals[j] += Σ over i < rows of x[i · step + j], for j < columns
+  /// out[j] = Σ over i < rows of x[i · step + j], for j < columns; of at most 128 rows
+  void (*sum_rows)(const T* x, int64_t step, int64_t rows, int64_t columns, T* out);
+  /// totals[j] += the same of any number of rows, in blocks of 128
   void (*add_rows)(const T* x, int64_t step, int64_t rows, int64_t columns, double* totals);
-  void (*add_into)(const T* x, T* out, int64_t n);  ///< out += x
+  void (*add_into)(const T* x, T* out, int64_t n);                   ///< out += x
   void (*exp_shifted)(const T* x, T shift, T* out, int64_t n);       ///< out = exp(x − shift)
   void (*affine)(const T* x, T scale, T offset, T* out, int64_t n);  ///< out = scale · x + offset
   void (*add_scaled)(const T* x, T scale, T* out, int64_t n);        ///< out += scale · x

@@ -59,26 +59,26 @@ std::vector<int64_t> list_of(const Shape& shape) { return {shape.begin(), shape.
 
 Tensor reshape(const Tensor& x, Shape shape) {
   const Shape asked = shape;
-  int64_t known = 1;
-  int open = -1;
-  for (int axis = 0; axis < shape.rank(); ++axis) {
-    if (shape[axis] == -1 && open < 0)
-      open = axis;
-    else
-      known *= shape[axis];
+  const auto open = std::find(shape.begin(), shape.end(), -1);
+  bool is_complete = open == shape.end();
+  if (!is_complete) {
+    const int axis = static_cast<int>(open - shape.begin());
+    const Shape known = shape.without(axis);
+    known.check("reshape");
+    const int64_t n = known.numel();
+    is_complete = n > 0 && x.numel() % n == 0;
+    if (is_complete) shape[axis] = x.numel() / n;
   }
-  if (open >= 0 && known > 0 && x.numel() % known == 0) shape[open] = x.numel() / known;
-  if (shape.numel() != x.numel() ||
-      std::any_of(shape.begin(), shape.end(), [](auto n) { return n < 0; }))
-    throw Error(fmt::format("reshape: {} elements of {} do not fit the shape {}", x.numel(),
+  if (is_complete) shape.check("reshape");
+  if (!is_complete || shape.numel() != x.numel())
+    throw Error(fmt::format("reshape: expected a shape of {} elements for {}, got {}", x.numel(),
                             x.description(), asked.text()));
   if (shape == x.shape()) return x;
   Strides strides;
   if (!viewable(x, shape, strides))
-    throw Error(
-        fmt::format("reshape: {} is a strided view that cannot be seen as {}; "
-                    "contiguous() it first",
-                    x.description(), shape.text()));
+    throw Error(fmt::format(
+        "reshape: expected a tensor whose strides fit {}, got a view {}; call contiguous() first",
+        shape.text(), x.description()));
   return record(
       {"reshape", "x in another shape", {{"g in the shape of x"}}, true}, x.view(shape, strides),
       {x},
@@ -94,8 +94,8 @@ Tensor reshape(const Tensor& x, Shape shape) {
 Tensor permute(const Tensor& x, std::span<const int> order) {
   const std::vector<int> all = checked_axes("permute", order, x.shape());
   if (static_cast<int>(order.size()) != x.rank())
-    throw Error(fmt::format("permute: {} wants an order of {} axes, was given ({})",
-                            x.description(), x.rank(), fmt::join(order, ", ")));
+    throw Error(fmt::format("permute: expected an order of {} axes for {}, got ({})", x.rank(),
+                            x.description(), fmt::join(order, ", ")));
   Shape shape = x.shape(), strides = x.strides();
   std::vector<int> inverse(order.size());
   for (int k = 0; k < x.rank(); ++k) {
@@ -131,14 +131,16 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step
   const int64_t size = x.shape()[axis];
   const int64_t first = begin < 0 ? begin + size : begin, last = end < 0 ? end + size : end;
   if (first < 0 || first > last || last > size || step < 1)
-    throw Error(fmt::format("slice: {}:{}:{} is no range of axis {} of {}", begin, end, step, axis,
-                            x.description()));
-  const int64_t count = (last - first + step - 1) / step;
+    throw Error(
+        fmt::format("slice: expected 0 ≤ begin ≤ end ≤ {} and step ≥ 1 for axis {} of {}, got "
+                    "{}:{}:{}",
+                    size, axis, x.description(), begin, end, step));
+  const int64_t count = (last - first) / step + ((last - first) % step != 0);
   if (count == size) return x;
   auto take = [=](const Tensor& from) {
+    const int64_t stride = from.strides()[axis];
     return from.view(from.shape().with(axis, count),
-                     from.strides().with(axis, from.strides()[axis] * step),
-                     first * from.strides()[axis]);
+                     from.strides().with(axis, count > 1 ? stride * step : stride), first * stride);
   };
   return record(
       {"slice", "a part of x", {{"g in its place, 0 elsewhere"}}, true}, take(x), {x},
@@ -159,11 +161,21 @@ Tensor slice(const Tensor& x, int axis, int64_t begin, int64_t end, int64_t step
 Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after, double value, int64_t gap) {
   axis = checked_axis("pad", axis, x.shape());
   if (before < 0 || after < 0 || gap < 0)
-    throw Error(fmt::format("pad: cannot add {} before, {} after and {} between on axis {} of {}",
-                            before, after, gap, axis, x.description()));
-  const int64_t count = x.shape()[axis], step = gap + 1;
-  const int64_t covered = count == 0 ? 0 : (count - 1) * step + 1;
-  Tensor result = full(x.shape().with(axis, before + covered + after), value, x.dtype());
+    throw Error(
+        fmt::format("pad: expected before, after and gap of at least 0 for axis {} of {}, got {}, "
+                    "{} and {}",
+                    axis, x.description(), before, after, gap));
+  const int64_t count = x.shape()[axis], gaps = std::max<int64_t>(count - 1, 0);
+  int64_t covered = 0, size = 0;
+  if (__builtin_mul_overflow(gaps, gap, &covered) ||
+      __builtin_add_overflow(covered, count, &covered) ||
+      __builtin_add_overflow(covered, before, &size) || __builtin_add_overflow(size, after, &size))
+    throw Error(
+        fmt::format("pad: expected a size below 2⁶³ for axis {} of {}, got {} before, {} "
+                    "after and {} between",
+                    axis, x.description(), before, after, gap));
+  const int64_t step = count > 1 ? gap + 1 : 1;
+  Tensor result = full(x.shape().with(axis, size), value, x.dtype());
   result
       .view(x.shape(), result.strides().with(axis, result.strides()[axis] * step),
             before * result.strides()[axis])
@@ -182,8 +194,10 @@ Tensor pad(const Tensor& x, int axis, int64_t before, int64_t after, double valu
 
 Tensor expand(const Tensor& x, const Shape& shape) {
   if (shape == x.shape()) return x;
+  shape.check("expand");
   if (broadcast("expand", x.shape(), shape) != shape)
-    throw Error(fmt::format("expand: {} does not stretch to {}", x.description(), shape.text()));
+    throw Error(fmt::format("expand: expected a shape to which {} broadcasts, got {}",
+                            x.description(), shape.text()));
   return record(
       {"expand", "x repeated", {{"Σ g over the repetitions"}}, true},
       x.view(shape, broadcast_strides(x.shape(), x.strides(), shape)), {x},
@@ -199,28 +213,30 @@ Tensor expand(const Tensor& x, const Shape& shape) {
 Tensor unsqueeze(const Tensor& x, int axis) {
   const int at = axis < 0 ? axis + x.rank() + 1 : axis;
   if (at < 0 || at > x.rank())
-    throw Error(fmt::format("unsqueeze: {} has no place {}", x.description(), axis));
+    throw Error(fmt::format("unsqueeze: expected an axis in [{}, {}] for {}, got {}", -x.rank() - 1,
+                            x.rank(), x.description(), axis));
   return reshape(x, x.shape().inserted(at, 1));
 }
 
 Tensor squeeze(const Tensor& x, int axis) {
   axis = checked_axis("squeeze", axis, x.shape());
   if (x.shape()[axis] != 1)
-    throw Error(fmt::format("squeeze: axis {} of {} is not of size 1", axis, x.description()));
+    throw Error(fmt::format("squeeze: expected size 1 on axis {}, got {}", axis, x.description()));
   return reshape(x, x.shape().without(axis));
 }
 
 Tensor concat(const std::vector<Tensor>& parts, int axis) {
-  if (parts.empty()) throw Error("concat: wants at least one tensor");
+  if (parts.empty()) throw Error("concat: expected at least one tensor, got none");
   axis = checked_axis("concat", axis, parts[0].shape());
   int64_t total = 0;
   for (const Tensor& part : parts) {
     if (part.rank() != parts[0].rank() || part.dtype() != parts[0].dtype() ||
         part.shape().with(axis, 0) != parts[0].shape().with(axis, 0))
-      throw Error(fmt::format("concat: {} {} and {} {} differ elsewhere than on axis {}",
-                              name_of(parts[0].dtype()), parts[0].description(),
-                              name_of(part.dtype()), part.description(), axis));
-    total += part.shape()[axis];
+      throw Error(fmt::format("concat: expected {} {} but for the size of axis {}, got {} {}",
+                              name_of(parts[0].dtype()), parts[0].description(), axis,
+                              name_of(part.dtype()), part.description()));
+    if (__builtin_add_overflow(total, part.shape()[axis], &total))
+      throw Error(fmt::format("concat: expected a size below 2⁶³ for axis {}, got more", axis));
   }
   Tensor result = Tensor::uninitialised(parts[0].shape().with(axis, total), parts[0].dtype());
   int64_t begin = 0;
@@ -255,8 +271,8 @@ Tensor stack(const std::vector<Tensor>& parts, int axis) {
 std::vector<Tensor> split(const Tensor& x, int64_t pieces, int axis) {
   axis = checked_axis("split", axis, x.shape());
   if (pieces < 1 || x.shape()[axis] % pieces != 0)
-    throw Error(fmt::format("split: axis {} of {} does not fall into {} equal pieces", axis,
-                            x.description(), pieces));
+    throw Error(fmt::format("split: expected a size of axis {} that {} divides, got {}", axis,
+                            pieces, x.description()));
   const int64_t size = x.shape()[axis] / pieces;
   std::vector<Tensor> result;
   for (int64_t i = 0; i < pieces; ++i) result.push_back(slice(x, axis, i * size, (i + 1) * size));

@@ -263,9 +263,10 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
         inputs(inputs),
         forward(*this->formula, {root}) {
     if (static_cast<size_t>(inputs) + 2 > most_operands)
-      throw Error(fmt::format(
-          "{}: takes {} operands, more than {}: this derivative is of too high an order", name,
-          inputs, most_operands - 2));
+      throw Error(
+          fmt::format("{}: expected a derivative of at most {} operands, got {}: its order is "
+                      "too high",
+                      name, most_operands - 2, inputs));
   }
 
   const char* name;
@@ -334,7 +335,7 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
 
   Tensor apply(std::span<const Tensor> x) const {
     if (static_cast<int>(x.size()) != inputs)
-      throw Error(fmt::format("{}: takes {} tensors, was given {}", name, inputs, x.size()));
+      throw Error(fmt::format("{}: expected {} tensors, got {}", name, inputs, x.size()));
     Shape shape = x[0].shape();
     const Tensor* operands[most_operands];
     for (size_t i = 0; i < x.size(); ++i) {
@@ -364,9 +365,9 @@ struct PointwiseKernel : std::enable_shared_from_this<PointwiseKernel> {
     std::vector<Tensor> same;
     for (const Tensor& each : x) {
       if (each.is_float() && each.dtype() != first.dtype())
-        throw Error(fmt::format("{}: dtypes differ: {} {} and {} {}; cast() one of them", name,
-                                name_of(first.dtype()), first.description(), name_of(each.dtype()),
-                                each.description()));
+        throw Error(fmt::format("{}: expected one float dtype, got {} {} and {} {}; cast() one",
+                                name, name_of(first.dtype()), first.description(),
+                                name_of(each.dtype()), each.description()));
       same.push_back(cast(each, first.dtype()));
     }
     return apply(same);
@@ -490,7 +491,8 @@ std::string Pointwise::formula() const {
 
 std::string Pointwise::derivative(int i) const {
   if (i < 0 || i >= kernel_->inputs)
-    throw Error(fmt::format("{}: has no input {}", kernel_->name, i));
+    throw Error(
+        fmt::format("{}: expected an input in [0, {}), got {}", kernel_->name, kernel_->inputs, i));
   const std::lock_guard lock(kernel_->mutex_);
   return kernel_->derivative_text(i);
 }

@@ -58,10 +58,18 @@ struct Sum {
   /// In strips of columns and pieces of rows, which depend on the sizes alone: so the result does
   /// not depend on the number of threads.
   static void middle(const T* x, T* out, const Span3& span) requires std::is_floating_point_v<T> {
-    const int64_t columns = span.inner, strip = std::min<int64_t>(columns, 1024);
+    constexpr int64_t block = 128, widest = 4096;
+    const int64_t columns = span.inner, strip = std::min(columns, widest);
     const int64_t strips = (columns + strip - 1) / strip;
-    const int64_t piece = std::max<int64_t>(64, (1 << 18) / strip / 64 * 64);
-    const int64_t pieces = std::max<int64_t>(1, (span.n + piece - 1) / piece);
+    if (span.n <= block)
+      return for_each(span.outer * strips, span.n * strip, [&](int64_t part) {
+        const int64_t first = part % strips * strip, outer = part / strips;
+        simd::kernels<T>().sum_rows(x + outer * span.n * columns + first, columns, span.n,
+                                    std::min(strip, columns - first),
+                                    out + outer * columns + first);
+      });
+    const int64_t piece = std::max<int64_t>(block, (1 << 18) / strip / block * block);
+    const int64_t pieces = (span.n + piece - 1) / piece;
     const int64_t parts = span.outer * strips;
     // The sums of one piece of one strip.
     auto add_piece = [&](int64_t part, int64_t first_row, double* total) {
@@ -78,7 +86,7 @@ struct Sum {
     };
     if (pieces == 1)
       return for_each(parts, span.n * strip, [&](int64_t part) {
-        double total[1024];
+        double total[widest];
         add_piece(part, 0, total);
         finish(part, total);
       });
@@ -134,7 +142,8 @@ Tensor reduce_run(const Tensor& x, int first, int last) {
   T* to = result.mutable_data<T>();
   if (result.numel() == 0) return result;
   if (span.inner == 1)
-    for_each(span.outer, span.n, [&](int64_t i) { to[i] = Loops<T>::row(from + i * span.n, span.n); });
+    for_each(span.outer, span.n,
+             [&](int64_t i) { to[i] = Loops<T>::row(from + i * span.n, span.n); });
   else if constexpr (requires { Loops<T>::middle(from, to, span); })
     Loops<T>::middle(from, to, span);
   else

@@ -2,24 +2,26 @@
 
 #include "core/autograd/autograd.h"
 
-/// Ops that take axes away. No axes named means all of them; `keepdims` leaves them with size 1.
+/// Reductions over axes, by default over all of them; `keepdims` leaves them with size 1. Sums of
+/// floats are added in blocks, and the sums of these in float64: over any axis they err by 2⁻¹⁸ of
+/// Σ |x| at most in float32, whatever its size, and do not depend on the number of threads.
 namespace gradus {
 
 using Axes = std::vector<int>;
 /// The last argument of sum(x, axes, keepdims): axes stay, with size 1.
 inline constexpr bool keepdims = true;
 
-/// Σ x over axes; 0 for none. dL/dx = g stretched. int64 wraps around.
+/// Σ x over axes; 0 for no elements. dL/dx = g expanded. int64 wraps around.
 Tensor sum(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// The largest over axes; −∞ for none, NaN where there is one.
-/// dL/dx = g shared equally among the elements that tie for the maximum.
+/// The largest element; −∞ for no elements, NaN where there is one.
+/// dL/dx = g divided equally among the elements that tie for the maximum.
 /// Throws Error for int64 without elements.
 Tensor max(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 Tensor min(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// Σ x / n over axes; NaN for none.
+/// Σ x / n over axes; NaN for no elements.
 Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// Π x over axes; 1 for none. Made of log₂(n) products of halves, so that its gradient is exact at
-/// zeros, too.
+/// Π x over axes; 1 for no elements. It is a composition of log₂(n) products of halves, so that its
+/// gradient is exact at zeros, too.
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// Σ (x − mean)² / max(0, n − correction) over axes. The default is PyTorch's, the unbiased
 /// estimate; NumPy's and Keras' is correction 0. Where n ≤ correction it is ∞, or NaN if the sum
@@ -30,11 +32,12 @@ Tensor stddev(const Tensor& x, const Axes& axes = {}, bool keepdims = false, dou
 /// (Σ |x|ᵖ)^(1/p) over axes; max |x| for p = ∞; 0 for none. The powers neither overflow nor
 /// underflow, and the gradient is 0 where all of x is 0. Throws Error unless p > 0.
 Tensor norm(const Tensor& x, double p = 2, const Axes& axes = {}, bool keepdims = false);
-/// log Σ eˣ over axes, without overflow; −∞ where all are −∞. dL/dx = g · softmax(x).
+/// log Σ eˣ over axes, without overflow; −∞ where all are −∞. dL/dx = g · softmax(x), which gives g
+/// to the elements that are ∞, in equal parts.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 
-/// The int64 index of the first of the largest along one axis, or of the first NaN. No gradient
-/// passes. Throws Error for an empty axis.
+/// The int64 index of the largest element along one axis, of several the first, or of the first
+/// NaN. Not differentiable. Throws Error for an axis of size 0.
 Tensor argmax(const Tensor& x, int axis);
 /// The same of the smallest.
 Tensor argmin(const Tensor& x, int axis);

@@ -86,7 +86,7 @@ auto operator/(const A& a, const B& b) { return apply<scalar::Divide>(a, b); }
 auto operator-(const Symbol auto& a) { return apply<scalar::Negate>(a); }
 
 namespace scalar {
-struct Greater : Call {  // a step has the derivative zero wherever it has one
+struct Greater : Call {  // the derivative of a step function is 0 wherever it has one
   static constexpr const char *name = "greater", *text = "[{0} > {1}]";
   static auto partials(auto, auto, auto, auto g) { return std::array{g * 0, g * 0}; }
 };
@@ -257,15 +257,11 @@ struct Tan : Call {
 };
 struct Asin : Call {
   static constexpr const char *name = "asin", *text = "asin({0})";
-  static auto partials(auto a, auto, auto g) {
-    return std::array{g / sqrt((1 - a) * (1 + a))};
-  }
+  static auto partials(auto a, auto, auto g) { return std::array{g / sqrt((1 - a) * (1 + a))}; }
 };
 struct Acos : Call {
   static constexpr const char *name = "acos", *text = "acos({0})";
-  static auto partials(auto a, auto, auto g) {
-    return std::array{-(g / sqrt((1 - a) * (1 + a)))};
-  }
+  static auto partials(auto a, auto, auto g) { return std::array{-(g / sqrt((1 - a) * (1 + a)))}; }
 };
 struct Atan : Call {
   static constexpr const char *name = "atan", *text = "atan({0})";
@@ -290,7 +286,8 @@ struct Asinh : Call {
 struct Acosh : Call {
   static constexpr const char *name = "acosh", *text = "acosh({0})";
   static auto partials(auto a, auto, auto g) {
-    return std::array{g * at_finite(a, [](auto a) { return 1 / sqrt((a - 1) * (a + 1)); }, 2)};
+    return std::array{g * at_finite(
+                              a, [](auto a) { return 1 / sqrt((a - 1) * (a + 1)); }, 2)};
   }
 };
 struct Atanh : Call {

@@ -24,6 +24,16 @@ int64_t Shape::numel() const {
   return n;
 }
 
+void Shape::check(const char* op) const {
+  int64_t bytes = sizeof(double);
+  for (int64_t size : *this) {
+    if (size < 0) throw Error(fmt::format("{}: expected sizes of at least 0, got {}", op, text()));
+    // A size of 0 counts as 1: strides are products of the others.
+    if (__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes))
+      throw Error(fmt::format("{}: expected fewer than 2⁶³ bytes, got shape {}", op, text()));
+  }
+}
+
 Shape Shape::with(int axis, int64_t size) const {
   Shape result = *this;
   result[axis] = size;

@@ -28,6 +28,9 @@ class Shape {
 
   /// The product of all sizes; 1 for a scalar's empty shape.
   int64_t numel() const;
+  /// Throws Error in the name of `op` for a negative size, and for 2⁶³ bytes of float64 or more.
+  /// The shape of every tensor passes.
+  void check(const char* op = "tensor") const;
 
   Shape with(int axis, int64_t size) const;      ///< one size replaced
   Shape without(int axis) const;                 ///< one axis removed

@@ -169,22 +169,24 @@ std::shared_ptr<Storage> Storage::allocate(size_t bytes) {
 }
 
 Tensor Tensor::uninitialised(const Shape& shape, DType dtype) {
-  int64_t bytes = static_cast<int64_t>(size_of(dtype));
-  for (int64_t size : shape) {
-    if (size < 0) throw Error(fmt::format("tensor: a size is negative in shape {}", shape.text()));
-    if (__builtin_mul_overflow(bytes, size, &bytes))
-      throw Error(fmt::format("tensor: shape {} has too many elements", shape.text()));
-  }
+  shape.check();
+  const size_t bytes = static_cast<size_t>(shape.numel()) * size_of(dtype);
   Tensor result;
   result.impl_ = std::allocate_shared<Impl>(SmallAllocator<Impl>());
   result.impl_->shape = shape;
   result.impl_->strides = contiguous_strides(shape);
   result.impl_->dtype = dtype;
-  result.impl_->storage = Storage::allocate(static_cast<size_t>(bytes));
+  try {
+    result.impl_->storage = Storage::allocate(bytes);
+  } catch (const std::bad_alloc&) {
+    throw Error(fmt::format("tensor: expected enough memory for {} of shape {}, {} bytes, got none",
+                            name_of(dtype), shape.text(), bytes));
+  }
   return result;
 }
 
 Tensor Tensor::view(const Shape& shape, const Strides& strides, int64_t offset) const {
+  shape.check();
   Tensor result;
   result.impl_ = std::allocate_shared<Impl>(SmallAllocator<Impl>());
   result.impl_->shape = shape;

@@ -211,7 +211,10 @@ RecurrentOutput<typename Kind::State> over_sequences(
     return result;
   }
   // Steps that no row has are not computed at all: so more padding cannot change a bit.
-  Tensor y = transpose(slice(x, 1, 0, longest), 0, 1);
+  Tensor y = slice(x, 1, 0, longest);
+  const Mask seen = lengths ? Mask::lengths(of_rows, longest).unsqueeze(-1) : Mask();
+  // What lies beyond a length may be NaN, and 0 · NaN would go into the gradients of the weights.
+  y = transpose(masked_fill(y, seen, 0), 0, 1);
   for (size_t i = 0; i < forward.size(); ++i) {
     if (i > 0) y = dropout(y, layer.dropout, generator);
     std::vector<Tensor> outputs;
@@ -226,7 +229,7 @@ RecurrentOutput<typename Kind::State> over_sequences(
     y = directions == 1 ? outputs[0] : concat(outputs, -1);
   }
   y = transpose(y, 0, 1);
-  if (lengths) y = masked_fill(y, Mask::lengths(of_rows, longest).unsqueeze(-1), 0);
+  y = masked_fill(y, seen, 0);
   result.output = longest == time ? y : pad(y, 1, 0, time - longest);
   return result;
 }

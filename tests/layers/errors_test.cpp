@@ -19,9 +19,9 @@ TEST_CASE("layers say what they expected, by which parameter, what they got and 
   SUBCASE("embedding") {
     const Embedding embedding(5, 3, generator);
     CHECK_THROWS_WITH_AS(embedding(tensor(std::vector<int64_t>{1, 5}, {2})),
-                         "gather: index 5 is outside [0, 5), in Embedding", Error);
+                         "gather: expected indices in [0, 5), got 5, in Embedding", Error);
     CHECK_THROWS_WITH_AS(embedding(ones({2})),
-                         "gather: wants int64 indices, was given float32 (2), in Embedding", Error);
+                         "gather: expected int64 indices, got float32 (2), in Embedding", Error);
     CHECK_THROWS_WITH_AS(Embedding(5, 3, generator, 5),
                          "embedding: expected a padding id in [0, 5), or -1 for none, got 5",
                          Error);

@@ -216,7 +216,7 @@ TEST_CASE("errors and gradients know a tensor by its name") {
   x.set_name("encoder.weight");
   CHECK(x.name() == "encoder.weight");
   CHECK(error_of([&] { reshape(x, {3}); }) ==
-        "reshape: 2 elements of (2) 'encoder.weight' do not fit the shape (3)");
+        "reshape: expected a shape of 2 elements for (2) 'encoder.weight', got (3)");
   CHECK(error_of([] { tensor(1).set_name("x"); }) ==
         "set_name: only tensors that require a gradient have a name");
 }

@@ -124,7 +124,7 @@ TEST_CASE("errors of indexing name the index, the axis and the tensor") {
       {[] {
          x[{0, ids({3})}];
        },
-       "gather: index 3 is outside [0, 3)"},
+       "gather: expected indices in [0, 3), got 3"},
       {[] { index_select(x, 3, ids({0})); }, "index_select: there is no axis 3 in shape (2, 3, 4)"},
       {[] { take_along_axis(x, ids({0}), 1); },
        "take_along_axis: expected indices with 3 axes for (2, 3, 4), got (1)"},

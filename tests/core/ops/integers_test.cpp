@@ -117,9 +117,9 @@ TEST_CASE("int64 beside floats becomes their dtype, and the gradient goes to the
   CHECK((ints({1}) + ones({1}, DType::float64)).dtype() == DType::float64);
   CHECK(values(where(ints({0, 1}), tensor({1, 2}), ints({3, 4}))) == std::vector<double>{3, 2});
   CHECK(error_of([] { ones({1}) + ones({1}, DType::float64); }) ==
-        "add: dtypes differ: float32 (1) and float64 (1); cast() one of them");
+        "add: expected one float dtype, got float32 (1) and float64 (1); cast() one");
   CHECK(error_of([] { where(ints({1}), ones({1}), ones({1}, DType::float64)); }) ==
-        "where: dtypes differ: float32 (1) and float64 (1); cast() one of them");
+        "where: expected one float dtype, got float32 (1) and float64 (1); cast() one");
 }
 
 TEST_CASE("a / b of int64 is float32") {

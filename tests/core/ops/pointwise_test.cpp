@@ -136,15 +136,15 @@ TEST_CASE("a formula is refused what it cannot take") {
         "softsign: expected float32 or float64, got int64 (2); cast() it first");
   CHECK(error_of([] {
           tensor({1, 2}) * tensor({1, 2}, DType::float64);
-        }) == "multiply: dtypes differ: float32 (2) and float64 (2); cast() one of them");
+        }) == "multiply: expected one float dtype, got float32 (2) and float64 (2); cast() one");
   CHECK(error_of([] {
           gate(zeros({2, 3}), zeros({3}), zeros({2}));
         }) == "gate: shapes (2, 3) and (2) do not broadcast: sizes 3 and 2 differ");
   CHECK(error_of([] {
           const std::vector<Tensor> two{zeros({1}), zeros({1})};
           gate.run(two);
-        }) == "gate: takes 3 tensors, was given 2");
-  CHECK(error_of([] { gate.derivative(3); }) == "gate: has no input 3");
+        }) == "gate: expected 3 tensors, got 2");
+  CHECK(error_of([] { gate.derivative(3); }) == "gate: expected an input in [0, 3), got 3");
 }
 
 TEST_CASE("a formula may be long") {
