@@ -4,11 +4,10 @@
 
 #include <algorithm>
 #include <cstring>
-#include <numeric>
 #include <span>
 #include <vector>
 
-#include "core/kernels/simd.h"
+#include "core/kernels/sums.h"
 #include "core/ops/movement.h"
 #include "core/tensor/error.h"
 
@@ -28,54 +27,14 @@ std::vector<int64_t> checked_ids(const char* op, const Tensor& ids, int64_t rows
   return list;
 }
 
-/// So many rows at most are added one after the other; more of them in blocks, whose sums are added
-/// in float64.
-constexpr int64_t block = 64;
-
-template <class T>
-void add_blocks(const T* rows, std::span<const int64_t> places, int64_t size, T* to) {
-  std::vector<double> totals(static_cast<size_t>(size));
-  std::vector<T> sums(totals.size());
-  for (size_t begin = 0; begin < places.size(); begin += block) {
-    std::ranges::fill(sums, T(0));
-    for (int64_t place : places.subspan(begin, std::min<size_t>(block, places.size() - begin)))
-      simd::kernels<T>().add_into(rows + place * size, sums.data(), size);
-    for (size_t j = 0; j < sums.size(); ++j) totals[j] += sums[j];
-  }
-  for (size_t j = 0; j < totals.size(); ++j) to[j] = static_cast<T>(to[j] + totals[j]);
-}
-
 /// Row i of `source` is added to row ids[i] of `out`.
 void add_rows(Tensor& out, const std::vector<int64_t>& ids, const Tensor& source) {
   if (ids.empty()) return;
   const Tensor from = contiguous(source);
-  const auto rows = static_cast<size_t>(out.shape()[0]);
-  const int64_t size = out.numel() / out.shape()[0];
-  std::vector<int64_t> ends(rows + 1);  // first how often each id occurs
-  for (int64_t id : ids) ++ends[static_cast<size_t>(id) + 1];
-  const bool is_short = std::ranges::max(ends) <= block;
+  const int64_t rows = out.shape()[0];
   dispatch_float("scatter_add", out.dtype(), [&](auto element) {
     using T = decltype(element);
-    const T* row = from.data<T>();
-    T* to = out.mutable_data<T>();
-    if (is_short) {
-      for (int64_t id : ids) {
-        simd::kernels<T>().add_into(row, to + id * size, size);
-        row += size;
-      }
-      return;
-    }
-    // The places of each id, one id after the other.
-    std::partial_sum(ends.begin(), ends.end(), ends.begin());
-    std::vector<int64_t> places(ids.size()), next = ends;
-    for (size_t i = 0; i < ids.size(); ++i)
-      places[static_cast<size_t>(next[static_cast<size_t>(ids[i])]++)] = static_cast<int64_t>(i);
-    for (size_t id = 0; id < rows; ++id) {
-      const auto begin = static_cast<size_t>(ends[id]), end = static_cast<size_t>(ends[id + 1]);
-      if (begin < end)
-        add_blocks(row, std::span(places).subspan(begin, end - begin), size,
-                   to + static_cast<int64_t>(id) * size);
-    }
+    add_rows_at(from.data<T>(), ids, out.numel() / rows, out.mutable_data<T>(), rows);
   });
 }
 
@@ -102,9 +61,10 @@ Tensor gather(const Tensor& table, const Tensor& ids) {
       {table, ids},
       [](const Backward& b) {
         const Tensor g = b.gradient, ids = b.input(1);
-        return std::vector<Gradient>{{[=, n = b.shape(0)[0]] { return scatter_add(n, ids, g); },
-                                      [=](Tensor& buffer) { add_rows(buffer, ids.to_vector<int64_t>(), g); }},
-                                     {}};
+        return std::vector<Gradient>{
+            {[=, n = b.shape(0)[0]] { return scatter_add(n, ids, g); },
+             [=](Tensor& buffer) { add_rows(buffer, ids.to_vector<int64_t>(), g); }},
+            {}};
       },
       [](const auto& x) { return gather(x[0], x[1]); });
 }

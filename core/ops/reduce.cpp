@@ -7,9 +7,9 @@
 #include <limits>
 #include <type_traits>
 
-#include "core/kernels/buffer.h"
 #include "core/kernels/integer_functions.h"
 #include "core/kernels/simd.h"
+#include "core/kernels/sums.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
@@ -28,19 +28,10 @@ struct Span3 {
   }
 };
 
-/// Calls work(i) for i < n on all threads, where each has `size` elements to go through.
-template <class Work>
-void for_each(int64_t n, int64_t size, const Work& work) {
-  parallel_for(n, std::max<int64_t>(1, 32768 / std::max<int64_t>(size, 1)),
-               [&](int64_t begin, int64_t end) {
-                 for (int64_t i = begin; i < end; ++i) work(i);
-               });
-}
-
-/// The loops of a reduction: `row` folds n elements to one; `middle` folds the n rows of `inner`
-/// elements of each of `outer` parts to one row.
+/// The loops of a reduction: `row` folds n elements to one, `merge` folds them into others.
 template <class T>
 struct Sum {
+  static constexpr T neutral = 0;
   static T row(const T* x, int64_t n) {
     if constexpr (std::is_integral_v<T>) {
       uint64_t total = 0;  // wraps around
@@ -53,71 +44,11 @@ struct Sum {
   static void merge(const T* x, T* out, int64_t n) {
     functions_on<T>()[simd::index_of("add")](x, out, out, out, n);
   }
-  static constexpr T neutral = 0;
-
-  /// In strips of columns and pieces of rows, which depend on the sizes alone: so the result does
-  /// not depend on the number of threads.
-  static void middle(const T* x, T* out, const Span3& span) requires std::is_floating_point_v<T> {
-    constexpr int64_t block = 128, widest = 4096;
-    const int64_t columns = span.inner, strip = std::min(columns, widest);
-    const int64_t strips = (columns + strip - 1) / strip;
-    if (span.n <= block)
-      return for_each(span.outer * strips, span.n * strip, [&](int64_t part) {
-        const int64_t first = part % strips * strip, outer = part / strips;
-        simd::kernels<T>().sum_rows(x + outer * span.n * columns + first, columns, span.n,
-                                    std::min(strip, columns - first),
-                                    out + outer * columns + first);
-      });
-    const int64_t piece = std::max<int64_t>(block, (1 << 18) / strip / block * block);
-    const int64_t pieces = (span.n + piece - 1) / piece;
-    const int64_t parts = span.outer * strips;
-    // The sums of one piece of one strip.
-    auto add_piece = [&](int64_t part, int64_t first_row, double* total) {
-      const int64_t first = part % strips * strip;
-      std::fill_n(total, strip, 0.0);
-      add_rows(x + (part / strips * span.n + first_row) * columns + first, columns,
-               std::min(piece, span.n - first_row), std::min(strip, columns - first), total);
-    };
-    auto finish = [&](int64_t part, const double* total) {
-      const int64_t first = part % strips * strip;
-      T* to = out + part / strips * columns + first;
-      for (int64_t j = 0; j < std::min(strip, columns - first); ++j)
-        to[j] = static_cast<T>(total[j]);
-    };
-    if (pieces == 1)
-      return for_each(parts, span.n * strip, [&](int64_t part) {
-        double total[widest];
-        add_piece(part, 0, total);
-        finish(part, total);
-      });
-    const Buffer<double> totals(parts * pieces * strip);
-    for_each(parts * pieces, piece * strip, [&](int64_t i) {
-      add_piece(i / pieces, i % pieces * piece, totals.data() + i * strip);
-    });
-    for_each(parts, pieces * strip, [&](int64_t part) {
-      double* total = totals.data() + part * pieces * strip;
-      for (int64_t i = 1; i < pieces; ++i)
-        for (int64_t j = 0; j < strip; ++j) total[j] += total[i * strip + j];
-      finish(part, total);
-    });
-  }
-
-  /// Of rows with few columns, several count as one.
-  static void add_rows(const T* x, int64_t step, int64_t rows, int64_t columns, double* totals) {
-    const auto add = simd::kernels<T>().add_rows;
-    constexpr int64_t wide = 64;
-    if (const int64_t joined = wide / columns; step == columns && joined > 1 && rows >= joined) {
-      double parts[wide] = {};
-      add(x, joined * columns, rows / joined, joined * columns, parts);
-      for (int64_t i = 0; i < joined; ++i)
-        for (int64_t j = 0; j < columns; ++j) totals[j] += parts[i * columns + j];
-      x += rows / joined * joined * columns, rows %= joined;
-    }
-    add(x, step, rows, columns, totals);
-  }
 };
 template <class T>
 struct Max {
+  static constexpr T neutral =
+      std::is_integral_v<T> ? std::numeric_limits<T>::min() : -std::numeric_limits<T>::infinity();
   static T row(const T* x, int64_t n) {
     if constexpr (std::is_integral_v<T>)
       return *std::max_element(x, x + n);
@@ -127,8 +58,6 @@ struct Max {
   static void merge(const T* x, T* out, int64_t n) {
     functions_on<T>()[simd::index_of("maximum")](x, out, out, out, n);
   }
-  static constexpr T neutral =
-      std::is_integral_v<T> ? std::numeric_limits<T>::min() : -std::numeric_limits<T>::infinity();
 };
 
 /// Reduces one run of neighbouring axes to size 1.
@@ -140,19 +69,25 @@ Tensor reduce_run(const Tensor& x, int first, int last) {
   const Span3 span(x.shape(), first, last);
   const T* from = x.data<T>();
   T* to = result.mutable_data<T>();
-  if (result.numel() == 0) return result;
-  if (span.inner == 1)
-    for_each(span.outer, span.n,
-             [&](int64_t i) { to[i] = Loops<T>::row(from + i * span.n, span.n); });
-  else if constexpr (requires { Loops<T>::middle(from, to, span); })
-    Loops<T>::middle(from, to, span);
-  else
-    for_each(span.outer, span.n * span.inner, [&](int64_t i) {
-      T* out = to + i * span.inner;
-      std::fill_n(out, span.inner, Loops<T>::neutral);
-      for (int64_t k = 0; k < span.n; ++k)
-        Loops<T>::merge(from + (i * span.n + k) * span.inner, out, span.inner);
-    });
+  if constexpr (std::is_floating_point_v<T> && std::is_same_v<Loops<T>, Sum<T>>)
+    if (span.inner > 1) {
+      sum_middle(from, span.outer, span.n, span.inner, to);
+      return result;
+    }
+  const int64_t row_size = span.n * span.inner;
+  parallel_for(span.outer, std::max<int64_t>(1, 32768 / std::max<int64_t>(row_size, 1)),
+               [&](int64_t begin, int64_t end) {
+                 for (int64_t i = begin; i < end; ++i) {
+                   if (span.inner == 1) {
+                     to[i] = Loops<T>::row(from + i * span.n, span.n);
+                     continue;
+                   }
+                   T* out = to + i * span.inner;
+                   std::fill_n(out, span.inner, Loops<T>::neutral);
+                   for (int64_t k = 0; k < span.n; ++k)
+                     Loops<T>::merge(from + i * row_size + k * span.inner, out, span.inner);
+                 }
+               });
   return result;
 }
 
