@@ -53,6 +53,7 @@ Optimizer::Optimizer(std::string kind, const std::vector<ParameterGroup>& groups
       kind_(std::move(kind)),
       moment_names_(std::move(moment_names)),
       update_(std::move(update)) {
+  if (!update_) throw Error(kind_ + ": expected an update, got none");
   check_not_negative(kind_, "learning_rate", learning_rate);
   check_not_negative(kind_, "weight_decay", weight_decay);
   std::vector<Tensor> all;

@@ -25,6 +25,7 @@ Schedule constant(double rate) {
 
 Schedule warm_up(int64_t steps, Schedule then) {
   check_steps("warm_up", steps);
+  if (!then) throw Error("warm_up: expected a schedule that follows, got none");
   return [steps, then = std::move(then)](int64_t step) {
     return step < steps ? then(0) * static_cast<double>(step + 1) / static_cast<double>(steps)
                         : then(step + 1 - steps);

@@ -8,6 +8,7 @@ namespace gradus {
 
 ValueAndGradients value_and_grad(const std::function<Tensor(const std::vector<Tensor>&)>& f,
                                  const std::vector<Tensor>& arguments, const GradOptions& options) {
+  if (!f) throw Error("value_and_grad: expected a function, got none");
   std::vector<Tensor> x;  // of their own: one tensor may be several arguments
   for (const Tensor& argument : arguments)
     x.push_back(options.create_graph && is_recording({&argument, 1})

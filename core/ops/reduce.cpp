@@ -243,14 +243,14 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
     result = log(sum(exp(x - shift), over, true)) + shift;
   }
   result = record(
-      {"logsumexp", "log Σ eˣ", {{"g · eˣ⁻ʸ", reads("xy")}}}, result, {x},
-      [over](const Backward& b) {
-        const Tensor &x = b.input(0), &y = b.output();
-        const Tensor e = exp(x - finite_or_zero(y)), is_infinite = equal(y, infinity).detach();
-        if (max(is_infinite).item() != 1) return std::vector<Gradient>{b.gradient * e};
-        // Where y is ∞ it comes from what is ∞, in equal parts.
-        const Tensor tied = equal(x, infinity).detach(), count = sum(tied, over, true);
-        return std::vector<Gradient>{b.gradient * where(is_infinite, tied / count, e)};
+      {"logsumexp", "log Σ eˣ", {{"g · softmax(x)", reads("x")}}}, result, {x},
+      [over](const Backward& b) {  // from x: y has rounded away what a large x leaves of log Σ
+        const Tensor &x = b.input(0), largest = max(x.detach(), over, true);
+        Tensor e = exp(x - finite_or_zero(largest));
+        if (const Tensor is_infinite = equal(largest, infinity); max(is_infinite).item() == 1)
+          e = where(is_infinite, equal(x, infinity), e);
+        const Tensor total = sum(e, over, true);
+        return std::vector<Gradient>{b.gradient * (e / where(equal(total, 0), 1, total))};
       },
       [over](const auto& x) { return logsumexp(x[0], over, true); }, [&] { return axes_of(over); });
   return without(result, over, keepdims);

@@ -20,10 +20,10 @@ namespace gradus {
 namespace {
 
 const Pointwise exp_of_difference{"exp_of_difference", [](Expr x, Expr m) { return exp(x - m); }};
+const Pointwise weight{"weight", [](Expr x, Expr m, Expr l) { return exp(x - m) / l; }};
 const Pointwise rescaled_sum{"rescaled_sum", [](Expr x, Expr c, Expr y) { return x * c + y; }};
 const Pointwise score_gradient{"score_gradient",
                                [](Expr p, Expr dp, Expr d) { return p * (dp - d); }};
-const Pointwise log_of_sum{"log_of_sum", [](Expr m, Expr l) { return m + log(where(l, l, 1)); }};
 const Pointwise divided{"divided", [](Expr o, Expr l) { return o / where(l, l, 1); }};
 
 /// Below every score but finite, so that a query that has seen no key yet has no NaN.
@@ -122,9 +122,10 @@ struct Tiles {
     return sight.attended.defined() ? matrix(sight.attended, n) : Tensor();
   }
 
-  /// Writes the output, and for the way back log Σ exp of each query's scores, (…, queries, 1).
+  /// Writes the output, and for the way back, of each query's scores, the largest m and Σ exp(s −
+  /// m), (…, queries, 2): m + log Σ would round away what a large m leaves of log Σ.
   void forward(const Tensor& q, const Tensor& k, const Tensor& v, const Tensor& out,
-               const Tensor& log_sum) const {
+               const Tensor& sums) const {
     for_each_matrix(count, [&](int64_t n) {
       const Tensor qn = matrix(q, n), kn = matrix(k, n), vn = matrix(v, n), mask = mask_of(n);
       for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
@@ -141,18 +142,19 @@ struct Tiles {
           m = larger;
         });
         rows(matrix(out, n), i, i_end).assign(divided(o, l));
-        rows(matrix(log_sum, n), i, i_end).assign(log_of_sum(m, l));
+        rows(matrix(sums, n), i, i_end).assign(concat({m, where(l, l, 1)}, 1));
       });
     });
   }
 
-  std::vector<Gradient> backward(const Tensor& log_sum, const Backward& b) const {
+  std::vector<Gradient> backward(const Tensor& sums, const Backward& b) const {
     const Tensor &q = b.input(0), &k = b.input(1), &v = b.input(2), &output = b.output();
     const Tensor dq = zeros(q.shape(), q.dtype()), dk = zeros(k.shape(), q.dtype()),
                  dv = zeros(v.shape(), q.dtype());
     for_each_matrix(count, [&](int64_t n) {
       const Tensor qn = matrix(q, n) * scale, kn = matrix(k, n), vn = matrix(v, n),
-                   gn = matrix(b.gradient, n), mask = mask_of(n), sums = matrix(log_sum, n);
+                   gn = matrix(b.gradient, n), mask = mask_of(n),
+                   m = slice(matrix(sums, n), 1, 0, 1), l = slice(matrix(sums, n), 1, 1, 2);
       const Tensor d = sum(gn * matrix(output, n), {1}, keepdims);
       for_each_tile(0, keys, keys, tile.keys, [&](int64_t j, int64_t j_end) {
         const Tensor kj = rows(kn, j, j_end), vj = rows(vn, j, j_end);
@@ -161,7 +163,7 @@ struct Tiles {
           if (j >= tile.span.end(i_end - 1, keys) || j_end <= tile.span.first(i)) return;
           const Tensor qi = rows(qn, i, i_end), g = rows(gn, i, i_end);
           const Tensor s = sight(matmul(qi, transpose(kj)), mask, i, j);
-          const Tensor p = exp_of_difference(s, rows(sums, i, i_end));
+          const Tensor p = weight(s, rows(m, i, i_end), rows(l, i, i_end));
           const Tensor ds = score_gradient(p, matmul(g, transpose(vj)), rows(d, i, i_end));
           add_matmul(transpose(p), g, dvj);
           add_matmul(transpose(ds), qi, dkj);
@@ -173,9 +175,9 @@ struct Tiles {
   }
 };
 
-/// A tensor for the logarithm of each query's sum of exponentials.
-Tensor log_sums_of(const Tensor& q) {
-  return Tensor::uninitialised(q.shape().with(q.rank() - 1, 1), q.dtype());
+/// A tensor for the sums that the way back needs.
+Tensor sums_of(const Tensor& q) {
+  return Tensor::uninitialised(q.shape().with(q.rank() - 1, 2), q.dtype());
 }
 
 const void* address(const Tensor& x) {
@@ -213,18 +215,18 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
                     span.before, span.after, span.block));
   const Tiles tiles(*this, mask, q, k);
   // The rule uses what the first run of the op has kept, if it is given the same queries.
-  const Tensor kept = log_sums_of(q);
+  const Tensor kept = sums_of(q);
   const auto one_pass = [tiles, kept, first = address(q)](const std::vector<Tensor>& x) {
     const Tensor out =
         Tensor::uninitialised(x[0].shape().with(x[0].rank() - 1, x[2].size(-1)), x[0].dtype());
     tiles.forward(x[0].detach(), x[1].detach(), x[2].detach(), out,
-                  address(x[0]) == first ? kept : log_sums_of(x[0]));
+                  address(x[0]) == first ? kept : sums_of(x[0]));
     return out;
   };
   const auto rule = [tiles, kept, first = address(q)](const Backward& b) {
     const Tensor& q = b.input(0);
     if (address(q) == first) return tiles.backward(kept, b);
-    const Tensor again = log_sums_of(q);
+    const Tensor again = sums_of(q);
     const Tensor out = Tensor::uninitialised(b.output_shape(), q.dtype());
     tiles.forward(q.detach(), b.input(1).detach(), b.input(2).detach(), out, again);
     return tiles.backward(again, b);

@@ -8,6 +8,7 @@
 
 #include "core/autograd/fused.h"
 #include "core/core.h"
+#include "layers/attention/tiled_attention.h"
 #include "layers/layer_norm.h"
 #include "optim/moving_average.h"
 #include "optim/optimizer.h"
@@ -159,4 +160,13 @@ TEST_CASE(
   is(slope_of([](const Tensor& x) { return softplus(x); }, -40), std::exp(-40));
   is(slope_of([](const Tensor& x) { return asin(x); }, 0.9999999),
      1 / std::sqrt(2 * (1 - 0.9999999F)));
+}
+
+TEST_CASE("the gradients of logsumexp and of tiled attention are right for large scores") {
+  const Tensor x = tensor({1e4, 1e4}).require_grad();
+  CHECK(values(grad({logsumexp(x)}, {x})[0]) == Values{0.5, 0.5});
+  // Scores 20,000 and 20,000 with values 0 and 1: dL/dv is the weights, ½ each.
+  const Tensor q = full({1, 4}, 100), k = full({2, 4}, 100), v = tensor({{0}, {1}}).require_grad();
+  CHECK(values(grad({sum(TiledAttention{}(q, k, v, {}, nullptr).output)}, {v})[0]) ==
+        Values{0.5, 0.5});
 }

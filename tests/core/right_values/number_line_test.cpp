@@ -11,6 +11,12 @@
 #include <vector>
 
 #include "core/core.h"
+#include "core/tensor/random.h"
+#include "layers/parameters.h"
+#include "layers/recurrent/gru.h"
+#include "layers/recurrent/lstm.h"
+#include "layers/recurrent/rnn.h"
+#include "optim/clip.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;
@@ -424,4 +430,52 @@ TEST_CASE("var with a correction of n or more is ∞, or NaN where nothing varie
   CHECK(var(tensor({1, 3}), {}, false, 2).item() == infinity);
   CHECK(is_nan(var(tensor({2, 2}), {}, false, 3).item()));
   CHECK(is_nan(var(tensor({1})).item()));
+}
+
+namespace {
+/// The output and the gradients of all parameters for x that holds `padding` beyond the lengths.
+template <class Layer>
+std::vector<Values> trained_with(double padding, bool step_by_step) {
+  Generator generator(1);
+  Layer layer(2, 3, generator, {.layers = 2, .bidirectional = true});
+  Tensor x = random_normal({2, 4, 2}, 0, 1, generator);
+  x[1][{range(1, 4)}].assign(full({3, 2}, padding));
+  const StepByStep steps(step_by_step);
+  const Mask mask = Mask::lengths(std::vector<int64_t>{4, 1}, 4);
+  const Tensor y = layer(x, mask).output;
+  sum(y * y).backward();
+  std::vector<Values> result{values(y)};
+  for (const Tensor& parameter : parameters(layer)) result.push_back(values(parameter.grad()));
+  return result;
+}
+}  // namespace
+
+TEST_CASE_TEMPLATE("what lies beyond a length may be NaN or ∞", Layer, LSTM, GRU, RNN) {
+  for (const bool step_by_step : {false, true}) {
+    const auto expected = trained_with<Layer>(0, step_by_step);
+    CHECK(trained_with<Layer>(not_a_number, step_by_step) == expected);
+    CHECK(trained_with<Layer>(infinity, step_by_step) == expected);
+  }
+}
+
+TEST_CASE("gradients are clipped whose squares float64 cannot hold") {
+  for (const double size : {1e160, 1e300, 1e-160, 1e-300}) {
+    INFO(size);
+    const Tensor a = zeros({2}, DType::float64).require_grad(),
+                 b = zeros({1}, DType::float64).require_grad();
+    a.set_grad(tensor({3 * size, 0}, DType::float64));
+    b.set_grad(tensor({4 * size}, DType::float64));
+    const double norm = clip_gradients(std::vector<Tensor>{a, b}, 1);
+    CHECK(norm == doctest::Approx(5 * size).epsilon(1e-12));
+    if (size > 1) {
+      CHECK(a.grad()[0].item() == doctest::Approx(0.6).epsilon(1e-12));
+      CHECK(b.grad()[0].item() == doctest::Approx(0.8).epsilon(1e-12));
+    }
+  }
+  const Tensor wide = zeros({2}).require_grad();
+  wide.set_grad(tensor({3e38, 3e38}));
+  CHECK(clip_gradients(std::vector<Tensor>{wide}, 1) ==
+        doctest::Approx(3e38 * std::sqrt(2)).epsilon(1e-6));
+  wide.set_grad(zeros({2}));
+  CHECK(clip_gradients(std::vector<Tensor>{wide}, 1) == 0);
 }
