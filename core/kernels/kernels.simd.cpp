@@ -124,20 +124,22 @@ void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
       sums[k] = sums[k] + deviation;
       products[k] = xsimd::fma(deviation, deviation, products[k]);
     };
-    for (int64_t i = begin; i < end; i += piece)
+    int64_t i = begin;
+    for (; i + piece <= end; i += piece)
 #pragma GCC unroll 8
       for (int k = 0; k < count; ++k) {
-        const int64_t at = i + k * width<T>;
-        if (at + width<T> <= end) {
-          const B deviation = B::load_unaligned(x + at) - B(mean);
-          deviation.store_unaligned(d + at);
-          add(k, deviation);
-        } else if (at < end) {
-          const B deviation = load_first<T>(x + at, end - at, mean) - B(mean);
-          store_first<T>(deviation, d + at, end - at);
-          add(k, deviation);
-        }
+        const B deviation = B::load_unaligned(x + i + k * width<T>) - B(mean);
+        deviation.store_unaligned(d + i + k * width<T>);
+        add(k, deviation);
       }
+#pragma GCC unroll 8
+    for (int k = 0; k < count; ++k, i += width<T>) {
+      if (i >= end) continue;
+      const int64_t rest = end - i < width<T> ? end - i : width<T>;
+      const B deviation = load_first<T>(x + i, rest, mean) - B(mean);
+      store_first<T>(deviation, d + i, rest);
+      add(k, deviation);
+    }
     alignas(64) T lanes[2][line<T>];
     constexpr int r = line_batches<T>;
     for (int k = 0; k < r; ++k) {
@@ -152,7 +154,7 @@ void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
 
 constexpr int64_t most_rows = 128, most_columns = 4096;  // of a block
 
-/// Eight rows at a time, which are added in pairs first.
+/// Four rows at a time, which are added in pairs first.
 template <class T>
 void sum_rows(const T* x, int64_t step, int64_t rows, int64_t columns, T* out) {
   using B = Batch<T>;
@@ -169,17 +171,15 @@ void sum_rows(const T* x, int64_t step, int64_t rows, int64_t columns, T* out) {
     }
   };
   auto one = [](auto row) { return row(0); };
-  auto eight = [](auto row) {
-    return ((row(0) + row(1)) + (row(2) + row(3))) + ((row(4) + row(5)) + (row(6) + row(7)));
-  };
-  int64_t i = rows < 8 ? 1 : 8;
+  auto four = [](auto row) { return (row(0) + row(1)) + (row(2) + row(3)); };
+  int64_t i = rows < 4 ? 1 : 4;
   if (rows == 0)
     for (int64_t j = 0; j < columns; ++j) out[j] = 0;
-  else if (rows < 8)
+  else if (rows < 4)
     add(x, true, one);
   else
-    add(x, true, eight);
-  for (; i + 8 <= rows; i += 8) add(x + i * step, false, eight);
+    add(x, true, four);
+  for (; i + 4 <= rows; i += 4) add(x + i * step, false, four);
   for (; i < rows; ++i) add(x + i * step, false, one);
 }
 
