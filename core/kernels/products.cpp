@@ -57,6 +57,9 @@ class Part {
 
   void run() {
     const FlushSubnormals flush;
+    if (c_.rows == 1 && !b_.strips && b_.matrix.row_stride == 1 && b_.matrix.column_stride != 1)
+      return kernels_.multiply_row({a_.data, b_.matrix.data, start_.data, c_.data, a_.column_stride,
+                                    b_.matrix.column_stride, a_.columns, c_.columns});
     for (int64_t row = 0; row < c_.rows; row += block_rows_)
       for (int64_t k = 0; k < a_.columns; k += inner_)
         multiply({row, std::min(c_.rows, row + block_rows_), k, std::min(a_.columns, k + inner_)});

@@ -7,23 +7,18 @@ namespace gradus::simd {
 namespace {
 
 /// a · b + c, rounded once where the processor can.
-inline Batch<float> fused(Batch<float> a, Batch<float> b, Batch<float> c) {
+template <class V>
+V fused(V a, V b, V c) {
+  constexpr bool single = sizeof(typename V::value_type) == sizeof(float);
 #if defined(__AVX512F__)
-  return _mm512_fmadd_ps(a, b, c);
-#elif defined(__FMA__)
-  return _mm256_fmadd_ps(a, b, c);
-#else
-  return a * b + c;
+  if constexpr (sizeof(V) == 64 && single) return _mm512_fmadd_ps(a, b, c);
+  if constexpr (sizeof(V) == 64 && !single) return _mm512_fmadd_pd(a, b, c);
 #endif
-}
-inline Batch<double> fused(Batch<double> a, Batch<double> b, Batch<double> c) {
-#if defined(__AVX512F__)
-  return _mm512_fmadd_pd(a, b, c);
-#elif defined(__FMA__)
-  return _mm256_fmadd_pd(a, b, c);
-#else
-  return a * b + c;
+#if defined(__FMA__)
+  if constexpr (sizeof(V) == 32 && single) return _mm256_fmadd_ps(a, b, c);
+  if constexpr (sizeof(V) == 32 && !single) return _mm256_fmadd_pd(a, b, c);
 #endif
+  return a * b + c;
 }
 
 #if defined(__AVX__) && !defined(__AVX512F__)
@@ -207,6 +202,54 @@ void transpose(const T* const (&lines)[square<T>], int64_t at, T* out, int64_t s
 }
 #endif
 
+/// As many columns as `groups` transposed ones have, or fewer: the last is read for those missing.
+template <class T, int groups>
+[[gnu::noinline]] void multiply_lines(const Row<T>& r, int64_t column) {
+  constexpr int lines = lines_at_once<T>;
+  using V = xsimd::make_sized_batch_t<T, lines>;
+  const T* at[groups][lines];
+  V sums[groups];
+  alignas(64) T part[square<T> * lines];
+  for (int g = 0; g < groups; ++g) {
+    for (int i = 0; i < lines; ++i) {
+      const int64_t j = column + g * lines + i, taken = j < r.columns ? j : r.columns - 1;
+      at[g][i] = r.b + taken * r.b_step;
+      part[i] = r.start ? r.start[taken] : T(0);
+    }
+    sums[g] = V::load_aligned(part);
+  }
+  auto add = [&](int g, T a, const T* values) {
+    sums[g] = fused(V(a), V::load_aligned(values), sums[g]);
+  };
+  const int64_t whole = r.inner - r.inner % square<T>;
+  for (int64_t k = 0; k < whole; k += square<T>)
+#pragma GCC unroll 4
+    for (int g = 0; g < groups; ++g) {
+      transpose(at[g], k, part, lines);
+#pragma GCC unroll 4
+      for (int s = 0; s < square<T>; ++s) add(g, r.a[(k + s) * r.a_step], part + s * lines);
+    }
+  for (int64_t k = whole; k < r.inner; ++k)
+    for (int g = 0; g < groups; ++g) {
+      for (int i = 0; i < lines; ++i) part[i] = at[g][i][k];
+      add(g, r.a[k * r.a_step], part);
+    }
+  for (int g = 0; g < groups; ++g) {
+    sums[g].store_aligned(part);
+    for (int64_t i = 0, j = column + g * lines; i < lines && j < r.columns; ++i, ++j)
+      r.c[j] = part[i];
+  }
+}
+
+template <class T>
+void multiply_row(const Row<T>& r) {
+  constexpr int64_t lines = lines_at_once<T>;
+  int64_t j = 0;
+  for (; r.columns - j > 2 * lines; j += 4 * lines) multiply_lines<T, 4>(r, j);
+  for (; r.columns - j > lines; j += 2 * lines) multiply_lines<T, 2>(r, j);
+  for (; j < r.columns; j += lines) multiply_lines<T, 1>(r, j);
+}
+
 /// Lines that lie side by side.
 template <class T>
 void pack_side_by_side(const Packing<T>& p) {
@@ -245,7 +288,7 @@ void pack(const Packing<T>& p) {
 
 template <class T>
 constexpr Products<T> make() {
-  return {tile_rows<T>, strip_columns<T>, multiply<T>, pack<T>};
+  return {tile_rows<T>, strip_columns<T>, multiply<T>, multiply_row<T>, pack<T>};
 }
 
 // Constant-initialised: no code of this instruction set runs before it is chosen.

@@ -18,6 +18,15 @@ struct Tile {
   int64_t inner, rows, columns;
 };
 
+/// One row times a matrix of which the columns are lines of memory:
+/// c[j] = start[j] + Σ over k < inner of a[k · a_step] · b[j · b_step + k], for j < columns.
+template <class T>
+struct Row {
+  const T *a, *b, *start;
+  T* c;
+  int64_t a_step, b_step, inner, columns;
+};
+
 /// Lays out `lines` of `inner` elements each, line_step and inner_step apart, in groups of `group`:
 /// of line i of a group, element k goes to[k · step + i], and group_step further for the next one.
 /// A group's step and start hold whole vectors, which are filled up with some numbers or others.
@@ -38,6 +47,7 @@ struct Products {
   int64_t strip_columns;  ///< a strip's
   /// At most tile_rows rows, any number of columns.
   void (*multiply)(const Tile<T>& tile);
+  void (*multiply_row)(const Row<T>& row);
   void (*pack)(const Packing<T>& packing);
 };
 
