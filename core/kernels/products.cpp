@@ -49,8 +49,8 @@ class Part {
         inner_(rounded_up(divided_up(a.columns, divided_up(a.columns, elements<T>(1536))), 8)),
         block_rows_(panel_rows_ *
                     std::max<int64_t>(1, elements<T>(1 << 20) / (panel_step_ * inner_))),
-        block_columns_(strip_ * std::max<int64_t>(4, elements<T>(3 << 18) / (strip_ * inner_))),
-        reads_a_(c.rows == 1 || (a.row_stride == 1 && c.columns <= 4 * strip_)),
+        block_columns_(strip_ * std::max<int64_t>(4, elements<T>(1 << 18) / (strip_ * inner_))),
+        reads_a_(c.rows == 1 || (a.row_stride == 1 && c.columns <= strip_)),
         a_block_(reads_a_ ? 0
                           : divided_up(std::min(c.rows, block_rows_), panel_rows_) * panel_step_ *
                                 inner_) {}
@@ -124,7 +124,7 @@ class Part {
   const Right<T> b_;
   const Matrix<T> c_;
   const int64_t strip_, panels_, panel_rows_, panel_step_;
-  const int64_t inner_, block_rows_, block_columns_;  // in bytes: 1.5 KiB, and 1 MiB and 768 KiB
+  const int64_t inner_, block_rows_, block_columns_;  // of 1.5 KiB, and of 1 MiB and 256 KiB
   const bool reads_a_;                                // where it is
   const Buffer<T> a_block_;
 };

@@ -9,7 +9,7 @@ namespace {
 /// a · b + c, rounded once where the processor can.
 template <class V>
 V fused(V a, V b, V c) {
-  constexpr bool single = sizeof(typename V::value_type) == sizeof(float);
+  [[maybe_unused]] constexpr bool single = sizeof(typename V::value_type) == sizeof(float);
 #if defined(__AVX512F__)
   if constexpr (sizeof(V) == 64 && single) return _mm512_fmadd_ps(a, b, c);
   if constexpr (sizeof(V) == 64 && !single) return _mm512_fmadd_pd(a, b, c);
@@ -109,13 +109,20 @@ template <class T, int rows, int vectors>
       sum = j < last ? B::load_unaligned(start) : load_part(start, t.columns - last);
     });
   }
+  for (int i = 0; i < rows; ++i)  // what the next tile writes
+#pragma GCC unroll 8
+    for (int j = 0; j < vectors; ++j)
+      __builtin_prefetch(t.c + i * t.c_step + (vectors + j) * width<T>, 1);
   const T *a = t.a, *b = t.b;
   const int64_t strip = t.b_strip;
   for (int64_t k = t.inner; k > 0; --k, a += t.a_step, b += t.b_step) {
     B right[vectors];
 #pragma GCC unroll 8
-    for (int j = 0; j < vectors; ++j)
-      right[j] = B::load_unaligned(b + j / 2 * strip + j % 2 * width<T>);
+    for (int j = 0; j < vectors; ++j) {
+      const T* at = b + j / 2 * strip + j % 2 * width<T>;
+      right[j] = B::load_unaligned(at);
+      __builtin_prefetch(at + 4 * strip_columns<T>);
+    }
 #pragma GCC unroll 14
     for (int i = 0; i < rows; ++i) {
       const B left(a[i]);

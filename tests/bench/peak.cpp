@@ -17,7 +17,8 @@ constexpr int sums = 12;
 constexpr int64_t rounds = 100'000;
 
 __attribute__((target("avx512f"))) double run_avx512() {
-  __m512 sum[sums] = {}, scale = _mm512_set1_ps(0.999f), step = _mm512_set1_ps(0.001f);
+  __m512 sum[sums], scale = _mm512_set1_ps(0.999f), step = _mm512_set1_ps(0.001f);
+  for (int i = 0; i < sums; ++i) sum[i] = _mm512_set1_ps(static_cast<float>(i));
   for (int64_t i = 0; i < rounds; ++i)
 #pragma GCC unroll 12
     for (__m512& x : sum) x = _mm512_fmadd_ps(x, scale, step);
@@ -28,7 +29,8 @@ __attribute__((target("avx512f"))) double run_avx512() {
 }
 
 __attribute__((target("avx2,fma"))) double run_avx2() {
-  __m256 sum[sums] = {}, scale = _mm256_set1_ps(0.999f), step = _mm256_set1_ps(0.001f);
+  __m256 sum[sums], scale = _mm256_set1_ps(0.999f), step = _mm256_set1_ps(0.001f);
+  for (int i = 0; i < sums; ++i) sum[i] = _mm256_set1_ps(static_cast<float>(i));
   for (int64_t i = 0; i < rounds; ++i)
 #pragma GCC unroll 12
     for (__m256& x : sum) x = _mm256_fmadd_ps(x, scale, step);
@@ -39,7 +41,8 @@ __attribute__((target("avx2,fma"))) double run_avx2() {
 }
 
 double run_baseline() {
-  __m128 sum[sums] = {}, scale = _mm_set1_ps(0.999f), step = _mm_set1_ps(0.001f);
+  __m128 sum[sums], scale = _mm_set1_ps(0.999f), step = _mm_set1_ps(0.001f);
+  for (int i = 0; i < sums; ++i) sum[i] = _mm_set1_ps(static_cast<float>(i));
   for (int64_t i = 0; i < rounds; ++i)
 #pragma GCC unroll 12
     for (__m128& x : sum) x = _mm_add_ps(_mm_mul_ps(x, scale), step);
