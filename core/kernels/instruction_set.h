@@ -1,12 +1,19 @@
 #pragma once
 
 /// Vector code is compiled once per instruction set: each file x.simd.cpp (see CMakeLists.txt)
-/// fills a table of pointers to its functions, and the best table for this processor is used.
+/// fills a table of pointers to its functions, and one table is chosen for this processor.
 namespace gradus::simd {
 
 enum class InstructionSet { baseline, avx2, avx512 };
+const char* name_of(InstructionSet set);
 /// The best one that this processor has.
+InstructionSet best_instruction_set();
+/// The one in use: the best, unless the environment variable GRADUS_KERNELS names another. Throws
+/// as chosen() does.
 InstructionSet instruction_set();
+/// The one named, or `best` for none (null or ""). Throws std::runtime_error for a name that is
+/// unknown, or of one beyond `best`.
+InstructionSet chosen(const char* name, InstructionSet best);
 
 struct baseline {};
 struct avx2 {};
@@ -15,6 +22,7 @@ struct avx512 {};
 template <class Table, class Isa>
 const Table& compiled();
 
+/// That of the instruction set in use.
 template <class Table>
 const Table& best() {
 #ifdef __x86_64__

@@ -225,90 +225,6 @@ void multiply_add(const T* a, const T* b, T scale, const T* c, T* out, int64_t n
       Inputs<T, 3>{{a, b, c}}, Outputs<T, 1>{{out}}, n);
 }
 
-// --- products -----------------------------------------------------------------------------------
-
-// A tile's sums stay in registers, two vectors a row: 28 of AVX-512's 32, 12 of the others' 16.
-template <class T>
-constexpr int64_t tile_rows = sizeof(Batch<T>) == 64 ? 14 : 6;
-template <class T>
-constexpr int64_t tile_columns = 2 * width<T>;
-
-template <class T, int rows>
-[[gnu::noinline]] void multiply_rows(const Tile<T>& t) {
-  using B = Batch<T>;
-  B sums[rows][2];
-  for (int i = 0; i < rows; ++i)
-    for (int j = 0; j < 2; ++j)
-      sums[i][j] = t.start ? B::load_unaligned(t.start + i * t.start_step + j * width<T>) : B(T(0));
-  const T *a = t.a, *b = t.b;
-  for (int64_t k = t.inner; k > 0; --k, a += rows, b += tile_columns<T>) {
-    const B left = B::load_aligned(b), right = B::load_aligned(b + width<T>);
-#pragma GCC unroll 14
-    for (int i = 0; i < rows; ++i) {
-      sums[i][0] = xsimd::fma(B(a[i]), left, sums[i][0]);
-      sums[i][1] = xsimd::fma(B(a[i]), right, sums[i][1]);
-    }
-  }
-  for (int i = 0; i < rows; ++i)
-    for (int j = 0; j < 2; ++j) sums[i][j].store_unaligned(t.c + i * t.c_step + j * width<T>);
-}
-
-/// Of at most `rows` rows.
-template <class T, int rows>
-void multiply_at_most(const Tile<T>& tile) {
-  if constexpr (rows > 1)
-    if (tile.rows < rows) return multiply_at_most<T, rows - 1>(tile);
-  multiply_rows<T, rows>(tile);
-}
-
-template <class T>
-void multiply_tile(const Tile<T>& tile) {
-  constexpr int most = tile_rows<T>;
-  constexpr int64_t n = tile_columns<T>;
-  if (tile.columns == n) return multiply_at_most<T, most>(tile);
-  alignas(64) T part[tile_rows<T> * n];  // whole rows, of which c has the beginnings
-  for (int64_t i = 0; i < tile.rows; ++i)
-    for (int64_t j = 0; j < n; ++j)
-      part[i * n + j] = tile.start && j < tile.columns ? tile.start[i * tile.start_step + j] : T(0);
-  Tile<T> whole = tile;
-  whole.start = whole.c = part;
-  whole.start_step = whole.c_step = n;
-  multiply_at_most<T, most>(whole);
-  for (int64_t i = 0; i < tile.rows; ++i)
-    for (int64_t j = 0; j < tile.columns; ++j) tile.c[i * tile.c_step + j] = part[i * n + j];
-}
-
-/// The transpose of a square of 16 bytes a side, by interleaving its halves.
-template <class T>
-void transpose_square(const T* x, int64_t leading, T* out, int64_t step) {
-  constexpr int64_t side = 16 / sizeof(T);
-  using Row = xsimd::make_sized_batch_t<T, side>;
-  Row rows[side], next[side];
-  for (int64_t i = 0; i < side; ++i) rows[i] = Row::load_unaligned(x + i * leading);
-  for (int64_t done = 1; done < side; done *= 2) {
-    for (int64_t i = 0; i < side / 2; ++i) {
-      next[2 * i] = xsimd::zip_lo(rows[i], rows[i + side / 2]);
-      next[2 * i + 1] = xsimd::zip_hi(rows[i], rows[i + side / 2]);
-    }
-    for (int64_t i = 0; i < side; ++i) rows[i] = next[i];
-  }
-  for (int64_t j = 0; j < side; ++j) rows[j].store_unaligned(out + j * step);
-}
-
-template <class T>
-void transpose(const T* x, int64_t leading, int64_t rows, int64_t columns, T* out, int64_t step) {
-  constexpr int64_t side = 16 / sizeof(T), line = 64 / sizeof(T);
-  const int64_t whole_rows = rows - rows % side, whole_columns = columns - columns % side;
-  // Line by line: far apart in powers of two, more rows than a few do not fit into the cache.
-  for (int64_t first = 0; first < whole_columns; first += line)
-    for (int64_t i = 0; i < whole_rows; i += side)
-      for (int64_t j = first; j < whole_columns && j < first + line; j += side)
-        transpose_square(x + i * leading + j, leading, out + j * step + i, step);
-  for (int64_t i = 0; i < rows; ++i)
-    for (int64_t j = i < whole_rows ? whole_columns : 0; j < columns; ++j)
-      out[j * step + i] = x[i * leading + j];
-}
-
 template <class T, class... Row>
 constexpr Kernels<T> make(List<Row...>) {
   return {{elementwise<Row, T>...},
@@ -322,11 +238,7 @@ constexpr Kernels<T> make(List<Row...>) {
           exp_shifted<T>,
           affine<T>,
           add_scaled<T>,
-          multiply_add<T>,
-          tile_rows<T>,
-          tile_columns<T>,
-          multiply_tile<T>,
-          transpose<T>};
+          multiply_add<T>};
 }
 
 // Constant-initialised: no code of this instruction set runs before it is chosen.

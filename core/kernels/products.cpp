@@ -1,194 +1,268 @@
 #include "core/kernels/products.h"
 
-#include <cblas.h>
-#include <pthread.h>
-
 #include <algorithm>
 #include <atomic>
-#include <mutex>
+#include <cstdlib>
 #include <stdexcept>
 #include <string>
-#include <thread>
-#include <vector>
 
+#include "core/kernels/blas.h"
 #include "core/kernels/flush_subnormals.h"
 #include "core/kernels/pool.h"
-#include "core/kernels/simd.h"
 
-namespace gradus::products {
+namespace gradus {
 
 namespace {
 
-int blas_size(int64_t size) {
-  if (size > largest_size)
-    throw std::length_error("a size or stride of " + std::to_string(size) + " is beyond " +
-                            std::to_string(largest_size) + ", the largest that BLAS takes");
-  return static_cast<int>(size);
-}
-
-/// A row-major matrix of one row has no distance between rows.
-template <class T>
-int leading(const Matrix<T>& x) {
-  const int64_t rows = x.transposed ? x.columns : x.rows,
-                across = x.transposed ? x.rows : x.columns;
-  return blas_size(std::max<int64_t>(1, rows > 1 ? x.leading : across));
-}
-
-/// BLAS gives its memory back when the program ends, even while other threads compute: they then go
-/// on without it.
-class BlasAtExit {
- public:
-  ~BlasAtExit() {
-    ended_ = true;
-    while (users_ > 0) std::this_thread::yield();
-  }
-  bool enter() {
-    ++users_;
-    if (!ended_) return true;
-    --users_;
-    return false;
-  }
-  void leave() { --users_; }
-
- private:
-  std::atomic<int> users_{0};
-  std::atomic<bool> ended_{false};
-} blas_at_exit;
+int64_t divided_up(int64_t a, int64_t b) { return (a + b - 1) / b; }
+int64_t rounded_up(int64_t a, int64_t b) { return divided_up(a, b) * b; }
 
 template <class T>
-void multiply_without_blas(const Matrix<const T>& a, const Matrix<const T>& b, T beta,
-                           const Matrix<T>& c) {
-  auto at = [](const auto& x, int64_t row, int64_t column) -> auto& {
-    return x.data[x.transposed ? column * x.leading + row : row * x.leading + column];
-  };
-  for (int64_t i = 0; i < c.rows; ++i)
-    for (int64_t j = 0; j < c.columns; ++j) {
-      double sum = 0;
-      for (int64_t k = 0; k < a.columns; ++k) sum += double{at(a, i, k)} * double{at(b, k, j)};
-      T& result = at(c, i, j);
-      result = static_cast<T>(beta == 0 ? sum : sum + double{beta} * double{result});
-    }
+constexpr int64_t elements(int64_t bytes) {
+  return bytes / int64_t{sizeof(T)};
 }
 
+/// The right side of a product: a matrix, or its strips where they are packed.
 template <class T>
-void gemm(const Matrix<const T>& a, const Matrix<const T>& b, T beta, const Matrix<T>& c) {
-  const FlushSubnormals flush;
-  const int rows = blas_size(c.rows), columns = blas_size(c.columns), inner = blas_size(a.columns),
-            a_step = leading(a), b_step = leading(b), c_step = leading(c);
-  if (!blas_at_exit.enter()) return multiply_without_blas(a, b, beta, c);
-  const auto run = [&](const auto& blas) {
-    blas(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-         b.transposed ? CblasTrans : CblasNoTrans, rows, columns, inner, 1, a.data, a_step, b.data,
-         b_step, beta, c.data, c_step);
-  };
-  if constexpr (sizeof(T) == sizeof(float))
-    run(cblas_sgemm);
-  else
-    run(cblas_dgemm);
-  blas_at_exit.leave();
-}
-
-/// n numbers that lie `step` apart, side by side: in place or in `copy`.
-template <class T>
-const T* side_by_side(const T* x, int64_t n, int64_t step, std::vector<T>& copy) {
-  if (step == 1 || n == 1) return x;
-  for (int64_t i = 0; i < n; ++i) copy.push_back(x[i * step]);
-  return copy.data();
-}
-
-/// While products are made BLAS runs each on one thread: the pool's threads share the work, so that
-/// there is one pool and not two that fight for the cores. Then the program's own number is back.
-class OneBlasThread {
- public:
-  OneBlasThread() {
-    static const int with_forks = pthread_atfork([] { mutex.lock(); }, [] { mutex.unlock(); },
-                                                 [] {
-                                                   users = 0;  // the child has no other thread
-                                                   mutex.unlock();
-                                                 });
-    (void)with_forks;
-    const std::lock_guard lock(mutex);
-    if (users++ > 0) return;
-    before = openblas_get_num_threads();
-    if (before != 1) openblas_set_num_threads(1);
-  }
-  ~OneBlasThread() {
-    const std::lock_guard lock(mutex);
-    if (--users == 0 && before != 1) openblas_set_num_threads(before);
-  }
-
- private:
-  static inline std::mutex mutex;
-  static inline int users = 0, before = 1;
+struct Right {
+  Matrix<const T> matrix;
+  const T* strips = nullptr;
 };
-/// BLAS itself runs products of no more multiplications on one thread.
-constexpr double work_on_one_blas_thread = 1 << 18;
 
-}  // namespace
-
+/// One thread's part of a product. The loops are those of Goto & van de Geijn, Anatomy of
+/// High-Performance Matrix Multiplication (2008), with the sides exchanged: a panel of some rows of
+/// a stays in the L1 cache while it meets the strips of a block of b, which stays in L2.
 template <class T>
-bool multiply_vector(const Matrix<const T>& a, const Matrix<const T>& b, T beta,
-                     const Matrix<T>& c) {
-  const auto& kernels = simd::kernels<T>();
-  const int64_t n = c.columns, inner = a.columns;
-  std::vector<T> copy;
-  if (inner == 1) {  // c = a · b row by row
-    const T* row = side_by_side(b.data, n, b.transposed ? b.leading : 1, copy);
-    for (int64_t i = 0; i < c.rows; ++i) {
-      const T scale = a.data[i * (a.transposed ? 1 : a.leading)];
-      if (beta == 0)
-        kernels.affine(row, scale, 0, c.data + i * c.leading, n);
-      else
-        kernels.add_scaled(row, scale, c.data + i * c.leading, n);
-    }
-    return true;
+class Part {
+ public:
+  Part(const simd::Products<T>& kernels, const Matrix<const T>& a, const Right<T>& b,
+       const Matrix<const T>& start, const Matrix<T>& c)
+      : kernels_(kernels),
+        a_(a),
+        start_(start),
+        b_(b),
+        c_(c),
+        strip_(kernels.strip_columns),
+        panels_(divided_up(c.rows, kernels.tile_rows)),
+        panel_rows_(divided_up(c.rows, panels_)),
+        panel_step_(rounded_up(panel_rows_, strip_ / 2)),
+        inner_(rounded_up(divided_up(a.columns, divided_up(a.columns, elements<T>(1536))), 8)),
+        block_rows_(panel_rows_ *
+                    std::max<int64_t>(1, elements<T>(1 << 20) / (panel_step_ * inner_))),
+        block_columns_(strip_ * std::max<int64_t>(4, elements<T>(1 << 18) / (strip_ * inner_))),
+        reads_a_(c.rows == 1 || (a.row_stride == 1 && c.columns <= strip_)),
+        a_block_(reads_a_ ? 0
+                          : divided_up(std::min(c.rows, block_rows_), panel_rows_) * panel_step_ *
+                                inner_) {}
+
+  void run() {
+    const FlushSubnormals flush;
+    if (c_.rows == 1 && !b_.strips && b_.matrix.row_stride == 1 && b_.matrix.column_stride != 1)
+      return kernels_.multiply_row({a_.data, b_.matrix.data, start_.data, c_.data, a_.column_stride,
+                                    b_.matrix.column_stride, a_.columns, c_.columns});
+    for (int64_t row = 0; row < c_.rows; row += block_rows_)
+      for (int64_t k = 0; k < a_.columns; k += inner_)
+        multiply({row, std::min(c_.rows, row + block_rows_), k, std::min(a_.columns, k + inner_)});
   }
-  if (c.rows != 1) return false;
-  const T* row = side_by_side(a.data, inner, a.transposed ? a.leading : 1, copy);
-  if (b.transposed) {  // each element the product of two rows
-    for (int64_t j = 0; j < n; ++j) {
-      const T value = kernels.dot(row, b.data + j * b.leading, inner);
-      c.data[j] = beta == 0 ? value : c.data[j] + value;
+
+ private:
+  /// Ranges of the rows, and of the inner axis.
+  struct Block {
+    int64_t row, last_row, k, last_k;
+    int64_t inner() const { return last_k - k; }
+  };
+  /// Columns of b as tiles read them, see simd::Tile.
+  struct Strips {
+    const T* data;
+    int64_t step, distance;
+  };
+
+  void multiply(const Block& block) {
+    const auto [row, last_row, k, last_k] = block;
+    if (!reads_a_)
+      kernels_.pack({&a_.at(row, k), a_.row_stride, a_.column_stride, last_row - row, last_k - k,
+                     a_block_.data(), panel_rows_, panel_step_, panel_step_ * inner_});
+    const Matrix<const T>& b = b_.matrix;
+    int64_t j = 0;
+    if (b_.strips) {
+      for (; j < c_.columns; j += block_columns_)
+        multiply(block, j, std::min(c_.columns, j + block_columns_),
+                 {b_.strips + j * a_.columns + k * strip_, strip_, strip_ * a_.columns});
+      return;
     }
-  } else {  // a sum of scaled rows
-    if (beta == 0) kernels.affine(b.data, row[0], 0, c.data, n);
-    for (int64_t k = beta == 0 ? 1 : 0; k < inner; ++k)
-      kernels.add_scaled(b.data + k * b.leading, row[k], c.data, n);
+    if (panels_ <= 2 && b.column_stride == 1) {  // too few to pack b, but for half a vector
+      j = c_.columns - c_.columns % (strip_ / 2);
+      if (j > 0) multiply(block, 0, j, {&b.at(k, 0), b.row_stride, strip_});
+      if (j == c_.columns) return;
+    }
+    const int64_t left = c_.columns - j, most = panels_ == 1 ? 4 * strip_ : block_columns_,
+                  step = rounded_up(divided_up(left, divided_up(left, most)), strip_);
+    const Buffer<T> strips(step * block.inner());
+    for (; j < c_.columns; j += step) {
+      const int64_t last = std::min(c_.columns, j + step);
+      kernels_.pack({&b.at(k, j), b.column_stride, b.row_stride, last - j, block.inner(),
+                     strips.data(), strip_, strip_, strip_ * block.inner()});
+      multiply(block, j, last, {strips.data(), strip_, strip_ * block.inner()});
+    }
   }
-  return true;
+
+  void multiply(const Block& block, int64_t column, int64_t last_column, const Strips& b) {
+    const Matrix<const T> start = block.k == 0 ? start_ : c_;
+    const T* panel = a_block_.data();
+    for (int64_t i = block.row; i < block.last_row; i += panel_rows_) {
+      kernels_.multiply({reads_a_ ? &a_.at(i, block.k) : panel, b.data,
+                         start.data ? &start.at(i, column) : nullptr, &c_.at(i, column),
+                         reads_a_ ? a_.column_stride : panel_step_, b.step, b.distance,
+                         start.row_stride, c_.row_stride, block.inner(),
+                         std::min(panel_rows_, block.last_row - i), last_column - column});
+      panel += panel_step_ * inner_;
+    }
+  }
+
+  const simd::Products<T>& kernels_;
+  const Matrix<const T> a_, start_;
+  const Right<T> b_;
+  const Matrix<T> c_;
+  const int64_t strip_, panels_, panel_rows_, panel_step_;
+  const int64_t inner_, block_rows_, block_columns_;  // of 1.5 KiB, and of 1 MiB and 256 KiB
+  const bool reads_a_;                                // where it is
+  const Buffer<T> a_block_;
+};
+
+/// How many rows of parts a product is cut into, of so many parts: evenly, with little to pack.
+int64_t rows_of_parts(int64_t parts, int64_t panels, int64_t strips) {
+  int64_t best = 1, least = 0;
+  for (int64_t rows = 1; rows <= parts; ++rows) {
+    if (parts % rows != 0) continue;
+    const int64_t height = divided_up(panels, rows), width = divided_up(strips, parts / rows),
+                  cost = 4 * height * width + height + 2 * width;
+    if (rows == 1 || cost < least) best = rows, least = cost;
+  }
+  return best;
 }
 
 template <class T>
-void multiply(const Matrix<const T>& a, const Matrix<const T>& b, T beta, const Matrix<T>& c) {
+void multiply(const simd::Products<T>& kernels, const Matrix<const T>& a, const Right<T>& b,
+              const Matrix<const T>& start, const Matrix<T>& c) {
   if (c.rows == 0 || c.columns == 0) return;
-  if (a.columns == 0) {
-    for (int64_t i = 0; beta == 0 && i < c.rows; ++i)
-      std::fill_n(c.data + i * c.leading, c.columns, T(0));
-    return;
+  if (start.data && start.data != c.data && start.column_stride != 1) {
+    copy(start, c);
+    return multiply<T>(kernels, a, b, c, c);
   }
+  if (a.columns == 0) return copy(start, c);
+  const int64_t panels = divided_up(c.rows, kernels.tile_rows),
+                strips = divided_up(c.columns, kernels.strip_columns);
   const double work =
       static_cast<double>(c.rows) * static_cast<double>(c.columns) * static_cast<double>(a.columns);
-  if (work <= work_on_one_blas_thread) return gemm(a, b, beta, c);
-  const OneBlasThread one;
-  const bool by_rows = c.rows >= c.columns;  // cut along the longer side for the threads
-  const int64_t length = by_rows ? c.rows : c.columns;
-  const double work_per_line = work / static_cast<double>(length);
-  const int64_t grain = std::max<int64_t>(16, static_cast<int64_t>(500'000 / work_per_line));
-  pool::parallel_for(length, grain, [&](int64_t begin, int64_t end) {
-    if (by_rows)
-      gemm(a.part(begin, end, true), b, beta, c.part(begin, end, true));
-    else
-      gemm(a, b.part(begin, end, false), beta, c.part(begin, end, false));
+  int64_t parts = std::min<int64_t>(pool::size(), panels * strips);
+  if (work < 5e5 * static_cast<double>(parts)) parts = static_cast<int64_t>(work / 5e5);
+  if (parts <= 1) return Part<T>(kernels, a, b, start, c).run();
+  const int64_t part_rows = rows_of_parts(parts, panels, strips), part_columns = parts / part_rows;
+  pool::parallel_for(parts, 1, [&](int64_t part, int64_t last) {
+    if (last - part == parts) return Part<T>(kernels, a, b, start, c).run();
+    for (; part < last; ++part) {
+      const int64_t r = part / part_columns, s = part % part_columns, i = c.rows * r / part_rows,
+                    last_i = c.rows * (r + 1) / part_rows,
+                    j = strips * s / part_columns * kernels.strip_columns,
+                    last_j = std::min(c.columns,
+                                      strips * (s + 1) / part_columns * kernels.strip_columns);
+      if (i == last_i || j == last_j) continue;
+      Part<T>(
+          kernels, a.part(i, last_i, 0, a.columns),
+          {b.matrix.part(0, a.columns, j, last_j), b.strips ? b.strips + j * a.columns : nullptr},
+          start.part(i, last_i, j, last_j), c.part(i, last_i, j, last_j))
+          .run();
+    }
   });
 }
 
-template void multiply(const Matrix<const float>&, const Matrix<const float>&, float,
-                       const Matrix<float>&);
-template void multiply(const Matrix<const double>&, const Matrix<const double>&, double,
-                       const Matrix<double>&);
-template bool multiply_vector(const Matrix<const float>&, const Matrix<const float>&, float,
-                              const Matrix<float>&);
-template bool multiply_vector(const Matrix<const double>&, const Matrix<const double>&, double,
-                              const Matrix<double>&);
+/// Of more rows than columns, and of too few of these to fill vectors: by the transposes.
+template <class T>
+void multiply_transposed(const simd::Products<T>& kernels, const Matrix<const T>& a,
+                         const Matrix<const T>& b, const Matrix<const T>& start,
+                         const Matrix<T>& c) {
+  const Buffer<T> room(c.rows * c.columns);
+  const Matrix<T> result{room.data(), c.columns, c.rows, c.rows};
+  multiply<T>(kernels, b.transposed(), {a.transposed()}, start.transposed(), result);
+  copy<T>(result.transposed(), c);
+}
 
-}  // namespace gradus::products
+std::atomic<bool>& openblas() {
+  static std::atomic<bool> use = [] {
+    const char* wanted = std::getenv("GRADUS_PRODUCTS");
+    const std::string name = wanted ? wanted : "";
+    if (name != "" && name != "own" && name != "openblas")
+      throw std::runtime_error("GRADUS_PRODUCTS: expected own or openblas, got '" + name + "'");
+    return name == "" ? simd::instruction_set() == simd::InstructionSet::baseline
+                      : name == "openblas";
+  }();
+  return use;
+}
+
+}  // namespace
+
+namespace products {
+
+template <class T>
+void multiply(const simd::Products<T>& kernels, const Matrix<const T>& a, const Matrix<const T>& b,
+              const Matrix<const T>& start, const Matrix<T>& c) {
+  if (c.columns < c.rows && c.columns <= kernels.strip_columns / 8)
+    multiply_transposed(kernels, a, b, start, c);
+  else
+    gradus::multiply<T>(kernels, a, {b}, start, c);
+}
+
+template <class T>
+void multiply(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<const T>& start,
+              const Matrix<T>& c) {
+  if (!uses_openblas() || !blas::multiply(a, b, start, c))
+    multiply(simd::products<T>(), a, b, start, c);
+}
+
+bool uses_openblas() { return openblas(); }
+void use_openblas(bool use) { openblas() = use; }
+
+}  // namespace products
+
+template <class T>
+PackedMatrix<T>::PackedMatrix(const simd::Products<T>* kernels, const Matrix<const T>& b)
+    : kernels_(kernels),
+      inner_(b.rows),
+      columns_(b.columns),
+      values_(inner_ * (kernels ? rounded_up(columns_, kernels->strip_columns) : columns_)) {
+  if (!kernels) copy(b, Matrix<T>{values_.data(), inner_, columns_, columns_});
+  if (!kernels || inner_ == 0) return;
+  const int64_t strip = kernels->strip_columns;
+  pool::parallel_for(divided_up(columns_, strip), std::max<int64_t>(1, 100'000 / (inner_ * strip)),
+                     [&](int64_t first, int64_t last) {
+                       const int64_t j = first * strip;
+                       kernels_->pack({&b.at(0, j), b.column_stride, b.row_stride,
+                                       std::min(last * strip, columns_) - j, inner_,
+                                       values_.data() + j * inner_, strip, strip, strip * inner_});
+                     });
+}
+
+template <class T>
+void PackedMatrix<T>::multiply(const Matrix<const T>& a, const Matrix<const T>& start,
+                               const Matrix<T>& c) const {
+  const Matrix<const T> b{kernels_ ? nullptr : values_.data(), inner_, columns_, columns_};
+  if (kernels_)
+    gradus::multiply<T>(*kernels_, a, {b, values_.data()}, start, c);
+  else
+    products::multiply<T>(a, b, start, c);
+}
+
+template void products::multiply(const Matrix<const float>&, const Matrix<const float>&,
+                                 const Matrix<const float>&, const Matrix<float>&);
+template void products::multiply(const Matrix<const double>&, const Matrix<const double>&,
+                                 const Matrix<const double>&, const Matrix<double>&);
+template void products::multiply(const simd::Products<float>&, const Matrix<const float>&,
+                                 const Matrix<const float>&, const Matrix<const float>&,
+                                 const Matrix<float>&);
+template void products::multiply(const simd::Products<double>&, const Matrix<const double>&,
+                                 const Matrix<const double>&, const Matrix<const double>&,
+                                 const Matrix<double>&);
+template class PackedMatrix<float>;
+template class PackedMatrix<double>;
+
+}  // namespace gradus

@@ -1,26 +1,54 @@
 #pragma once
 
-#include <cstdint>
-#include <limits>
-
+#include "core/kernels/buffer.h"
 #include "core/kernels/matrix.h"
+#include "core/kernels/products.simd.h"
 
-/// Products of matrices. Numbers below 2⁻¹²⁶ (2⁻¹⁰²² in float64) count as zero.
-namespace gradus::products {
+namespace gradus {
 
-/// The largest number of rows, columns or elements from row to row that BLAS takes.
-constexpr int64_t largest_size = std::numeric_limits<int>::max();
+/// Products of matrices of any strides, on all threads where that is worth it.
+///
+/// Each element is one chain of fused multiply-adds, from `start` or 0 on by increasing index of
+/// the inner axis. Its bits depend on its row of a, its column of b and its start alone: not on
+/// other rows and columns, strides, packing or threads, nor on the instruction set, unless that is
+/// the baseline. Numbers below 2⁻¹²⁶ (2⁻¹⁰²² in float64) count as zero.
+///
+/// With the baseline's instructions, and after use_openblas(true), OpenBLAS computes the products
+/// that it can take: of no element more than 2³¹ − 1 from row to row.
+namespace products {
 
-/// c = a · b + beta · c by BLAS, on all threads where that is worth it; with beta 0, c is not read.
-/// Throws std::length_error for a size beyond `largest_size`.
+/// c = start + a · b. Without data, `start` is zero; with row_stride 0 it is one row for all. It
+/// may be c. The elements of a row of c lie side by side.
 template <class T>
-void multiply(const Matrix<const T>& a, const Matrix<const T>& b, T beta, const Matrix<T>& c);
-
-/// The same for a row times a matrix, or a column times a row, without BLAS, which needs ten times
-/// as long for them when they are as small as one sentence's attention. False for other products,
-/// of which nothing is done. c is not transposed.
+void multiply(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<const T>& start,
+              const Matrix<T>& c);
+/// The same by these kernels, never by OpenBLAS.
 template <class T>
-bool multiply_vector(const Matrix<const T>& a, const Matrix<const T>& b, T beta,
-                     const Matrix<T>& c);
+void multiply(const simd::Products<T>& kernels, const Matrix<const T>& a, const Matrix<const T>& b,
+              const Matrix<const T>& start, const Matrix<T>& c);
 
-}  // namespace gradus::products
+/// At first as GRADUS_PRODUCTS says: "openblas" or "own"; unless it is set, own ones if the
+/// processor has AVX2 or AVX-512. Throws std::runtime_error for other values.
+bool uses_openblas();
+void use_openblas(bool use);
+
+}  // namespace products
+
+/// A right side that many products share, kept in the order in which they read it.
+template <class T>
+class PackedMatrix {
+ public:
+  explicit PackedMatrix(const Matrix<const T>& b)
+      : PackedMatrix(products::uses_openblas() ? nullptr : &simd::products<T>(), b) {}
+  /// For these kernels; without any, b as it is, for OpenBLAS.
+  PackedMatrix(const simd::Products<T>* kernels, const Matrix<const T>& b);
+  /// c = start + a · b, as products::multiply() computes it.
+  void multiply(const Matrix<const T>& a, const Matrix<const T>& start, const Matrix<T>& c) const;
+
+ private:
+  const simd::Products<T>* kernels_;
+  int64_t inner_, columns_;
+  Buffer<T> values_;  // (strips, inner, columns of a strip), or (inner, columns)
+};
+
+}  // namespace gradus

@@ -15,16 +15,6 @@ namespace gradus::simd {
 template <class T>
 using Elementwise = void (*)(const T* a, const T* b, const T* c, T* out, int64_t n);
 
-/// A tile of a product, c = start + a · b: a is (inner, rows) and b (inner, tile_columns), whole
-/// however few `columns` c has; row i of c begins at c + i · c_step, that of start likewise.
-/// Without a start it is zero.
-template <class T>
-struct Tile {
-  const T *a, *b, *start;
-  T* c;
-  int64_t start_step, c_step, inner, rows, columns;
-};
-
 template <class T>
 struct Kernels {
   Elementwise<T> functions[Functions::size];
@@ -43,11 +33,6 @@ struct Kernels {
   void (*add_scaled)(const T* x, T scale, T* out, int64_t n);        ///< out += scale · x
   /// out = scale · a · b + c
   void (*multiply_add)(const T* a, const T* b, T scale, const T* c, T* out, int64_t n);
-  int64_t tile_rows, tile_columns;  ///< the largest tile
-  void (*multiply_tile)(const Tile<T>& tile);
-  /// out[j · step + i] = x[i · leading + j] for i < rows, j < columns
-  void (*transpose)(const T* x, int64_t leading, int64_t rows, int64_t columns, T* out,
-                    int64_t step);
 };
 
 /// The kernels for the best instruction set that this processor has.

@@ -3,10 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <stdexcept>
 #include <vector>
 
-#include "core/kernels/packed_matrix.h"
 #include "core/kernels/products.h"
 #include "core/ops/movement.h"
 #include "core/ops/packed_weight.h"
@@ -18,33 +16,11 @@ namespace gradus {
 
 namespace {
 
-/// Whether the last two axes are a row-major or transposed matrix that BLAS can take as it is.
-bool fits_blas(const Tensor& x, bool transposed) {
+/// The last two axes.
+template <class T>
+Matrix<T> matrix(T* data, const Tensor& x) {
   const int r = x.rank();
-  const int row = transposed ? r - 1 : r - 2, column = transposed ? r - 2 : r - 1;
-  return (x.shape()[column] == 1 || x.strides()[column] == 1) &&
-         (x.shape()[row] == 1 || (x.strides()[row] >= std::max<int64_t>(1, x.shape()[column]) &&
-                                  x.strides()[row] <= products::largest_size));
-}
-
-Tensor made_to_fit(const Tensor& x) {
-  return fits_blas(x, false) || fits_blas(x, true) ? x : contiguous(x.detach());
-}
-
-template <class T, class Any>
-Matrix<T> matrix(Any& x, int64_t offset) {
-  const int r = x.rank();
-  const int64_t rows = x.shape()[r - 2], columns = x.shape()[r - 1];
-  const bool transposed = !fits_blas(x, false);
-  const int64_t across = transposed ? rows : columns;
-  const int64_t stride =
-      (transposed ? columns : rows) == 1 ? 1 : x.strides()[transposed ? r - 1 : r - 2];
-  T* data;
-  if constexpr (std::is_const_v<T>)
-    data = x.template data<std::remove_const_t<T>>();
-  else
-    data = x.template mutable_data<T>();
-  return {data + offset, rows, columns, std::max<int64_t>({1, across, stride}), transposed};
+  return {data, x.shape()[r - 2], x.shape()[r - 1], x.strides()[r - 2], x.strides()[r - 1]};
 }
 
 /// The axes before the last two.
@@ -52,47 +28,56 @@ Shape batches(const Tensor& x) {
   return Shape(std::span(x.shape().begin(), static_cast<size_t>(x.rank() - 2)));
 }
 
-/// out = a · b + beta · out; `out` is contiguous, its batches are the broadcast ones.
-void multiply_batches(const Tensor& a, const Tensor& b, double beta, Tensor& out) {
-  const Tensor x = made_to_fit(a), y = made_to_fit(b);
+/// out = start + a · b. An undefined start is zero; otherwise it has the shape of `out`, and may be
+/// it. `out` is contiguous, its batches are the broadcast ones.
+void multiply(const Tensor& a, const Tensor& b, const Tensor& start, Tensor& out) {
   const Shape all = batches(out);
   auto batch_strides = [&](const Tensor& t) {
     const size_t n = static_cast<size_t>(t.rank() - 2);
     return broadcast_strides(batches(t), Strides(std::span(t.strides().begin(), n)), all);
   };
   struct Batch {
-    int64_t x, y;
+    int64_t a, b, start;
   };
   std::vector<Batch> list;
-  for_each_row<2>(all, {batch_strides(x), batch_strides(y)}, [&](auto at, int64_t n, auto step) {
-    for (int64_t i = 0; i < n; ++i) list.push_back({at[0] + i * step[0], at[1] + i * step[1]});
-  });
-  const int64_t size = out.shape()[out.rank() - 2] * out.shape()[out.rank() - 1];
-  const int64_t work = std::max<int64_t>(1, size * a.shape()[a.rank() - 1]);
+  const Tensor& first = start.defined() ? start : out;
+  for_each_row<3>(
+      all, {batch_strides(a), batch_strides(b), batch_strides(first)},
+      [&](auto at, int64_t n, auto step) {
+        for (int64_t i = 0; i < n; ++i)
+          list.push_back({at[0] + i * step[0], at[1] + i * step[1], at[2] + i * step[2]});
+      });
+  const int64_t rows = out.shape()[out.rank() - 2], columns = out.shape()[out.rank() - 1];
   dispatch_float("matmul", out.dtype(), [&](auto element) {
     using T = decltype(element);
-    auto one = [&](int64_t i) {
-      const Batch& batch = list[static_cast<size_t>(i)];
-      const Matrix<const T> a = matrix<const T>(x, batch.x), b = matrix<const T>(y, batch.y);
-      const Matrix<T> c = matrix<T>(out, i * size);
-      if (work > 1 << 16 || out.rank() == 2 ||
-          !products::multiply_vector<T>(a, b, static_cast<T>(beta), c))
-        products::multiply<T>(a, b, static_cast<T>(beta), c);
+    const Matrix<const T> x = matrix(a.data<T>(), a), y = matrix(b.data<T>(), b),
+                          z = start.defined() ? matrix(start.data<T>(), start) : Matrix<const T>();
+    const Matrix<T> c = matrix(out.mutable_data<T>(), out);
+    auto multiply_rows = [&](int64_t i, int64_t row, int64_t last_row) {
+      auto from = [](auto m, int64_t offset) {
+        if (m.data) m.data += offset;
+        return m;
+      };
+      const Batch& at = list[static_cast<size_t>(i)];
+      products::multiply<T>(from(x, at.a).part(row, last_row, 0, x.columns), from(y, at.b),
+                            from(z, at.start).part(row, last_row, 0, columns),
+                            from(c, i * rows * columns).part(row, last_row, 0, columns));
     };
     const int64_t count = static_cast<int64_t>(list.size());
-    try {
-      if (count == 1) return one(0);
-      parallel_for(count, std::max<int64_t>(1, 80'000 / work), [&](int64_t begin, int64_t end) {
-        for (int64_t i = begin; i < end; ++i) one(i);
-      });
-    } catch (const std::length_error& error) {
-      throw Error(
-          fmt::format("matmul: {} · {}: {}", a.description(), b.description(), error.what()));
-    }
+    if (count == 1) return multiply_rows(0, 0, rows);
+    const int64_t work_per_row = std::max<int64_t>(1, columns * x.columns);
+    parallel_for(count * rows, std::max<int64_t>(1, 80'000 / work_per_row),
+                 [&](int64_t begin, int64_t end) {
+                   while (begin < end) {
+                     const int64_t row = begin % rows, last = std::min(rows, row + end - begin);
+                     multiply_rows(begin / rows, row, last);
+                     begin += last - row;
+                   }
+                 });
   });
 }
 
-/// The gradient a · b of `input`, which BLAS may add to what is there, unless batches are still to
+/// The gradient a · b of `input`, which is added to what is there, unless batches are still to
 /// be summed. That of a transposed view is transposed, too: so it is contiguous for what was
 /// viewed.
 Gradient product(const Tensor& a, const Tensor& b, const Tensor& input) {
@@ -126,7 +111,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
   shape.append(a.shape()[a.rank() - 2]);
   shape.append(b.shape()[b.rank() - 1]);
   Tensor out = Tensor::uninitialised(shape, a.dtype());
-  multiply_batches(a, b, 0, out);
+  multiply(a, b, {}, out);
   return record(
       {"matmul", "a · b", {{"g · bᵀ", reads("b")}, {"aᵀ · g", reads("a")}}}, out, {a, b},
       [](const Backward& s) {
@@ -138,39 +123,31 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
       [](const auto& x) { return matmul(x[0], x[1]); });
 }
 
-void add_matmul(const Tensor& a, const Tensor& b, Tensor& sum) { multiply_batches(a, b, 1, sum); }
+void add_matmul(const Tensor& a, const Tensor& b, Tensor& sum) { multiply(a, b, sum, sum); }
 
 namespace {
 
-/// Whether panels are faster than BLAS for products of so many rows with a weight: where they and
-/// the weight fit into the cache, because they need no copy of what is added, or are kept.
+/// Whether a weight is packed for products of so many rows: packing it takes as long as 10 rows,
+/// and memory, but is kept with a parameter until that changes.
 bool suits_packing(int64_t rows, const Tensor& weight) {
-  return rows >= 4 && weight.shape()[0] >= 64 && weight.shape()[1] >= 64 &&
-         (rows <= 128 || weight.numel() <= 1 << 19) && weight.is_contiguous();
+  return rows <= 128 && keeps_packed(weight) && !products::uses_openblas();
 }
 
 /// out = start + x · W, or x · Wᵀ; an undefined start is zero.
 void multiply_packed(const Tensor& x, const Tensor& weight, bool transposed, const Tensor& start,
                      Tensor& out) {
-  auto with_whole_rows = [](const Tensor& t) { return t.strides()[1] == 1 ? t : contiguous(t); };
-  const Tensor a = with_whole_rows(x.detach());
-  const Tensor first =
-      start.defined() ? with_whole_rows(expand(start.detach(), out.shape())) : Tensor();
   dispatch_float("linear", out.dtype(), [&](auto element) {
     using T = decltype(element);
-    auto matrix = [](const Tensor& t) {
-      return Matrix<const T>{t.data<T>(), t.shape()[0], t.shape()[1], t.strides()[0]};
-    };
     packed<T>(weight, transposed)
-        ->multiply(matrix(a), first.defined() ? matrix(first) : Matrix<const T>{},
-                   {out.mutable_data<T>(), out.shape()[0], out.shape()[1], out.strides()[0]});
+        ->multiply(matrix(x.data<T>(), x),
+                   start.defined() ? matrix(start.data<T>(), start) : Matrix<const T>(),
+                   matrix(out.mutable_data<T>(), out));
   });
 }
 
-/// g · W, which panels can add to what is there if they are kept.
+/// g · W.
 Gradient product_with_weight(const Tensor& g, const Tensor& weight, const Tensor& x) {
-  if (!keeps_packed(weight) || !suits_packing(g.shape()[0], weight) ||
-      is_recording(std::vector{g, weight}))
+  if (!suits_packing(g.shape()[0], weight) || is_recording(std::vector{g, weight}))
     return product(g, weight, x);
   return {[=, shape = x.shape()] {
             Tensor out = Tensor::uninitialised(shape, g.dtype());
@@ -203,12 +180,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
     return reshape(linear(rows, weight), shape) + b;
   }
   Tensor out = Tensor::uninitialised(shape, x.dtype());
-  if (suits_packing(shape[0], weight)) {
-    multiply_packed(x, weight, true, b, out);
-  } else {
-    if (b.defined()) out.assign(expand(b.detach(), shape));
-    multiply_batches(x, transpose(weight.detach()), b.defined() ? 1 : 0, out);
-  }
+  const Tensor start = b.defined() ? expand(b.detach(), shape) : Tensor();
+  if (suits_packing(shape[0], weight))
+    multiply_packed(x, weight, true, start, out);
+  else
+    multiply(x, transpose(weight.detach()), start, out);
   std::vector<Tensor> inputs{x, weight};
   if (b.defined()) inputs.push_back(b);
   static constexpr Derivative derivatives[] = {

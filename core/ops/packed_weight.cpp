@@ -3,7 +3,7 @@
 #include <mutex>
 
 #include "core/autograd/node.h"
-#include "core/kernels/packed_matrix.h"
+#include "core/kernels/products.h"
 
 namespace gradus {
 
@@ -22,10 +22,9 @@ std::shared_ptr<const PackedMatrix<T>> packed(const Tensor& matrix, bool transpo
     if (kept.matrix && kept.version == version)
       return std::static_pointer_cast<const PackedMatrix<T>>(kept.matrix);
   }
-  const int64_t rows = matrix.shape()[0], columns = matrix.shape()[1];
-  const Matrix<const T> b{matrix.data<T>(), transposed ? columns : rows,
-                          transposed ? rows : columns, columns, transposed};
-  const auto result = std::make_shared<const PackedMatrix<T>>(b);
+  const Matrix<const T> b{matrix.data<T>(), matrix.shape()[0], matrix.shape()[1],
+                          matrix.strides()[0], matrix.strides()[1]};
+  const auto result = std::make_shared<const PackedMatrix<T>>(transposed ? b.transposed() : b);
   if (keeps) {
     const std::lock_guard lock(mutex);
     matrix.node()->packed[transposed] = {version, result};

@@ -7,13 +7,13 @@
 namespace gradus {
 
 template <class T>
-class PackedMatrix;  // core/kernels/packed_matrix.h
+class PackedMatrix;  // core/kernels/products.h
 
 /// Whether packed() keeps the packed form of this matrix: it is a leaf that requires a gradient, a
 /// parameter, which many products share before it changes.
 bool keeps_packed(const Tensor& matrix);
 
-/// A contiguous matrix, or its transpose, as the right side of products. That of a parameter is
+/// A matrix, or its transpose, as the right side of products. That of a parameter is
 /// kept with it and made again when its storage has another version; threads may share it.
 template <class T>
 std::shared_ptr<const PackedMatrix<T>> packed(const Tensor& matrix, bool transposed);

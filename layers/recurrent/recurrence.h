@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
-#include "core/kernels/packed_matrix.h"
+#include "core/kernels/products.h"
 #include "core/kernels/simd.h"
 #include "core/ops/matmul.h"
 #include "core/ops/movement.h"

@@ -140,7 +140,7 @@ class Suite:
                                                   ("step/small_a", "a", small, [1]),
                                                   ("step/small_b", "b", small, [1])):
             for threads in all_threads:
-                if not self.wanted(name, name + "/peak_memory", name + "/compiled"):
+                if not self.wanted(name, name + "/of_peak", name + "/peak_memory", name + "/compiled"):
                     continue
                 order = ",".join(map(str, self.anchor_order(sizes)[:self.a.steps]))
                 ours, theirs = [], []
@@ -150,6 +150,7 @@ class Suite:
                     theirs.append(self.torch_step(variant, threads, self.a.steps, sizes))
                 of = lambda key, runs: median([r.get(key) for r in runs])
                 self.add(name, threads, of("ms", ours), "ms", of("floor_ms", ours), of("ms_per_step_median", theirs))
+                self.add(name + "/of_peak", threads, of("ms", ours), "ms", of("peak_floor_ms", ours))
                 self.add(name + "/peak_memory", threads, of("peak_memory_mib", ours), "MiB",
                          peer=of("peak_rss_mib", theirs))
                 if self.a.compiled and self.peer:
@@ -158,9 +159,20 @@ class Suite:
                     self.add(name + "/compiled", threads, of("ms", ours), "ms", of("floor_ms", ours),
                              compiled["ms_per_step_median"], self.peer + ", torch.compile")
 
-    # --- (2) single operations ----------------------------------------------------------------
+    # --- (2) matrix products, and single operations ----------------------------------------------------------------
     GROUPS = {"overhead": "add8", "lstm": "lstm", "softmax": "softmax|cross", "attention": "attention",
               "layernorm": "layernorm", "elementwise": "_1m_"}
+
+    def products(self):
+        if not self.wanted("products/") and "products" not in self.a.only:
+            return
+        for threads in self.a.threads:
+            note(f"products, threads {threads}")
+            measured = run_json(self.translate, "products", "--threads", threads)
+            for shape in measured["shapes"]:
+                self.add("products/" + shape["name"], threads, 1e3 * shape["ms"], "us",
+                         1e3 * shape["peak_floor_ms"], 1e3 * shape["openblas_ms"],
+                         f"OpenBLAS, {measured['openblas']}")
 
     def micro_cases(self):
         names = [n.replace("/real_time", "") for n in run(self.micro, "--benchmark_list_tests").split()]
@@ -312,6 +324,7 @@ class Suite:
 
     def run_all(self):
         self.training()
+        self.products()
         self.micro_cases()
         self.translating()
         self.start()
@@ -338,12 +351,16 @@ def table(rows):
                         for i, (c, w) in enumerate(zip(row, widths))).rstrip())
 
 
-def machine():
+def machine(translate):
     try:
         model = re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text())[1]
     except (OSError, TypeError):
         model = platform.machine()
-    return f"{model}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}"
+    if not translate.exists():
+        return f"{model}, {os.cpu_count()} cores, {time.strftime('%Y-%m-%d')}"
+    runs = run_json(translate, "products", "--only-machine")
+    return (f"{model}, {os.cpu_count()} cores, kernels {runs['kernels']}, {runs['peak_gflops']:.0f} GFLOP/s, "
+            f"OpenBLAS {runs['openblas']}, {time.strftime('%Y-%m-%d')}")
 
 
 def load_before():
@@ -363,7 +380,7 @@ def main():
         suite.run_all()
     if not suite.rows:
         sys.exit(f"bench: no row's name matches '{a.only}'")
-    print(f"{machine()}, {load}")
+    print(f"{machine(suite.translate)}, {load}")
     table(suite.rows)
     if a.json:
         Path(a.json).write_text(json.dumps([asdict(r) for r in suite.rows], indent=1) + "\n")

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/kernels/products.h"
+
 namespace gradus::bench {
 
 namespace {
@@ -191,5 +193,57 @@ ProductsTime time_products(const StepShape& shape, int threads) {
   return {std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count(),
           operations / 1e9};
 }
+
+std::vector<ProductShape> product_shapes() {
+  using Shape = ProductShape;
+  return {{"64x1024x256", 64, 1024, 256, Shape::kept_weight},
+          {"8x1024x256", 8, 1024, 256, Shape::kept_weight},
+          {"1x1024x256", 1, 1024, 256, Shape::kept_weight},
+          {"1x1024x256/not_kept", 1, 1024, 256, Shape::weight},
+          {"704x2281x256", 704, 2281, 256, Shape::weight},
+          {"704x256x2281", 704, 256, 2281, Shape::plain},
+          {"256x2281x704", 256, 2281, 704, Shape::left_transposed},
+          {"2048x2048x2048", 2048, 2048, 2048, Shape::plain}};
+}
+
+ProductTimes time_product(const ProductShape& s, int threads) {
+  const std::vector<float> a = values(s.rows * s.inner), b = values(s.inner * s.columns);
+  std::vector<float> c(static_cast<size_t>(s.rows * s.columns));
+  const bool of_a = s.form == ProductShape::left_transposed,
+             of_b = s.form == ProductShape::kept_weight || s.form == ProductShape::weight;
+  const Matrix<const float> left{a.data(), s.rows, s.inner, of_a ? 1 : s.inner, of_a ? s.rows : 1},
+      right{b.data(), s.inner, s.columns, of_b ? 1 : s.columns, of_b ? s.inner : 1};
+  const Matrix<float> result{c.data(), s.rows, s.columns, s.columns};
+  const PackedMatrix<float> packed(right);
+  auto shortest = [&](const auto& run) {
+    auto seconds = [](int runs, const auto& run) {
+      const auto start = std::chrono::steady_clock::now();
+      for (int i = 0; i < runs; ++i) run();
+      return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count() / runs;
+    };
+    run();
+    const int together = std::max(1, static_cast<int>(1e-4 / seconds(1, run)));
+    double least = seconds(together, run);
+    for (double spent = 0; spent < 0.3;) {
+      const double time = seconds(together, run);
+      least = std::min(least, time);
+      spent += time * together;
+    }
+    return least;
+  };
+  openblas_set_num_threads(threads);
+  return {shortest([&] {
+            if (s.form == ProductShape::kept_weight)
+              packed.multiply(left, {}, result);
+            else
+              products::multiply<float>(left, right, {}, result);
+          }),
+          shortest([&] {
+            product(of_a ? CblasTrans : CblasNoTrans, of_b ? CblasTrans : CblasNoTrans, s.rows,
+                    s.columns, s.inner, a.data(), b.data(), c.data());
+          })};
+}
+
+const char* openblas_processor() { return openblas_get_corename(); }
 
 }  // namespace gradus::bench

@@ -21,4 +21,21 @@ struct ProductsTime {
 /// Times them once, after a first round that is not timed, with OpenBLAS' own threads.
 ProductsTime time_products(const StepShape& shape, int threads);
 
+/// rows × columns by `inner`. Of a weight that is kept, or else of two matrices, the left one
+/// transposed where it is a gradient of weights.
+struct ProductShape {
+  const char* name;
+  int64_t rows, columns, inner;
+  enum { kept_weight, weight, plain, left_transposed } form;
+};
+/// Those of the translator, and a large one.
+std::vector<ProductShape> product_shapes();
+/// The shortest time of many runs, in seconds: ours, and OpenBLAS' with its own threads.
+struct ProductTimes {
+  double own, openblas;
+};
+ProductTimes time_product(const ProductShape& shape, int threads);
+/// The processor that OpenBLAS takes this one for.
+const char* openblas_processor();
+
 }  // namespace gradus::bench

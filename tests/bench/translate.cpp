@@ -7,11 +7,13 @@
 #include <nlohmann/json.hpp>
 
 #include "core/core.h"
+#include "core/tensor/processor.h"
 #include "core/tensor/threads.h"
 #include "core/trace/trace.h"
 #include "examples/translate/train.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
+#include "tests/bench/peak.h"
 #include "tests/bench/products.h"
 
 /// Times the translator's training step, its decoding and its start; prints one line of JSON.
@@ -39,7 +41,7 @@ struct Options {
   int64_t batch = 64, steps = 80, warmup = 20, longest = 60, length = 10;
   int64_t vocabulary = 2000;
   int threads = 1;
-  bool floor = false, record = false;
+  bool floor = false, record = false, only_machine = false;
   ModelOptions model;
 };
 
@@ -123,8 +125,10 @@ json time_steps(Training& training, const std::vector<const Batch*>& batches,
       products.push_back(time.seconds);
       gflop.push_back(time.gflop);
     }
+  const double peak_seconds = median(gflop) / (peak_gflops() * options.threads);
   return {{"ms", 1e3 * median(steps)},
           {"floor_ms", options.floor ? json(1e3 * median(products)) : json()},
+          {"peak_floor_ms", options.floor ? json(1e3 * peak_seconds) : json()},
           {"floor_gflop", median(gflop)},
           {"peak_memory_mib", peak}};
 }
@@ -185,6 +189,28 @@ json decoding(const Options& options) {
   return result;
 }
 
+json time_of_products(const Options& options) {
+  json result = {{"kernels", kernels()},
+                 {"openblas", openblas_processor()},
+                 {"peak_gflops", peak_gflops()},
+                 {"shapes", json::array()}};
+  if (options.only_machine) return result;
+  for (const ProductShape& shape : product_shapes()) {
+    const ProductTimes times = time_product(shape, options.threads);
+    const double gflop = 2e-9 * static_cast<double>(shape.rows * shape.columns * shape.inner),
+                 peak = peak_gflops() * options.threads;
+    result["shapes"].push_back(
+        {{"name", shape.name},
+         {"ms", 1e3 * times.own},
+         {"openblas_ms", 1e3 * times.openblas},
+         {"peak_floor_ms", 1e3 * gflop / peak},
+         {"gflops", gflop / times.own},
+         {"of_peak", gflop / times.own / peak},
+         {"weight_gb_per_s", 4e-9 * static_cast<double>(shape.columns * shape.inner) / times.own}});
+  }
+  return result;
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Times the translator; prints JSON. For tests/bench/bench.py.");
   app.require_subcommand(1);
@@ -204,6 +230,7 @@ int run(int argc, char** argv) {
   CLI::App* step = app.add_subcommand("step", "Training steps on data")->fallthrough();
   CLI::App* shape = app.add_subcommand("shape", "Training steps of one shape")->fallthrough();
   CLI::App* decode = app.add_subcommand("decode", "Translating")->fallthrough();
+  CLI::App* products = app.add_subcommand("products", "Matrix products")->fallthrough();
   for (CLI::App* command : {count, step, decode})
     command->add_option("--data", options.data)->required();
   step->add_option("--order", options.order, "numbers of batches")->delimiter(',');
@@ -212,14 +239,16 @@ int run(int argc, char** argv) {
   decode->add_option("--valid", options.valid, "what to translate")->required();
   decode->add_option("--beams", options.beams)->delimiter(',');
   decode->add_option("--longest", options.longest);
+  products->add_flag("--only-machine", options.only_machine, "the peak, and whose kernels run");
   CLI11_PARSE(app, argc, argv);
 
   options.model.input_feeding = !no_input_feeding;
   set_threads(options.threads);
-  const json result = count->parsed()   ? json(Data::read(options).batches.size())
-                      : step->parsed()  ? steps_on_data(options)
-                      : shape->parsed() ? steps_on_one_shape(options)
-                                        : decoding(options);
+  const json result = count->parsed()      ? json(Data::read(options).batches.size())
+                      : step->parsed()     ? steps_on_data(options)
+                      : shape->parsed()    ? steps_on_one_shape(options)
+                      : products->parsed() ? time_of_products(options)
+                                           : decoding(options);
   std::cout << result << std::endl;
   return 0;
 }

@@ -11,8 +11,8 @@ template <class Table>
 std::vector<const Table*> all_compiled() {
   std::vector<const Table*> all{&compiled<Table, baseline>()};
 #ifdef __x86_64__
-  if (instruction_set() >= InstructionSet::avx2) all.push_back(&compiled<Table, avx2>());
-  if (instruction_set() >= InstructionSet::avx512) all.push_back(&compiled<Table, avx512>());
+  if (best_instruction_set() >= InstructionSet::avx2) all.push_back(&compiled<Table, avx2>());
+  if (best_instruction_set() >= InstructionSet::avx512) all.push_back(&compiled<Table, avx512>());
 #endif
   return all;
 }

@@ -26,44 +26,6 @@ double sigmoid(double x) { return 1 / (1 + std::exp(-x)); }
 
 }  // namespace
 
-TEST_CASE("each instruction set multiplies tiles of any size that it takes") {
-  for (const Kernels<float>* kernels : all_compiled<Kernels<float>>())
-    for (int64_t rows = 1; rows <= kernels->tile_rows; ++rows)
-      for (int64_t columns = 1; columns <= kernels->tile_columns; ++columns) {
-        constexpr int64_t inner = 19;
-        const int64_t width = kernels->tile_columns;
-        const auto a = normal(inner * rows), start = normal(rows * width);
-        Tensor b = Tensor::uninitialised({inner, width}, DType::float32);
-        b.assign(tensor<float>(normal(inner * width), {inner, width}));
-        std::vector<float> c(static_cast<size_t>(rows * width), -7);
-        kernels->multiply_tile({a.data(), b.data<float>(), start.data(), c.data(), width, width,
-                                inner, rows, columns});
-        for (int64_t i = 0; i < rows; ++i)
-          for (int64_t j = 0; j < width; ++j) {
-            const auto at = static_cast<size_t>(i * width + j);
-            double wanted = start[at];
-            for (int64_t k = 0; k < inner; ++k)
-              wanted += static_cast<double>(a[static_cast<size_t>(k * rows + i)]) *
-                        b.data<float>()[k * width + j];
-            REQUIRE(close(c[at], j < columns ? wanted : -7, 1e-5));
-          }
-      }
-}
-
-TEST_CASE("each instruction set transposes matrices of any size") {
-  for (const Kernels<float>* kernels : all_compiled<Kernels<float>>())
-    for (const int64_t rows : {1, 3, 4, 13, 32})
-      for (const int64_t columns : {1, 4, 15, 16, 37}) {
-        const auto x = normal(rows * (columns + 2));
-        std::vector<float> out(static_cast<size_t>(columns * (rows + 1)));
-        kernels->transpose(x.data(), columns + 2, rows, columns, out.data(), rows + 1);
-        for (int64_t i = 0; i < rows; ++i)
-          for (int64_t j = 0; j < columns; ++j)
-            REQUIRE(out[static_cast<size_t>(j * (rows + 1) + i)] ==
-                    x[static_cast<size_t>(i * (columns + 2) + j)]);
-      }
-}
-
 TEST_CASE("each instruction set sums, finds the largest and shifts exponentials") {
   for (const Kernels<float>* kernels : all_compiled<Kernels<float>>())
     for (const int64_t n : {1, 7, 64, 1000}) {
