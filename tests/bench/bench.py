@@ -32,7 +32,9 @@ def arguments():
     p.add_argument("--data", type=Path, help="folder of train.tsv and valid.tsv; without it made-up sentences",
                    default=os.environ.get("GRADUS_DATA", ROOT / "../shared/data/cmn-eng"))
     p.add_argument("--python", default=sys.executable, help="a Python that has torch")
-    p.add_argument("--no-peer", action="store_true", help="leave PyTorch out")
+    p.add_argument("--jax-python", default=sys.executable, help="a Python that has jax and optax")
+    p.add_argument("--keras-python", default=sys.executable, help="a Python that has tensorflow")
+    p.add_argument("--no-peer", action="store_true", help="leave PyTorch, JAX and Keras out")
     p.add_argument("--compiled", action="store_true", help="also compare with torch.compile (slow to start)")
     p.add_argument("--threads", default="1,2", help="numbers of threads (default %(default)s)")
     p.add_argument("--steps", type=int, default=80, help="training steps per run, 20 of them warm-up")
@@ -105,6 +107,10 @@ class Suite:
             else:
                 self.peer = "pytorch " + torch.stdout.strip()
 
+    def has(self, python, modules):
+        return not self.a.no_peer and subprocess.run([python, "-c", f"import {modules}"],
+                                                     capture_output=True).returncode == 0
+
     def wanted(self, *names):
         return any(re.search(self.a.only, name) for name in names)
 
@@ -118,7 +124,8 @@ class Suite:
         if not self.peer:
             return {}
         return run_json(self.a.python, self.a.anchors / "torch_translate.py", "--data", self.data / "train.tsv",
-                        "--variant", variant, "--threads", threads, "--steps", steps, *sizes, *more)
+                        "--variant", variant, "--threads", threads, "--steps", steps, "--optimizer", "adam-fused",
+                        *sizes, *more)
 
     def our_step(self, variant, threads, steps, sizes, *more):
         sizes = [{"--emb": "--embedding"}.get(s, s) for s in sizes]
@@ -159,7 +166,49 @@ class Suite:
                     self.add(name + "/compiled", threads, of("ms", ours), "ms", of("floor_ms", ours),
                              compiled["ms_per_step_median"], self.peer + ", torch.compile")
 
-    # --- (2) matrix products, and single operations ----------------------------------------------------------------
+    def transformer(self):
+        name = "step/transformer"
+        if not self.wanted(name, name + "/of_peak", name + "/peak_memory", name + "/tokens"):
+            return
+        for threads in self.a.threads:
+            ours, theirs = [], []
+            for k in range(self.a.rounds):
+                note(f"{name}, threads {threads}, round {k + 1} of {self.a.rounds}")
+                ours.append(self.our_step("b", threads, self.a.steps, ["--batch", 64], "--floor", "--transformer"))
+                if self.peer and (self.a.anchors / "torch_transformer.py").exists():
+                    theirs.append(run_json(self.a.python, self.a.anchors / "torch_transformer.py", "--fused", "--data",
+                                           self.data / "train.tsv", "--threads", threads, "--steps", self.a.steps))
+            of = lambda key, runs: median([r.get(key) for r in runs])
+            self.add(name, threads, of("ms", ours), "ms", peer=of("ms_per_step_median", theirs))
+            self.add(name + "/tokens", threads, of("tokens_per_s", ours), "tokens/s", peer=of("tokens_per_s", theirs))
+            self.add(name + "/of_peak", threads, of("ms", ours), "ms", of("peak_floor_ms", ours))
+            self.add(name + "/peak_memory", threads, of("peak_memory_mib", ours), "MiB", peer=of("peak_rss_mib", theirs))
+
+    def other_peers(self):
+        """JAX and Keras, on sentences of one length: 10 source and 11 target tokens, 2,000 words each."""
+        sizes = ["--S", 10, "--T", 11, "--vs", 2000, "--vt", 2000, "--steps", 60]
+        peers = (("a", "jax", self.a.jax_python, "jax, optax", "jax_translate.py", ["--variant", "a"]),
+                 ("b", "jax", self.a.jax_python, "jax, optax", "jax_translate.py", ["--variant", "b"]),
+                 ("a", "keras", self.a.keras_python, "tensorflow", "keras_translate.py", []),
+                 ("a", "keras_xla", self.a.keras_python, "tensorflow", "keras_translate.py", ["--jit"]))
+        for variant, kind, python, modules, script, options in peers:
+            name = f"shape/{variant}/{kind}"
+            if not self.wanted(name):
+                continue
+            if not (self.a.anchors / script).exists() or not self.has(python, modules):
+                note(f"{name} is left out: no {script}, or {python} has no {modules}")
+                continue
+            for threads in self.a.threads:
+                ours, theirs = [], []
+                for k in range(self.a.rounds):
+                    note(f"{name}, threads {threads}, round {k + 1} of {self.a.rounds}")
+                    ours.append(run_json(self.translate, "shape", "--threads", threads, "--steps", 60,
+                                         *(["--no-input-feeding"] if variant == "a" else [])))
+                    theirs.append(run_json(python, self.a.anchors / script, "--threads", threads, *sizes, *options))
+                self.add(name, threads, median([r["ms"] for r in ours]), "ms",
+                         peer=median([r["ms"] for r in theirs]), peer_name=theirs[0]["peer"])
+
+    # --- (2) matrix products, and single operations ---------------------------------------------
     GROUPS = {"overhead": "add8", "lstm": "lstm", "softmax": "softmax|cross", "attention": "attention",
               "layernorm": "layernorm", "elementwise": "_1m_"}
 
@@ -324,6 +373,8 @@ class Suite:
 
     def run_all(self):
         self.training()
+        self.transformer()
+        self.other_peers()
         self.products()
         self.micro_cases()
         self.translating()

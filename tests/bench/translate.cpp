@@ -5,6 +5,7 @@
 #include <chrono>
 #include <iostream>
 #include <nlohmann/json.hpp>
+#include <numeric>
 
 #include "core/core.h"
 #include "core/tensor/processor.h"
@@ -68,7 +69,8 @@ struct Data {
 class Training {
  public:
   Training(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options)
-      : model_(source_tokens, target_tokens, options, generator_),
+      : classes(target_tokens),
+        model_(source_tokens, target_tokens, options, generator_),
         weights_(parameters(model_)),
         adam_(weights_, {.learning_rate = 1e-3}) {}
 
@@ -76,7 +78,7 @@ class Training {
     adam_.zero_grad();
     std::optional<Trace::Recording> recording;
     if (record) recording.emplace(trace_, layer_names(model_));
-    const Tensor loss = model_.loss(batch);
+    const Tensor loss = model_.loss(batch, &generator_);
     (loss / static_cast<double>(batch.target_tokens)).backward();
     recording.reset();
     clip_gradients(weights_, 5);
@@ -86,6 +88,8 @@ class Training {
 
   const Translator& model() const { return model_; }
 
+  const int64_t classes;
+
  private:
   Generator generator_{1};
   Translator model_;
@@ -93,6 +97,16 @@ class Training {
   Adam adam_;
   Trace trace_;
 };
+
+/// With <eos>.
+std::vector<int64_t> target_lengths(const Batch& batch) {
+  std::vector<int64_t> lengths;
+  const std::vector<int64_t> ids = batch.target_out.to_vector<int64_t>();
+  const auto time = batch.target_out.size(1);
+  for (auto row = ids.begin(); row != ids.end(); row += time)
+    lengths.push_back(std::count_if(row, row + time, [](auto id) { return id != pad_id; }));
+  return lengths;
+}
 
 StepShape shape_of(const Batch& batch, const Translator& model) {
   const std::span<const int64_t> lengths = batch.source.mask.lengths();
@@ -102,24 +116,47 @@ StepShape shape_of(const Batch& batch, const Translator& model) {
                   model.options.hidden,
                   std::get<translate::LSTMModel>(model.model).output.weight.size(0),
                   model.options.input_feeding};
-  const std::vector<int64_t> ids = batch.target_out.to_vector<int64_t>();
-  const auto time = batch.target_out.size(1);
-  for (auto row = ids.begin(); row != ids.end(); row += time)
-    shape.targets.push_back(std::count_if(row, row + time, [](auto id) { return id != pad_id; }));
+  shape.targets = target_lengths(batch);
   return shape;
+}
+
+/// The floating-point operations of a Transformer's training step: three products of each size,
+/// without padding. Per token and layer the four projections of an attention layer (of which a
+/// decoder's keys and values belong to the source) and the two layers between, scores and sums of
+/// values.
+double transformer_gflop(const Batch& batch, const ModelOptions& model, int64_t classes) {
+  double multiplications = 0;
+  const auto size = static_cast<double>(model.hidden), layers = static_cast<double>(model.layers);
+  const std::span<const int64_t> sources = batch.source.mask.lengths();
+  const std::vector<int64_t> targets = target_lengths(batch);
+  for (size_t i = 0; i < targets.size(); ++i) {
+    const auto s = static_cast<double>(sources[i]), t = static_cast<double>(targets[i]);
+    multiplications += layers * size * size * (14 * s + 14 * t) +
+                       layers * size * (2 * s * s + t * t + 2 * s * t) +
+                       t * size * static_cast<double>(classes);
+  }
+  return 3 * 2 * multiplications / 1e9;
 }
 
 /// Steps over `batches`, and afterwards the products of the same steps alone.
 json time_steps(Training& training, const std::vector<const Batch*>& batches,
                 const Options& options) {
+  const bool is_transformer = options.model.architecture == Architecture::transformer;
   std::vector<double> steps, products, gflop;
+  double tokens = 0;
   for (size_t i = 0; i < batches.size(); ++i) {
     const double seconds = seconds_of([&] { training.step(*batches[i], options.record); });
-    if (static_cast<int64_t>(i) >= options.warmup) steps.push_back(seconds);
+    if (static_cast<int64_t>(i) < options.warmup) continue;
+    steps.push_back(seconds);
+    tokens += static_cast<double>(batches[i]->target_tokens);
   }
   const double peak = peak_memory_mib();
   if (options.floor)
     for (size_t i = static_cast<size_t>(options.warmup); i < batches.size(); ++i) {
+      if (is_transformer) {
+        gflop.push_back(transformer_gflop(*batches[i], options.model, training.classes));
+        continue;
+      }
       const ProductsTime time =
           time_products(shape_of(*batches[i], training.model()), options.threads);
       products.push_back(time.seconds);
@@ -127,7 +164,8 @@ json time_steps(Training& training, const std::vector<const Batch*>& batches,
     }
   const double peak_seconds = median(gflop) / (peak_gflops() * options.threads);
   return {{"ms", 1e3 * median(steps)},
-          {"floor_ms", options.floor ? json(1e3 * median(products)) : json()},
+          {"tokens_per_s", tokens / std::accumulate(steps.begin(), steps.end(), 0.0)},
+          {"floor_ms", products.empty() ? json() : json(1e3 * median(products))},
           {"peak_floor_ms", options.floor ? json(1e3 * peak_seconds) : json()},
           {"floor_gflop", median(gflop)},
           {"peak_memory_mib", peak}};
@@ -215,7 +253,7 @@ int run(int argc, char** argv) {
   CLI::App app("Times the translator; prints JSON. For tests/bench/bench.py.");
   app.require_subcommand(1);
   Options options;
-  bool no_input_feeding = false;
+  bool no_input_feeding = false, transformer = false;
   app.add_option("--threads", options.threads);
   app.add_option("--batch", options.batch);
   app.add_option("--embedding", options.model.embedding);
@@ -223,6 +261,7 @@ int run(int argc, char** argv) {
   app.add_option("--steps", options.steps, "in all");
   app.add_option("--warmup", options.warmup, "first steps that are not timed");
   app.add_flag("--no-input-feeding", no_input_feeding, "variant a");
+  app.add_flag("--transformer", transformer, "4 heads, 2 + 2 layers, dropout and smoothing 0.1");
   app.add_flag("--floor", options.floor, "time the matrix products alone, too");
   app.add_flag("--record", options.record, "let a trace record the steps");
 
@@ -243,6 +282,12 @@ int run(int argc, char** argv) {
   CLI11_PARSE(app, argc, argv);
 
   options.model.input_feeding = !no_input_feeding;
+  if (transformer) {
+    options.model.architecture = Architecture::transformer;
+    options.model.attention = AttentionKind::multi_head;
+    options.model.layers = 2;
+    options.model.dropout = options.model.label_smoothing = 0.1;
+  }
   set_threads(options.threads);
   const json result = count->parsed()      ? json(Data::read(options).batches.size())
                       : step->parsed()     ? steps_on_data(options)
