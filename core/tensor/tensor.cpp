@@ -112,6 +112,7 @@ bool overlap(const Tensor& a, const Tensor& b) {
 }  // namespace
 
 void check_writable_view(const char* op, const Tensor& x) {
+  if (x.numel() == 0) return;
   for (int axis = 0; axis < x.rank(); ++axis)
     if (x.strides()[axis] == 0 && x.shape()[axis] > 1)
       throw Error(
