@@ -29,7 +29,7 @@ const Pointwise divergence{"kl_div", [](Expr x, Expr t) {
                              return where(counts, t, 0) * (log_t - where(counts, x, 0));
                            }};
 const Pointwise divergence_of_logs{"kl_div", [](Expr x, Expr t) {
-                                     const Expr counts = greater(exp(t), 0);
+                                     const Expr counts = 1 - equal(exp(t), 0);  // NaN counts
                                      const Expr log_t = where(counts, t, 0);
                                      return where(counts, exp(log_t), 0) *
                                             (log_t - where(counts, x, 0));

@@ -131,13 +131,14 @@ auto where(const C& condition, const A& a, const B& b) {
 }
 
 namespace scalar {
-/// f(a), and 0 at ±∞, where the derivatives of such an f would be 0 · ∞; `inside` is a number at
-/// which f has derivatives.
-template <class E, class F>
-E at_finite(E a, F f, double inside = 0) {
-  const E is_infinite = equal(abs(a), std::numeric_limits<double>::infinity());
-  return where(is_infinite, 0, f(where(is_infinite, inside, a)));
+/// f(a) where |a| ≤ limit, and beyond it `far(a)`, which is the same there, but has derivatives of
+/// each order, where those of f would be 0 · ∞; `inside` is a number at which f has derivatives.
+template <class E, class F, class G>
+E up_to(double limit, E a, F f, G far, double inside = 0) {
+  const E is_far = greater(abs(a), limit);
+  return where(is_far, far(where(is_far, a, 1)), f(where(is_far, inside, a)));
 }
+constexpr double large = 1e18;  // whose square float32 holds, and 1 + large² = large²
 
 struct Exp : Call {
   static constexpr const char *name = "exp", *text = "exp({0})";
@@ -169,7 +170,9 @@ struct Softplus : Call {
 struct Erf : Call {
   static constexpr const char *name = "erf", *text = "erf({0})";
   static auto partials(auto a, auto, auto g) {
-    return std::array{g * at_finite(a, [](auto a) { return exp(-(a * a)); }) *
+    return std::array{g *
+                      up_to(
+                          30, a, [](auto a) { return exp(-(a * a)); }, [](auto) { return 0; }) *
                       1.1283791670955126};  // 2/√π
   }
 };
@@ -266,7 +269,9 @@ struct Acos : Call {
 struct Atan : Call {
   static constexpr const char *name = "atan", *text = "atan({0})";
   static auto partials(auto a, auto, auto g) {
-    return std::array{g * at_finite(a, [](auto a) { return 1 / (1 + a * a); })};
+    return std::array{g * up_to(
+                              large, a, [](auto a) { return 1 / (1 + a * a); },
+                              [](auto a) { return 1 / a / a; })};
   }
 };
 struct Sinh : Call {
@@ -280,14 +285,17 @@ struct Cosh : Call {
 struct Asinh : Call {
   static constexpr const char *name = "asinh", *text = "asinh({0})";
   static auto partials(auto a, auto, auto g) {
-    return std::array{g * at_finite(a, [](auto a) { return 1 / sqrt(1 + a * a); })};
+    return std::array{g * up_to(
+                              large, a, [](auto a) { return 1 / sqrt(1 + a * a); },
+                              [](auto a) { return 1 / abs(a); })};
   }
 };
 struct Acosh : Call {
   static constexpr const char *name = "acosh", *text = "acosh({0})";
   static auto partials(auto a, auto, auto g) {
-    return std::array{g * at_finite(
-                              a, [](auto a) { return 1 / sqrt((a - 1) * (a + 1)); }, 2)};
+    return std::array{g * up_to(
+                              large, a, [](auto a) { return 1 / sqrt((a - 1) * (a + 1)); },
+                              [](auto a) { return 1 / abs(a); }, 2)};
   }
 };
 struct Atanh : Call {
