@@ -62,14 +62,13 @@ template <class T, class Step, class Join>
         .store_aligned(out + k * width<T>);
 }
 
-/// The sum of a line, by halves, in float64.
+/// The sum of a line in float64, in four sums side by side.
 template <class T>
 double total_of(const T* lanes) {
-  double parts[line<T>];
-  for (int64_t i = 0; i < line<T>; ++i) parts[i] = lanes[i];
-  for (int64_t half = line<T> / 2; half > 0; half /= 2)
-    for (int64_t i = 0; i < half; ++i) parts[i] += parts[i + half];
-  return parts[0];
+  double sums[4] = {0, 0, 0, 0};
+  for (int64_t i = 0; i < line<T>; i += 4)
+    for (int64_t j = 0; j < 4; ++j) sums[j] += lanes[i + j];
+  return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
 constexpr int64_t sum_block = 4096;  // float32 partial sums stay short; their sum is float64
