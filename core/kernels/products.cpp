@@ -47,22 +47,25 @@ class Part {
         panel_rows_(divided_up(c.rows, panels_)),
         panel_step_(rounded_up(panel_rows_, strip_ / 2)),
         inner_(rounded_up(divided_up(a.columns, divided_up(a.columns, elements<T>(1536))), 8)),
-        block_rows_(panel_rows_ *
-                    std::max<int64_t>(1, elements<T>(1 << 20) / (panel_step_ * inner_))),
-        block_columns_(strip_ * std::max<int64_t>(4, elements<T>(1 << 18) / (strip_ * inner_))),
         reads_a_(c.rows == 1 || (a.row_stride == 1 && c.columns <= strip_)),
-        a_block_(reads_a_ ? 0
-                          : divided_up(std::min(c.rows, block_rows_), panel_rows_) * panel_step_ *
-                                inner_) {}
+        one_block_(panels_ > 2 && a.row_stride != 1 && c.columns <= elements<T>(1 << 19) / inner_),
+        block_panels_(one_block_ ? 1
+                                 : std::clamp<int64_t>(
+                                       elements<T>(1 << 20) / (panel_step_ * inner_), 1, panels_)),
+        block_columns_(
+            one_block_ ? c.columns
+                       : strip_ * std::max<int64_t>(4, elements<T>(1 << 18) / (strip_ * inner_))),
+        a_block_(reads_a_ ? 0 : block_panels_ * panel_step_ * inner_) {}
 
   void run() {
     const FlushSubnormals flush;
     if (c_.rows == 1 && !b_.strips && b_.matrix.row_stride == 1 && b_.matrix.column_stride != 1)
       return kernels_.multiply_row({a_.data, b_.matrix.data, start_.data, c_.data, a_.column_stride,
                                     b_.matrix.column_stride, a_.columns, c_.columns});
-    for (int64_t row = 0; row < c_.rows; row += block_rows_)
+    const int64_t rows = one_block_ ? c_.rows : block_panels_ * panel_rows_;
+    for (int64_t row = 0; row < c_.rows; row += rows)
       for (int64_t k = 0; k < a_.columns; k += inner_)
-        multiply({row, std::min(c_.rows, row + block_rows_), k, std::min(a_.columns, k + inner_)});
+        multiply({row, std::min(c_.rows, row + rows), k, std::min(a_.columns, k + inner_)});
   }
 
  private:
@@ -78,11 +81,9 @@ class Part {
   };
 
   void multiply(const Block& block) {
-    const auto [row, last_row, k, last_k] = block;
-    if (!reads_a_)
-      kernels_.pack({&a_.at(row, k), a_.row_stride, a_.column_stride, last_row - row, last_k - k,
-                     a_block_.data(), panel_rows_, panel_step_, panel_step_ * inner_});
+    if (!one_block_) pack_a(block, block.row, block.last_row);
     const Matrix<const T>& b = b_.matrix;
+    const int64_t k = block.k;
     int64_t j = 0;
     if (b_.strips) {
       for (; j < c_.columns; j += block_columns_)
@@ -106,16 +107,25 @@ class Part {
     }
   }
 
+  void pack_a(const Block& block, int64_t row, int64_t last_row) {
+    if (!reads_a_)
+      kernels_.pack({&a_.at(row, block.k), a_.row_stride, a_.column_stride, last_row - row,
+                     block.inner(), a_block_.data(), panel_rows_, panel_step_,
+                     panel_step_ * inner_});
+  }
+
   void multiply(const Block& block, int64_t column, int64_t last_column, const Strips& b) {
     const Matrix<const T> start = block.k == 0 ? start_ : c_;
     const T* panel = a_block_.data();
     for (int64_t i = block.row; i < block.last_row; i += panel_rows_) {
+      const int64_t rows = std::min(panel_rows_, block.last_row - i);
+      if (one_block_) pack_a(block, i, i + rows);
       kernels_.multiply({reads_a_ ? &a_.at(i, block.k) : panel, b.data,
                          start.data ? &start.at(i, column) : nullptr, &c_.at(i, column),
                          reads_a_ ? a_.column_stride : panel_step_, b.step, b.distance,
-                         start.row_stride, c_.row_stride, block.inner(),
-                         std::min(panel_rows_, block.last_row - i), last_column - column});
-      panel += panel_step_ * inner_;
+                         start.row_stride, c_.row_stride, block.inner(), rows,
+                         last_column - column});
+      if (!one_block_) panel += panel_step_ * inner_;
     }
   }
 
@@ -124,8 +134,10 @@ class Part {
   const Right<T> b_;
   const Matrix<T> c_;
   const int64_t strip_, panels_, panel_rows_, panel_step_;
-  const int64_t inner_, block_rows_, block_columns_;  // of 1.5 KiB, and of 1 MiB and 256 KiB
-  const bool reads_a_;                                // where it is
+  const int64_t inner_;   // of a block: at most 1.5 KiB
+  const bool reads_a_;    // where it is
+  const bool one_block_;  // of b, at most 512 KiB: lines of a are then packed panel by panel
+  const int64_t block_panels_, block_columns_;  // otherwise, of 1 MiB of a and 256 KiB of b
   const Buffer<T> a_block_;
 };
 
