@@ -46,7 +46,7 @@ class Part {
         panels_(divided_up(c.rows, kernels.tile_rows)),
         panel_rows_(divided_up(c.rows, panels_)),
         panel_step_(rounded_up(panel_rows_, strip_ / 2)),
-        inner_(rounded_up(divided_up(a.columns, divided_up(a.columns, elements<T>(1536))), 8)),
+        inner_(std::min(products::chain_length<T>, rounded_up(a.columns, 8))),
         reads_a_(c.rows == 1 || (a.row_stride == 1 && c.columns <= strip_)),
         one_block_(panels_ > 2 && a.row_stride != 1 && c.columns <= elements<T>(1 << 19) / inner_),
         block_panels_(one_block_ ? 1
@@ -60,8 +60,7 @@ class Part {
   void run() {
     const FlushSubnormals flush;
     if (c_.rows == 1 && !b_.strips && b_.matrix.row_stride == 1 && b_.matrix.column_stride != 1)
-      return kernels_.multiply_row({a_.data, b_.matrix.data, start_.data, c_.data, a_.column_stride,
-                                    b_.matrix.column_stride, a_.columns, c_.columns});
+      return multiply_row();
     const int64_t rows = one_block_ ? c_.rows : block_panels_ * panel_rows_;
     for (int64_t row = 0; row < c_.rows; row += rows)
       for (int64_t k = 0; k < a_.columns; k += inner_)
@@ -69,6 +68,13 @@ class Part {
   }
 
  private:
+  void multiply_row() {
+    for (int64_t k = 0; k < a_.columns; k += inner_)
+      kernels_.multiply_row({&a_.at(0, k), &b_.matrix.at(k, 0), k == 0 ? start_.data : nullptr,
+                             c_.data, a_.column_stride, b_.matrix.column_stride,
+                             std::min(inner_, a_.columns - k), c_.columns, k > 0});
+  }
+
   /// Ranges of the rows, and of the inner axis.
   struct Block {
     int64_t row, last_row, k, last_k;
@@ -115,7 +121,7 @@ class Part {
   }
 
   void multiply(const Block& block, int64_t column, int64_t last_column, const Strips& b) {
-    const Matrix<const T> start = block.k == 0 ? start_ : c_;
+    const Matrix<const T> start = block.k == 0 ? start_ : Matrix<const T>();
     const T* panel = a_block_.data();
     for (int64_t i = block.row; i < block.last_row; i += panel_rows_) {
       const int64_t rows = std::min(panel_rows_, block.last_row - i);
@@ -123,8 +129,8 @@ class Part {
       kernels_.multiply({reads_a_ ? &a_.at(i, block.k) : panel, b.data,
                          start.data ? &start.at(i, column) : nullptr, &c_.at(i, column),
                          reads_a_ ? a_.column_stride : panel_step_, b.step, b.distance,
-                         start.row_stride, c_.row_stride, block.inner(), rows,
-                         last_column - column});
+                         start.row_stride, c_.row_stride, block.inner(), rows, last_column - column,
+                         block.k > 0});
       if (!one_block_) panel += panel_step_ * inner_;
     }
   }
@@ -134,7 +140,7 @@ class Part {
   const Right<T> b_;
   const Matrix<T> c_;
   const int64_t strip_, panels_, panel_rows_, panel_step_;
-  const int64_t inner_;   // of a block: at most 1.5 KiB
+  const int64_t inner_;   // of a block: a chain
   const bool reads_a_;    // where it is
   const bool one_block_;  // of b, at most 512 KiB: lines of a are then packed panel by panel
   const int64_t block_panels_, block_columns_;  // otherwise, of 1 MiB of a and 256 KiB of b

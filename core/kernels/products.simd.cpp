@@ -132,10 +132,13 @@ template <class T, int rows, int vectors>
   }
   each([&](B& sum, int i, int64_t j) {
     T* c = t.c + i * t.c_step + j;
-    if (whole || j < last)
+    if (whole || j < last) {
+      if (t.adds) sum = B::load_unaligned(c) + sum;
       sum.store_unaligned(c);
-    else
+    } else {
+      if (t.adds) sum = load_part(c, t.columns - last) + sum;
       store_part(sum, c, t.columns - last);
+    }
   });
 }
 
@@ -244,7 +247,7 @@ template <class T, int groups>
   for (int g = 0; g < groups; ++g) {
     sums[g].store_aligned(part);
     for (int64_t i = 0, j = column + g * lines; i < lines && j < r.columns; ++i, ++j)
-      r.c[j] = part[i];
+      r.c[j] = r.adds ? r.c[j] + part[i] : part[i];
   }
 }
 

@@ -6,7 +6,8 @@
 
 namespace gradus::simd {
 
-/// A tile of a product, c = start + a · b; without a start it is zero. Element (i, k) of a is
+/// A tile of a product, c = start + a · b; without a start it is zero. With `adds` and no start,
+/// c += a · b, which is added when it is complete. Element (i, k) of a is
 /// a[k · a_step + i]. b is strips of `strip_columns` columns, b_strip apart, of which row k is
 /// b[k · b_step …]; their last one may be read beyond `columns`. Rows of start and of c are
 /// start_step and c_step apart.
@@ -16,15 +17,18 @@ struct Tile {
   T* c;
   int64_t a_step, b_step, b_strip, start_step, c_step;
   int64_t inner, rows, columns;
+  bool adds;
 };
 
 /// One row times a matrix of which the columns are lines of memory:
-/// c[j] = start[j] + Σ over k < inner of a[k · a_step] · b[j · b_step + k], for j < columns.
+/// c[j] = start[j] + Σ over k < inner of a[k · a_step] · b[j · b_step + k], for j < columns. Its
+/// start and `adds` are as a tile's.
 template <class T>
 struct Row {
   const T *a, *b, *start;
   T* c;
   int64_t a_step, b_step, inner, columns;
+  bool adds;
 };
 
 /// Lays out `lines` of `inner` elements each, line_step and inner_step apart, in groups of `group`:
@@ -38,7 +42,7 @@ struct Packing {
   int64_t group, step, group_step;
 };
 
-/// Each element of a product is one chain of fused multiply-adds, from its start on by increasing
+/// Each element of a tile is one chain of fused multiply-adds, from its start on by increasing
 /// index of the inner axis: the same bits in every tile and with every instruction set that has
 /// them.
 template <class T>

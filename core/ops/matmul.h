@@ -6,7 +6,7 @@ namespace gradus {
 
 /// Matrix product over the last two axes, (…, M, K) · (…, K, N) → (…, M, N); the axes before them
 /// are batches and broadcast. Views of any strides are read as they are. dL/da = g · bᵀ,
-/// dL/db = aᵀ · g. Each element is summed over K in order by fused multiply-adds, see
+/// dL/db = aᵀ · g. Each element is summed in one order by fused multiply-adds, see
 /// reproducible() in core/tensor/processor.h. Numbers below 2⁻¹²⁶ (2⁻¹⁰²² in float64) count as
 /// zero. Throws Error when the inner sizes differ, an operand has fewer than two axes, or dtypes
 /// differ.

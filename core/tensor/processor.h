@@ -13,7 +13,7 @@ std::string kernels();
 
 /// Whether results are the same bits on all processors where this is true, for any number of
 /// threads: with AVX2 or AVX-512 and products by Gradus' own kernels, which sum each element of a
-/// product in the order of its inner axis by fused multiply-adds. Elsewhere results are as
+/// product in one order by fused multiply-adds. Elsewhere results are as
 /// accurate, but their last bits may differ.
 bool reproducible();
 
