@@ -56,7 +56,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& words
   std::string best;
   size_t least = std::max<size_t>(1, word.size() / 3) + 1;
   for (const std::string& candidate : words) {
-    const auto [shorter, longer] = std::minmax(word.size(), candidate.size());
+    const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
     if (longer - shorter >= least) continue;  // so much at least they differ
     if (const size_t d = distance(word, candidate); d < least) least = d, best = candidate;
   }
