@@ -1,9 +1,16 @@
 #pragma once
 
 #include <concepts>
+#include <functional>
+#include <string>
 #include <tuple>
+#include <utility>
+#include <vector>
 
 #include "core/functions/mask.h"
+#include "core/tensor/error.h"
+#include "core/tensor/scope.h"
+#include "core/tensor/tensor.h"
 #include "layers/parameters.h"
 
 namespace gradus {
@@ -47,6 +54,8 @@ struct Calls {
       !takes_generator && (with<Any, G> || with<Any, Any, G> || with<Any, Any, Any, G>);
   static constexpr bool hides_mask =
       !takes_mask && (with<Any, M> || with<Any, Any, M> || with<Any, Any, Any, M>);
+  static constexpr bool hides_lengths =
+      !takes_lengths && (with<Any, Lengths> || with<Any, Any, Lengths>);
 };
 
 }  // namespace detail
@@ -60,7 +69,8 @@ struct Calls {
 /// std::vector<int64_t>, empty without a mask. A layer that takes a mask or a generator in another
 /// place does not compile. Of a layer that gives more than a tensor, as LSTM does, the member
 /// `output` goes on. Parameters are named by place: "0.weight", "2.bias".
-/// Throws Error when a layer takes lengths and the mask was not made of any.
+/// Throws Error when a layer takes lengths and the mask was not made of any, and for a function
+/// that is empty: a std::function without one, or a null pointer.
 template <class... Layers>
 struct Sequential {
   explicit Sequential(Layers... layers) : layers(std::move(layers)...) {}
@@ -113,6 +123,10 @@ struct Sequential {
     static_assert(!Calls::hides_mask,
                   "Sequential: a layer that takes a Mask is called as layer(x, mask) or layer(x, "
                   "mask, generator); this one takes it in another place, so it would not see it");
+    static_assert(!Calls::hides_lengths,
+                  "Sequential: a layer that takes lengths is called as layer(x, lengths) or "
+                  "layer(x, lengths, generator); this one takes them in another place, so it would "
+                  "not see them");
     static_assert(Calls::template with<> || Calls::takes_generator || Calls::takes_mask ||
                       Calls::takes_lengths,
                   "Sequential: each layer is called with one tensor: layer(x), layer(x, mask), "
@@ -125,6 +139,7 @@ struct Sequential {
                       Calls::template with<typename Calls::Lengths, typename Calls::G>,
                   "Sequential: a layer that takes lengths and a Generator* takes both at once: "
                   "layer(x, lengths, generator)");
+    check_not_empty(layer);
     if constexpr (Calls::takes_mask && Calls::takes_generator)
       return layer(x, mask, generator);
     else if constexpr (Calls::takes_mask)
@@ -138,6 +153,16 @@ struct Sequential {
     else
       return layer(x);
   }
+
+  template <class R, class... A>
+  static void check_not_empty(const std::function<R(A...)>& f) {
+    if (!f) throw Error("sequential: expected a function, got an empty std::function");
+  }
+  template <class R, class... A>
+  static void check_not_empty(R (*const& f)(A...)) {
+    if (!f) throw Error("sequential: expected a function, got a null pointer");
+  }
+  static void check_not_empty(const auto&) {}
 
   static std::vector<int64_t> lengths_of(const Mask& mask) {
     if (!mask.defined()) return {};

@@ -56,6 +56,7 @@ Optimizer::Optimizer(std::string kind, const std::vector<ParameterGroup>& groups
   if (!update_) throw Error(kind_ + ": expected an update, got none");
   check_not_negative(kind_, "learning_rate", learning_rate);
   check_not_negative(kind_, "weight_decay", weight_decay);
+  if (!update_) throw Error(fmt::format("{}: expected an update rule, got none", kind_));
   std::vector<Tensor> all;
   for (size_t i = 0; i < groups.size(); ++i) {
     const double scale = groups[i].learning_rate_scale;
@@ -149,24 +150,74 @@ Optimizer::Update sgd_update(const SGDOptions& options) {
 
 Optimizer::Update rmsprop_update(const RMSpropOptions& options) {
   check_decay_rate("RMSprop", "alpha", options.alpha);
+  check_decay_rate("RMSprop", "momentum", options.momentum);
   check_not_negative("RMSprop", "epsilon", options.epsilon);
   return [options](Parameter& parameter, double rate) {
-    parameter.update<1>([=, decay = parameter.weight_decay]<class T>(T g, T& p, T& v) {
+    const auto step = [=, decay = parameter.weight_decay]<class T>(T g, T& p, T& v, T* m, T* w) {
       g += T(decay) * p;
       v = T(options.alpha) * v + T(1 - options.alpha) * g * g;
-      p -= T(rate) * g / (std::sqrt(v) + T(options.epsilon));
-    });
+      if (m) *m = T(options.alpha) * *m + T(1 - options.alpha) * g;
+      // Rounding may take the variance below zero.
+      const T root = std::sqrt(m ? std::max(v - *m * *m, T(0)) : v) + T(options.epsilon);
+      if (!w) {
+        p -= T(rate) * g / root;
+        return;
+      }
+      *w = T(options.momentum) * *w + g / root;
+      p -= T(rate) * *w;
+    };
+    constexpr auto none = nullptr;
+    if (options.centred && options.momentum > 0)
+      parameter.update<3>([=]<class T>(T g, T& p, T& v, T& m, T& w) {
+        step.template operator()<T>(g, p, v, &m, &w);
+      });
+    else if (options.centred)
+      parameter.update<2>(
+          [=]<class T>(T g, T& p, T& v, T& m) { step.template operator()<T>(g, p, v, &m, none); });
+    else if (options.momentum > 0)
+      parameter.update<2>(
+          [=]<class T>(T g, T& p, T& v, T& w) { step.template operator()<T>(g, p, v, none, &w); });
+    else
+      parameter.update<1>(
+          [=]<class T>(T g, T& p, T& v) { step.template operator()<T>(g, p, v, none, none); });
   };
+}
+
+std::vector<std::string> rmsprop_moments(const RMSpropOptions& options) {
+  std::vector<std::string> names{"mean_square"};
+  if (options.centred) names.push_back("mean");
+  if (options.momentum > 0) names.push_back("velocity");
+  return names;
+}
+
+std::vector<std::string> adam_moments(bool amsgrad) {
+  std::vector<std::string> names{"first_moment", "second_moment"};
+  if (amsgrad) names.push_back("largest_second_moment");
+  return names;
 }
 
 /// Adam's own weight decay is part of the gradient, AdamW's is not.
 Optimizer::Update adam_update(const char* kind, double beta1, double beta2, double epsilon,
-                              bool decoupled) {
+                              bool decoupled, bool amsgrad) {
   check_decay_rate(kind, "beta1", beta1);
   check_decay_rate(kind, "beta2", beta2);
   check_not_negative(kind, "epsilon", epsilon);
   return [=](Parameter& parameter, double rate) {
     const auto t = static_cast<double>(*parameter.step.mutable_data<int64_t>());
+    if (amsgrad) {
+      const double pull = decoupled ? 0 : parameter.weight_decay,
+                   stride = rate / (1 - std::pow(beta1, t)),
+                   shrink = decoupled ? 1 - rate * parameter.weight_decay : 1,
+                   inverse_root = 1 / std::sqrt(1 - std::pow(beta2, t));
+      parameter.update<3>([=]<class T>(T g, T& p, T& m, T& v, T& largest) {
+        g += T(pull) * p;
+        m = T(beta1) * m + T(1 - beta1) * g;
+        v = T(beta2) * v + T(1 - beta2) * g * g;
+        largest = std::max(largest, v);
+        p = T(shrink) * p - T(stride) * m / (std::sqrt(largest) * T(inverse_root) + T(epsilon));
+      });
+      return;
+    }
     dispatch_float("Adam", parameter.value.dtype(), [&](auto element) {
       using T = decltype(element);
       const double stride = rate / (1 - std::pow(beta1, t));
@@ -208,23 +259,25 @@ RMSprop::RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& op
     : RMSprop(one_group(parameters), options) {}
 
 RMSprop::RMSprop(const std::vector<ParameterGroup>& groups, const RMSpropOptions& options)
-    : Optimizer("RMSprop", groups, options.learning_rate, {"mean_square"}, rmsprop_update(options),
-                options.weight_decay) {}
+    : Optimizer("RMSprop", groups, options.learning_rate, rmsprop_moments(options),
+                rmsprop_update(options), options.weight_decay) {}
 
 Adam::Adam(const std::vector<Tensor>& parameters, const AdamOptions& options)
     : Adam(one_group(parameters), options) {}
 
 Adam::Adam(const std::vector<ParameterGroup>& groups, const AdamOptions& options)
-    : Optimizer("Adam", groups, options.learning_rate, {"first_moment", "second_moment"},
-                adam_update("Adam", options.beta1, options.beta2, options.epsilon, false),
+    : Optimizer("Adam", groups, options.learning_rate, adam_moments(options.amsgrad),
+                adam_update("Adam", options.beta1, options.beta2, options.epsilon, false,
+                            options.amsgrad),
                 options.weight_decay) {}
 
 AdamW::AdamW(const std::vector<Tensor>& parameters, const AdamWOptions& options)
     : AdamW(one_group(parameters), options) {}
 
 AdamW::AdamW(const std::vector<ParameterGroup>& groups, const AdamWOptions& options)
-    : Optimizer("AdamW", groups, options.learning_rate, {"first_moment", "second_moment"},
-                adam_update("AdamW", options.beta1, options.beta2, options.epsilon, true),
+    : Optimizer("AdamW", groups, options.learning_rate, adam_moments(options.amsgrad),
+                adam_update("AdamW", options.beta1, options.beta2, options.epsilon, true,
+                            options.amsgrad),
                 options.weight_decay) {}
 
 }  // namespace gradus

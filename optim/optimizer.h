@@ -120,13 +120,18 @@ struct RMSpropOptions {
   double alpha = 0.99;
   double epsilon = 1e-8;
   double weight_decay = 0;
+  double momentum = 0;
+  bool centred = false;
 };
 /// Steps divided by the root of a running mean of squares (Tieleman & Hinton 2012): with
 /// g ← g + weight_decay · p,
 ///
 ///     v ← alpha · v + (1 − alpha) · g²,   p ← p − learning_rate · g / (√v + epsilon)
 ///
-/// Throws Error for a negative rate, epsilon or decay, alpha outside [0, 1).
+/// `centred` divides by the root of the running variance instead, v − m² with
+/// m ← alpha · m + (1 − alpha) · g (Graves 2013, equations 38 to 40); with momentum the quotient u
+/// is summed up, w ← momentum · w + u, and p ← p − learning_rate · w.
+/// Throws Error for a negative rate, epsilon or decay, alpha or momentum outside [0, 1).
 struct RMSprop : Optimizer {
   explicit RMSprop(const std::vector<Tensor>& parameters, const RMSpropOptions& options = {});
   explicit RMSprop(const std::vector<ParameterGroup>& groups, const RMSpropOptions& options = {});
@@ -137,6 +142,7 @@ struct AdamOptions {
   double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 0;
+  bool amsgrad = false;
 };
 /// Adaptive moments (Kingma & Ba 2015, algorithm 1): with g ← g + weight_decay · p, and t the
 /// number of this parameter's updates, this one included,
@@ -144,6 +150,7 @@ struct AdamOptions {
 ///     m ← beta1 · m + (1 − beta1) · g,   v ← beta2 · v + (1 − beta2) · g²
 ///     p ← p − learning_rate · m̂ / (√v̂ + epsilon),   m̂ = m / (1 − beta1ᵗ),   v̂ = v / (1 − beta2ᵗ)
 ///
+/// `amsgrad` has the largest v so far in the place of v in v̂ (Reddi, Kale, Kumar 2018).
 /// Throws Error for a negative rate, epsilon or decay, betas outside [0, 1).
 struct Adam : Optimizer {
   explicit Adam(const std::vector<Tensor>& parameters, const AdamOptions& options = {});
@@ -155,6 +162,7 @@ struct AdamWOptions {
   double beta1 = 0.9, beta2 = 0.999;
   double epsilon = 1e-8;
   double weight_decay = 1e-2;
+  bool amsgrad = false;
 };
 /// Adam with decoupled weight decay (Loshchilov & Hutter 2019): g stays as it is, and
 /// p ← p · (1 − learning_rate · weight_decay) comes before Adam's update.

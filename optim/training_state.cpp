@@ -5,7 +5,6 @@
 #include <bit>
 
 #include "core/files/named_tensors.h"
-#include "core/files/safetensors.h"
 #include "core/tensor/error.h"
 
 namespace gradus {
@@ -91,10 +90,10 @@ void save_training_state(const std::string& path, const TrainingState& state,
 
 std::map<std::string, std::string> load_training_state(
     const std::string& path, const TrainingState& state,
-    const std::function<void(const std::map<std::string, std::string>&)>& check) {
+    const std::function<void(const TensorFile&)>& check) {
   TensorFile file = load_tensors(path);
   errors_at(path, [&] {
-    if (check) check(file.metadata);
+    if (check) check(file);
     if (const std::string wrong = differences(all_tensors(state), file.tensors); !wrong.empty())
       throw Error("the file does not fit the training state:" + wrong);
     for (const auto& [part, of] : state) {

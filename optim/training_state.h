@@ -5,6 +5,7 @@
 #include <map>
 #include <string>
 
+#include "core/files/safetensors.h"
 #include "core/tensor/random.h"
 #include "core/tensor/tensor.h"
 #include "optim/moving_average.h"
@@ -55,12 +56,13 @@ void save_training_state(const std::string& path, const TrainingState& state,
                          const std::map<std::string, std::string>& metadata = {});
 
 /// Reads a file of save_training_state() into the parts; returns the text. `check` is called with
-/// the text first: an exception that it throws refuses the file.
+/// the file's contents first, the text as `metadata`: an exception that it throws refuses the file,
+/// for a number that lies outside of its range, for instance.
 /// Throws Error with the path when the file cannot be read or does not hold exactly the tensors of
 /// all parts: it lists all that are missing, unknown, or of another shape or dtype. Nothing has
 /// changed then.
 std::map<std::string, std::string> load_training_state(
     const std::string& path, const TrainingState& state,
-    const std::function<void(const std::map<std::string, std::string>&)>& check = {});
+    const std::function<void(const TensorFile&)>& check = {});
 
 }  // namespace gradus

@@ -2,7 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/mman.h>
+#include <fmt/ranges.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,9 +12,9 @@
 #include <cerrno>
 #include <cmath>
 #include <cstring>
+#include <functional>
 #include <limits>
 #include <nlohmann/json.hpp>
-#include <set>
 #include <string_view>
 #include <system_error>
 #include <tuple>
@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "core/files/atomic_file.h"
+#include "core/files/json_check.h"
 #include "core/tensor/error.h"
 
 namespace gradus {
@@ -34,11 +35,6 @@ static_assert(std::endian::native == std::endian::little, "the data is copied as
 
 constexpr uint64_t longest_header = 100'000'000;  // the limit of the reference implementation
 constexpr const char* metadata_key = "__metadata__";
-
-/// `name` in quotes, with what cannot be printed escaped.
-std::string quoted(const std::string& name) {
-  return json(name).dump(-1, ' ', false, json::error_handler_t::replace);
-}
 
 // --- how numbers are stored ---------------------------------------------------------------------
 
@@ -62,33 +58,95 @@ struct BFloat16 {
   explicit operator float() const { return std::bit_cast<float>(uint32_t{bits} << 16); }
 };
 
+/// Eight bits: a sign, so many of the exponent, the fraction. What stands for NaN and infinity
+/// differs: `ieee` the largest exponent; `fn` only the largest exponent and fraction, NaN;
+/// `fnuz` only -0, NaN (https://github.com/jax-ml/ml_dtypes).
+enum class Specials { ieee, fn, fnuz };
+template <int exponent_bits, int bias, Specials specials>
+struct Float8 {
+  uint8_t bits;
+  explicit operator float() const {
+    constexpr int fraction_bits = 7 - exponent_bits, most = (1 << exponent_bits) - 1;
+    constexpr float nan = std::numeric_limits<float>::quiet_NaN();
+    const int exponent = bits >> fraction_bits & most, fraction = bits & ((1 << fraction_bits) - 1);
+    if (specials == Specials::fnuz && bits == 0x80) return nan;
+    if (specials == Specials::fn && (bits & 0x7f) == 0x7f) return nan;
+    if (specials == Specials::ieee && exponent == most)
+      return fraction ? nan : bits >> 7 ? -HUGE_VALF : HUGE_VALF;
+    const int whole = exponent > 0 ? fraction + (1 << fraction_bits) : fraction;
+    const float magnitude =
+        std::ldexp(static_cast<float>(whole), std::max(exponent, 1) - bias - fraction_bits);
+    return bits >> 7 ? -magnitude : magnitude;
+  }
+};
+
+/// A power of two: the scale of a block of smaller numbers.
+struct Exponent8 {
+  uint8_t bits;
+  explicit operator float() const {
+    return bits == 255 ? std::numeric_limits<float>::quiet_NaN() : std::ldexp(1.0f, bits - 127);
+  }
+};
+
+struct Unsigned64 {
+  uint64_t bits;
+  explicit operator int64_t() const {
+    if (bits > uint64_t{std::numeric_limits<int64_t>::max()})
+      throw Error(fmt::format("holds {}, which is beyond int64", bits));
+    return static_cast<int64_t>(bits);
+  }
+};
+
+struct Boolean {
+  uint8_t bits;
+  explicit operator int64_t() const { return bits != 0; }
+};
+
 struct Encoding {
   const char* name;
-  int64_t bytes;
+  int64_t bits;  // of an element
   DType dtype;
-  void (*read)(const std::byte* from, Tensor& to);
+  /// Fills the elements from `at` on; none where no dtype holds these.
+  void (*convert)(std::span<const std::byte> from, Tensor& to, int64_t at);
 };
 
 template <class Stored, class T>
 constexpr Encoding encoding(const char* name) {
-  return {name, sizeof(Stored), dtype_of<T>(), [](const std::byte* from, Tensor& to) {
-            for (T& value : to.mutable_span<T>()) {
+  return {name, 8 * sizeof(Stored), dtype_of<T>(),
+          [](std::span<const std::byte> from, Tensor& to, int64_t at) {
+            T* values = to.mutable_data<T>() + at;
+            for (size_t i = 0; i < from.size() / sizeof(Stored); ++i) {
               Stored stored;
-              std::memcpy(&stored, from, sizeof stored);
-              from += sizeof stored;
-              value = static_cast<T>(stored);
+              std::memcpy(&stored, from.data() + i * sizeof stored, sizeof stored);
+              values[i] = static_cast<T>(stored);
             }
           }};
 }
 
 /// The first row of a dtype is how it is written.
 constexpr std::array encodings{
-    encoding<float, float>("F32"),      encoding<double, double>("F64"),
-    encoding<int64_t, int64_t>("I64"),  encoding<Float16, float>("F16"),
-    encoding<BFloat16, float>("BF16"),  encoding<int32_t, int64_t>("I32"),
-    encoding<int16_t, int64_t>("I16"),  encoding<int8_t, int64_t>("I8"),
-    encoding<uint32_t, int64_t>("U32"), encoding<uint16_t, int64_t>("U16"),
-    encoding<uint8_t, int64_t>("U8"),   encoding<uint8_t, int64_t>("BOOL"),
+    encoding<float, float>("F32"),
+    encoding<double, double>("F64"),
+    encoding<int64_t, int64_t>("I64"),
+    encoding<Float16, float>("F16"),
+    encoding<BFloat16, float>("BF16"),
+    encoding<Float8<4, 7, Specials::fn>, float>("F8_E4M3"),
+    encoding<Float8<5, 15, Specials::ieee>, float>("F8_E5M2"),
+    encoding<Float8<4, 8, Specials::fnuz>, float>("F8_E4M3FNUZ"),
+    encoding<Float8<5, 16, Specials::fnuz>, float>("F8_E5M2FNUZ"),
+    encoding<Exponent8, float>("F8_E8M0"),
+    encoding<int32_t, int64_t>("I32"),
+    encoding<int16_t, int64_t>("I16"),
+    encoding<int8_t, int64_t>("I8"),
+    encoding<Unsigned64, int64_t>("U64"),
+    encoding<uint32_t, int64_t>("U32"),
+    encoding<uint16_t, int64_t>("U16"),
+    encoding<uint8_t, int64_t>("U8"),
+    encoding<Boolean, int64_t>("BOOL"),
+    Encoding{"C64", 64, DType::float32, nullptr},
+    Encoding{"F4", 4, DType::float32, nullptr},
+    Encoding{"F6_E2M3", 6, DType::float32, nullptr},
+    Encoding{"F6_E3M2", 6, DType::float32, nullptr},
 };
 
 // --- reading ------------------------------------------------------------------------------------
@@ -96,39 +154,11 @@ constexpr std::array encodings{
 /// A tensor as the header tells of it.
 struct Entry {
   std::string name;
-  const Encoding* encoding;
+  const Encoding* encoding;  // none where the type is not known
+  std::string skipped;       // "C64 (2, 3)" where it is left out
   Shape shape;
   uint64_t begin, end;
 };
-
-/// Parses the header, and refuses what JSON leaves open: names that stand twice.
-json parse_header(std::string_view text) {
-  if (!text.starts_with('{')) throw Error("the header is not a JSON object: it must begin with {");
-  const auto syntax_error = [](size_t byte) {
-    return Error(fmt::format("the header is not JSON in UTF-8: error at its byte {}", byte));
-  };
-  // The parser would take a zero byte for the end of its input.
-  if (const size_t zero = text.find('\0'); zero != text.npos) throw syntax_error(zero + 1);
-  constexpr int deepest = 3;  // header, entry, list
-  std::array<std::set<std::string>, deepest + 1> names;
-  try {
-    return json::parse(text, [&](int depth, json::parse_event_t event, json& parsed) {
-      if (event == json::parse_event_t::object_start || event == json::parse_event_t::array_start) {
-        if (depth >= deepest) throw Error("the header is nested too deeply");
-        names[depth + 1].clear();
-      } else if (event == json::parse_event_t::key) {
-        const auto& name = parsed.get_ref<const std::string&>();
-        if (!names[depth].insert(name).second)
-          throw Error(fmt::format("the header names {} twice", quoted(name)));
-      }
-      return true;
-    });
-  } catch (const json::parse_error& error) {
-    throw syntax_error(error.byte);
-  } catch (const json::out_of_range&) {
-    throw Error("the header holds a number that no float64 holds");
-  }
-}
 
 const json& field(const json& entry, const char* name) {
   const auto found = entry.find(name);
@@ -151,33 +181,52 @@ std::vector<int64_t> integers(const json& entry, const char* name) {
   return result;
 }
 
-Entry parse_entry(const std::string& name, const json& entry) {
+Entry parse_entry(const std::string& name, const json& entry, const LoadOptions& options) {
   if (!entry.is_object()) throw Error("its entry in the header is not an object");
   const json& dtype = field(entry, "dtype");
   const auto encoding = std::find_if(encodings.begin(), encodings.end(),
                                      [&](const Encoding& row) { return dtype == row.name; });
-  if (encoding == encodings.end())
+  const bool is_known = encoding != encodings.end();
+  const bool is_readable = is_known && encoding->convert;
+  if (!is_readable && (!options.skip_unreadable || !dtype.is_string())) {
+    std::string readable;
+    for (const Encoding& row : encodings)
+      if (row.convert) readable += fmt::format("{}{}", readable.empty() ? "" : ", ", row.name);
     throw Error(
-        fmt::format("cannot read dtype {}; known are F64, F32, F16, BF16, I64, I32, I16, "
-                    "I8, U32, U16, U8, BOOL",
-                    dtype.dump()));
-  const Shape shape(integers(entry, "shape"));
-  int64_t bytes = encoding->bytes;
-  for (int64_t size : shape)  // sizes of 0 are left out, since strides multiply the others
+        fmt::format("cannot read dtype {}; expected one of {}; with skip_unreadable the "
+                    "other tensors are read",
+                    dtype.dump(), readable));
+  }
+  const std::vector<int64_t> sizes = integers(entry, "shape");
+  const std::string text = fmt::format("({})", fmt::join(sizes, ", "));
+  const bool fits = sizes.size() <= static_cast<size_t>(Shape::max_rank);
+  const int64_t width = is_known ? encoding->bits : 8;
+  int64_t bytes = std::max<int64_t>(width / 8, 1);
+  for (int64_t size : sizes)  // sizes of 0 are left out, since strides multiply the others
     if (__builtin_mul_overflow(bytes, std::max<int64_t>(size, 1), &bytes))
-      throw Error(fmt::format("shape {} is beyond 2^63 bytes", shape.text()));
-  if (std::find(shape.begin(), shape.end(), 0) != shape.end()) bytes = 0;
+      throw Error(fmt::format("shape {} is beyond 2^63 bytes", text));
+  if (std::find(sizes.begin(), sizes.end(), 0) != sizes.end()) bytes = 0;
+  if (width < 8) {
+    if (bytes % 8 * width % 8 != 0)
+      throw Error(fmt::format("{} of shape {} ends within a byte", encoding->name, text));
+    bytes = bytes / 8 * width + bytes % 8 * width / 8;
+  }
 
   const std::vector<int64_t> offsets = integers(entry, "data_offsets");
   if (offsets.size() != 2 || offsets[0] > offsets[1])
     throw Error(fmt::format("its data_offsets {} are not [begin, end]",
                             field(entry, "data_offsets").dump()));
-  if (offsets[1] - offsets[0] != bytes)
+  if (is_known && offsets[1] - offsets[0] != bytes)
     throw Error(fmt::format("{} of shape {} has {} bytes, its data_offsets [{}, {}] span {}",
-                            encoding->name, shape.text(), bytes, offsets[0], offsets[1],
+                            encoding->name, text, bytes, offsets[0], offsets[1],
                             offsets[1] - offsets[0]));
-  return {name, &*encoding, shape, static_cast<uint64_t>(offsets[0]),
-          static_cast<uint64_t>(offsets[1])};
+  Entry result{name, is_known ? &*encoding : nullptr,   "",
+               {},   static_cast<uint64_t>(offsets[0]), static_cast<uint64_t>(offsets[1])};
+  if (!is_readable || (!fits && options.skip_unreadable))
+    result.skipped = fmt::format("{} {}", dtype.get<std::string>(), text);
+  else
+    result.shape = Shape(sizes);
+  return result;
 }
 
 /// Entries must follow each other without overlap or hole and fill the data.
@@ -191,7 +240,7 @@ void check_layout(std::vector<Entry>& entries, uint64_t size) {
       throw Error(
           fmt::format("tensor {} begins at byte {} of the data, where the one before ends "
                       "at {}: {}",
-                      quoted(entry.name), entry.begin, end,
+                      in_quotes(entry.name), entry.begin, end,
                       entry.begin < end ? "they overlap" : "there is a hole"));
     end = entry.end;
   }
@@ -206,88 +255,169 @@ void check_layout(std::vector<Entry>& entries, uint64_t size) {
 }
 
 std::map<std::string, std::string> parse_metadata(const json& object) {
+  if (object.is_null()) return {};
   if (!object.is_object()) throw Error("__metadata__ is not an object of strings");
   std::map<std::string, std::string> result;
   for (const auto& [name, value] : object.items()) {
     if (!value.is_string())
-      throw Error(fmt::format("__metadata__: {} is not a string: {}", quoted(name), value.dump()));
+      throw Error(
+          fmt::format("__metadata__: {} is not a string: {}", in_quotes(name), value.dump()));
     result[name] = value;
   }
   return result;
 }
 
-TensorFile parse(std::span<const std::byte> bytes) {
+/// Where a file's bytes are; `read` fills all of `to` with those from `begin` on.
+struct Source {
+  uint64_t size;
+  std::function<void(uint64_t begin, std::span<std::byte> to)> read;
+};
+
+/// What stands before the tensors' data.
+struct Header {
+  std::map<std::string, std::string> metadata;
+  std::vector<Entry> entries;  // in the order of their data, which they fill
+  uint64_t data_begin;
+};
+
+Header parse_header(const Source& source, const LoadOptions& options) {
   uint64_t length;
-  if (bytes.size() < sizeof length)
+  if (source.size < sizeof length)
     throw Error(
-        fmt::format("truncated: it has {} bytes, a safetensors file at least 10", bytes.size()));
-  std::memcpy(&length, bytes.data(), sizeof length);
-  bytes = bytes.subspan(sizeof length);
+        fmt::format("truncated: it has {} bytes, a safetensors file at least 10", source.size));
+  source.read(0, std::as_writable_bytes(std::span(&length, 1)));
+  const uint64_t rest = source.size - sizeof length;
   if (length > longest_header)
     throw Error(fmt::format("not a safetensors file: a header of {} bytes, allowed are {}", length,
                             longest_header));
-  if (length > bytes.size())
-    throw Error(
-        fmt::format("truncated: the header has {} bytes, {} are there", length, bytes.size()));
-  const json header =
-      parse_header({reinterpret_cast<const char*>(bytes.data()), static_cast<size_t>(length)});
-  const std::span<const std::byte> data = bytes.subspan(length);
+  if (length > rest)
+    throw Error(fmt::format("truncated: the header has {} bytes, {} are there", length, rest));
+  std::string text(length, '\0');
+  source.read(sizeof length, std::as_writable_bytes(std::span(text)));
+  if (!text.starts_with('{')) throw Error("the header is not a JSON object: it must begin with {");
+  constexpr int deepest = 3;  // header, entry, list
+  check_json("the header", text, deepest);
+  const json parsed = json::parse(text);
 
-  TensorFile file;
-  std::vector<Entry> entries;
-  for (const auto& item : header.items()) {
+  Header header{{}, {}, sizeof length + length};
+  for (const auto& item : parsed.items()) {
     if (item.key() == metadata_key) {
-      file.metadata = parse_metadata(item.value());
+      header.metadata = parse_metadata(item.value());
     } else {
-      entries.push_back(errors_at("tensor " + quoted(item.key()),
-                                  [&] { return parse_entry(item.key(), item.value()); }));
+      header.entries.push_back(errors_at("tensor " + in_quotes(item.key()), [&] {
+        return parse_entry(item.key(), item.value(), options);
+      }));
     }
   }
-  check_layout(entries, data.size());
-  for (const Entry& entry : entries) {
-    Tensor tensor = Tensor::uninitialised(entry.shape, entry.encoding->dtype);
-    entry.encoding->read(data.data() + entry.begin, tensor);
-    file.tensors[entry.name] = tensor;
+  check_layout(header.entries, rest - length);
+  return header;
+}
+
+Tensor read_tensor(const Source& source, uint64_t begin, const Entry& entry) {
+  Tensor tensor = Tensor::uninitialised(entry.shape, entry.encoding->dtype);
+  const auto width = static_cast<uint64_t>(entry.encoding->bits / 8);
+  constexpr uint64_t largest_part = 1 << 20;
+  std::vector<std::byte> part(std::min(largest_part, entry.end - entry.begin));
+  for (uint64_t at = entry.begin; at < entry.end; at += part.size()) {
+    part.resize(std::min(largest_part, entry.end - at));
+    source.read(begin + at, part);
+    entry.encoding->convert(part, tensor, static_cast<int64_t>((at - entry.begin) / width));
+  }
+  return tensor;
+}
+
+TensorFile parse(const Source& source, const LoadOptions& options) {
+  Header header = parse_header(source, options);
+  TensorFile file;
+  file.metadata = std::move(header.metadata);
+  for (const Entry& entry : header.entries) {
+    if (!entry.skipped.empty())
+      file.skipped[entry.name] = entry.skipped;
+    else
+      file.tensors[entry.name] = errors_at("tensor " + in_quotes(entry.name), [&] {
+        return read_tensor(source, header.data_begin, entry);
+      });
   }
   return file;
 }
 
-/// The bytes of a file, mapped into memory: only what is looked at is read.
-class MappedFile {
+/// A regular file that is open for reading. It is read and not mapped: a mapped file that another
+/// program cuts off kills its reader.
+class OpenedFile {
  public:
-  explicit MappedFile(const std::string& path) {
+  explicit OpenedFile(const std::string& path) {
     // Without O_NONBLOCK, opening a pipe that nobody writes to would wait for ever.
-    const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (file < 0) fail("cannot open it");
-    struct stat status {};
-    int error = ::fstat(file, &status) == 0 ? 0 : errno;
-    const bool regular = S_ISREG(status.st_mode);
-    void* address = nullptr;
-    if (!error && regular && status.st_size > 0) {
-      address = ::mmap(nullptr, status.st_size, PROT_READ, MAP_PRIVATE, file, 0);
-      if (address == MAP_FAILED) error = errno;
+    file_ = ::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (file_ < 0) fail("cannot open it");
+    try {
+      status_ = status();
+      if (!S_ISREG(status_.st_mode))
+        throw Error(S_ISDIR(status_.st_mode) ? "is a directory, not a file"
+                                             : "is not a regular file");
+    } catch (...) {
+      ::close(file_);
+      throw;
     }
-    ::close(file);
-    errno = error;
-    if (error) fail("cannot read it");
-    if (!regular)
-      throw Error(S_ISDIR(status.st_mode) ? "is a directory, not a file" : "is not a regular file");
-    bytes_ = {static_cast<const std::byte*>(address), static_cast<size_t>(status.st_size)};
   }
-  ~MappedFile() {
-    if (!bytes_.empty()) ::munmap(const_cast<std::byte*>(bytes_.data()), bytes_.size());
+  ~OpenedFile() { ::close(file_); }
+  OpenedFile(const OpenedFile&) = delete;
+  OpenedFile& operator=(const OpenedFile&) = delete;
+
+  Source source() const {
+    return {static_cast<uint64_t>(status_.st_size),
+            [this](uint64_t begin, std::span<std::byte> to) { read(begin, to); }};
   }
-  MappedFile(const MappedFile&) = delete;
-  MappedFile& operator=(const MappedFile&) = delete;
-  std::span<const std::byte> bytes() const { return bytes_; }
+  /// Throws Error when somebody has written to it since it was opened.
+  void check_unchanged() const {
+    const struct stat now = status();
+    if (now.st_size != status_.st_size || now.st_mtim.tv_sec != status_.st_mtim.tv_sec ||
+        now.st_mtim.tv_nsec != status_.st_mtim.tv_nsec)
+      throw Error(changed);
+  }
 
  private:
+  static constexpr const char* changed =
+      "was changed by another program while it was read; load it again when that has finished";
+
   [[noreturn]] static void fail(const char* step) {
     throw Error(fmt::format("{}: {}", step, std::generic_category().message(errno)));
   }
+  struct stat status() const {
+    struct stat result {};
+    if (::fstat(file_, &result) != 0) fail("cannot read it");
+    return result;
+  }
+  void read(uint64_t begin, std::span<std::byte> to) const {
+    while (!to.empty()) {
+      const ssize_t count = ::pread(file_, to.data(), to.size(), static_cast<off_t>(begin));
+      if (count == 0) throw Error(changed);
+      if (count < 0 && errno != EINTR) fail("cannot read it");
+      if (count <= 0) continue;
+      to = to.subspan(static_cast<size_t>(count));
+      begin += static_cast<uint64_t>(count);
+    }
+  }
 
-  std::span<const std::byte> bytes_;
+  int file_;
+  struct stat status_ {};
 };
+
+/// What `parse` makes of the file, which nobody has changed meanwhile: what it found wrong may be
+/// half of one version and half of another.
+template <class F>
+auto parse_file(const std::string& path, F parse) {
+  return errors_at(path, [&] {
+    const OpenedFile file(path);
+    try {
+      auto result = parse(file.source());
+      file.check_unchanged();
+      return result;
+    } catch (const Error&) {
+      file.check_unchanged();
+      throw;
+    }
+  });
+}
 
 // --- writing ------------------------------------------------------------------------------------
 
@@ -308,12 +438,22 @@ std::string_view data_of(const Tensor& tensor) {
 
 }  // namespace
 
-TensorFile parse_tensors(std::span<const std::byte> bytes, const std::string& origin) {
-  return errors_at(origin, [&] { return parse(bytes); });
+TensorFile parse_tensors(std::span<const std::byte> bytes, const std::string& origin,
+                         const LoadOptions& options) {
+  const Source source{bytes.size(), [&](uint64_t begin, std::span<std::byte> to) {
+                        if (!to.empty()) std::memcpy(to.data(), bytes.data() + begin, to.size());
+                      }};
+  return errors_at(origin, [&] { return parse(source, options); });
 }
 
-TensorFile load_tensors(const std::string& path) {
-  return errors_at(path, [&] { return parse(MappedFile(path).bytes()); });
+TensorFile load_tensors(const std::string& path, const LoadOptions& options) {
+  return parse_file(path, [&](const Source& source) { return parse(source, options); });
+}
+
+std::map<std::string, std::string> load_metadata(const std::string& path) {
+  return parse_file(path, [](const Source& source) {
+    return parse_header(source, {.skip_unreadable = true}).metadata;
+  });
 }
 
 void save_tensors(const std::string& path, const TensorFile& file) {
@@ -324,7 +464,7 @@ void save_tensors(const std::string& path, const TensorFile& file) {
   size_t end = 0;
   for (size_t width : {8, 4})  // the widest first, so that all lie aligned
     for (const auto& [name, tensor] : file.tensors)
-      errors_at(fmt::format("save {}: tensor {}", path, quoted(name)),
+      errors_at(fmt::format("save {}: tensor {}", path, in_quotes(name)),
                 [&, &name = name, &tensor = tensor] {
                   if (size_of(tensor.dtype()) != width) return;
                   if (name == metadata_key) throw Error("the name is reserved by the format");

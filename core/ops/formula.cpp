@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <string_view>
+#include <utility>
 
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
@@ -132,21 +134,79 @@ std::vector<Expr> Formula::derivatives(const Formula& source, int root, int inpu
 }
 
 std::string Formula::text(int root, std::span<const std::string> names) const {
-  const Step& step = steps_[static_cast<size_t>(root)];
-  if (step.is_input()) return names[static_cast<size_t>(step.arguments[0])];
-  if (step.is_constant()) return fmt::format("{:g}", step.constant);
-  const ScalarFunction& function = *step.function;
-  std::string parts[3];
-  for (int k = 0; k < function.arity; ++k) {
-    parts[k] = text(step.arguments[k], names);
-    const ScalarFunction* inner = steps_[static_cast<size_t>(step.arguments[k])].function;
-    if (!inner || function.precedence == scalar::call_precedence) continue;
-    // a − (b + c), a / (b · c) and (a^b)^c need their brackets though the precedence is the same.
-    const bool unless_higher = k > 0 || function.precedence == scalar::power_precedence;
-    if (inner->precedence < function.precedence + unless_higher)
-      parts[k] = fmt::format("({})", parts[k]);
+  constexpr size_t longest = 2000;  // beyond it, parts that occur several times have names
+  const auto step_at = [this](int i) -> const Step& { return steps_[static_cast<size_t>(i)]; };
+  std::vector<size_t> lengths(static_cast<size_t>(root) + 1), uses(lengths.size());
+  for (int i = 0; i <= root; ++i) {
+    size_t& length = lengths[static_cast<size_t>(i)] = 1;
+    for (int k = 0; step_at(i).function && k < step_at(i).function->arity; ++k)
+      length =
+          std::min(longest + 1, length + lengths[static_cast<size_t>(step_at(i).arguments[k])]);
   }
-  return fmt::format(fmt::runtime(function.text), parts[0], parts[1], parts[2]);
+  const bool is_long = lengths.back() > longest;
+  uses.back() = 1;
+  for (int i = root; i >= 0; --i)
+    for (int k = 0;
+         uses[static_cast<size_t>(i)] > 0 && step_at(i).function && k < step_at(i).function->arity;
+         ++k)
+      ++uses[static_cast<size_t>(step_at(i).arguments[k])];
+  const auto has_name = [&](int i) {
+    return is_long && i != root && step_at(i).function && uses[static_cast<size_t>(i)] > 1;
+  };
+
+  // What is still to be written: text, or (where `step` ≥ 0) a step.
+  struct Piece {
+    std::string_view text;
+    int step = -1;
+  };
+  std::string result;
+  std::vector<Piece> waiting;
+  /// Writes a step with the text of its function: "{0} · {1}".
+  const auto write = [&](int of) {
+    for (bool is_first = true; is_first || !waiting.empty(); is_first = false) {
+      const Piece piece = is_first ? Piece{{}, of} : waiting.back();
+      if (!is_first) waiting.pop_back();
+      result += piece.text;
+      if (piece.step < 0) continue;
+      const Step& step = step_at(piece.step);
+      if (step.is_input()) {
+        result += names[static_cast<size_t>(step.arguments[0])];
+      } else if (step.is_constant()) {
+        result += fmt::format("{:g}", step.constant);
+      } else if (!is_first && has_name(piece.step)) {
+        result += fmt::format("t{}", piece.step);
+      } else {
+        const ScalarFunction& function = *step.function;
+        std::vector<Piece> pieces;
+        for (std::string_view rest = function.text; !rest.empty();) {
+          const size_t brace = std::min(rest.find('{'), rest.size());
+          pieces.push_back({rest.substr(0, brace)});
+          rest.remove_prefix(brace);
+          if (rest.empty()) break;
+          const int k = rest[1] - '0', argument = step.arguments[k];
+          rest.remove_prefix(3);
+          // a − (b + c), a / (b · c) and (a^b)^c need their brackets though the precedence is the
+          // same.
+          const ScalarFunction* inner = has_name(argument) ? nullptr : step_at(argument).function;
+          const bool unless_higher = k > 0 || function.precedence == scalar::power_precedence;
+          const bool in_brackets = inner && function.precedence != scalar::call_precedence &&
+                                   inner->precedence < function.precedence + unless_higher;
+          if (in_brackets) pieces.push_back({"("});
+          pieces.push_back({"", argument});
+          if (in_brackets) pieces.push_back({")"});
+        }
+        waiting.insert(waiting.end(), pieces.rbegin(), pieces.rend());
+      }
+    }
+  };
+  write(root);
+  const char* before = " where ";
+  for (int i = root; i >= 0; --i) {
+    if (uses[static_cast<size_t>(i)] == 0 || !has_name(i)) continue;
+    result += fmt::format("{}t{} = ", std::exchange(before, ", "), i);
+    write(i);
+  }
+  return result;
 }
 
 Formula& common_formula(std::span<const Expr> expressions) {

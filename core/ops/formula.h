@@ -54,7 +54,7 @@ class Formula {
   static std::vector<Expr> derivatives(const Formula& source, int root, int inputs, Formula& target,
                                        Expr output, Expr gradient);
 
-  /// As people write it, with `names` for the inputs: "x · sigmoid(x)".
+  /// As people write it: "x · sigmoid(x)"; a very long one names its parts, "t3 + x where t3 = …".
   std::string text(int root, std::span<const std::string> names) const;
 
  private:

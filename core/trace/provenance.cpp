@@ -53,30 +53,49 @@ Shape known_shape(const Trace& trace, int number) {
              : shape;
 }
 
-void collect(const Trace& trace, int number, int64_t element, std::vector<Contribution>& result) {
-  for (int user : trace.users(number)) {
-    const TraceNode& node = trace.node(user);
+/// What one element of a node's value has gone into: an input of another node.
+struct Use {
+  int node;
+  size_t input;
+  int64_t element;
+};
+
+/// Appends the uses so that the first of them is the last: the next to be looked at.
+void push_uses(const Trace& trace, int number, int64_t element, std::vector<Use>& waiting) {
+  const std::vector<int>& users = trace.users(number);
+  for (auto user = users.rbegin(); user != users.rend(); ++user) {
+    const TraceNode& node = trace.node(*user);
     if (!node.gradient.defined()) continue;
-    for (size_t input = 0; input < node.inputs.size(); ++input) {
-      if (node.inputs[input] != number) continue;
-      const std::vector<double> parts = contributions(trace, user, input, element);
-      if (node.is_view) {
-        for (size_t i = 0; i < parts.size(); ++i)
-          if (parts[i] != 0) collect(trace, user, static_cast<int64_t>(i), result);
-        continue;
-      }
-      const Shape shape = known_shape(trace, user);
-      const size_t width = shape.rank() > 0 ? static_cast<size_t>(shape.back()) : 1;
-      for (size_t begin = 0; begin < parts.size(); begin += width) {
-        double amount = 0;
-        for (size_t i = begin; i < begin + width; ++i) amount += parts[i];
-        if (amount == 0) continue;
-        const Shape first = index_of(shape, static_cast<int64_t>(begin));
-        result.push_back({user, {first.begin(), first.end()}, amount});
-        if (shape.rank() > 0) result.back().at.pop_back();
-      }
+    for (size_t input = node.inputs.size(); input-- > 0;)
+      if (node.inputs[input] == number) waiting.push_back({*user, input, element});
+  }
+}
+
+std::vector<Contribution> collect(const Trace& trace, int number, int64_t element) {
+  std::vector<Contribution> result;
+  std::vector<Use> waiting;
+  push_uses(trace, number, element, waiting);
+  while (!waiting.empty()) {
+    const Use use = waiting.back();
+    waiting.pop_back();
+    const std::vector<double> parts = contributions(trace, use.node, use.input, use.element);
+    if (trace.node(use.node).is_view) {  // looked through
+      for (size_t i = parts.size(); i-- > 0;)
+        if (parts[i] != 0) push_uses(trace, use.node, static_cast<int64_t>(i), waiting);
+      continue;
+    }
+    const Shape shape = known_shape(trace, use.node);
+    const size_t width = shape.rank() > 0 ? static_cast<size_t>(shape.back()) : 1;
+    for (size_t begin = 0; begin < parts.size(); begin += width) {
+      double amount = 0;
+      for (size_t i = begin; i < begin + width; ++i) amount += parts[i];
+      if (amount == 0) continue;
+      const Shape first = index_of(shape, static_cast<int64_t>(begin));
+      result.push_back({use.node, {first.begin(), first.end()}, amount});
+      if (shape.rank() > 0) result.back().at.pop_back();
     }
   }
+  return result;
 }
 
 }  // namespace
@@ -92,7 +111,7 @@ std::vector<Contribution> provenance(const Trace& trace, int number, int64_t ele
   if (trace.is_live()) {
     Observer* const before = std::exchange(observer, nullptr);
     try {
-      collect(trace, number, element, result);
+      result = collect(trace, number, element);
     } catch (...) {
       observer = before;
       throw;

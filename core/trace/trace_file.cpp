@@ -4,6 +4,7 @@
 #include <cmath>
 #include <nlohmann/json.hpp>
 
+#include "core/files/json_check.h"
 #include "core/files/safetensors.h"
 #include "core/tensor/error.h"
 #include "core/trace/trace.h"
@@ -322,11 +323,10 @@ Trace Trace::read(const TensorFile& file) {
     throw Error(fmt::format("format version {}, expected {}: record it again with this version",
                             metadata("version"), version));
   const auto parsed = [&](const char* key) {
-    try {
-      return json::parse(metadata(key));
-    } catch (const json::exception&) {
-      throw Error(fmt::format("damaged: its {} are not JSON", key));
-    }
+    constexpr int deepest = 6;  // nodes, node, what it sent, a tensor, its shape, and one to spare
+    const std::string text = metadata(key);
+    check_json(fmt::format("damaged: \"{}\"", key), text, deepest);
+    return json::parse(text);
   };
   Trace trace;
   const auto names = [&](const char* key, std::vector<std::string>& list) {

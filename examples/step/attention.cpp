@@ -19,9 +19,10 @@ bool passes(const Trace& trace, const TraceNode& node, size_t input) {
 
 /// The nearest matmul whose first factor is the node's value.
 std::optional<int> context_of(const Trace& trace, int number) {
+  constexpr size_t furthest = 1000;  // nodes: every softmax of a trace asks
   std::vector<int> queue{number};
   std::set<int> known{number};
-  for (size_t at = 0; at < queue.size(); ++at) {
+  for (size_t at = 0; at < std::min(queue.size(), furthest); ++at) {
     const int from = queue[at];
     for (int user : trace.users(from)) {
       const TraceNode& node = trace.node(user);

@@ -55,8 +55,11 @@ std::vector<std::string> collect(const Trace& trace, F names_of_node) {
 std::string nearest(std::string_view word, const std::vector<std::string>& words) {
   std::string best;
   size_t least = std::max<size_t>(1, word.size() / 3) + 1;
-  for (const std::string& candidate : words)
+  for (const std::string& candidate : words) {
+    const auto [shorter, longer] = std::minmax({word.size(), candidate.size()});
+    if (longer - shorter >= least) continue;  // so much at least they differ
     if (const size_t d = distance(word, candidate); d < least) least = d, best = candidate;
+  }
   if (!best.empty() || word.size() < 3) return best;
   for (const std::string& candidate : words)
     if (candidate.find(word) != candidate.npos) return candidate;
@@ -97,9 +100,10 @@ std::vector<std::string> ops_of(const Trace& trace) {
 }
 
 std::vector<std::string> layers_of(const Trace& trace) {
+  constexpr size_t deepest = 64;  // a file may name thousands: together they fill the memory
   return collect(trace, [](const TraceNode& node) {
     std::vector<std::string> layers;
-    for (size_t dot = node.path.find('.'); dot != node.path.npos;
+    for (size_t dot = node.path.find('.'); dot != node.path.npos && layers.size() < deepest;
          dot = node.path.find('.', dot + 1))
       layers.push_back(node.path.substr(0, dot));
     layers.push_back(node.path);

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/tensor/error.h"
+#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
@@ -58,8 +59,8 @@ Opened open_trace(const std::string& name, const LessonOptions& options) {
     return {std::move(trace), std::move(title)};
   }
   Trace trace = Trace::load(name);
-  std::string title =
-      fmt::format("{}: {} nodes. 'next' steps, 'help' lists the commands.\n", name, trace.size());
+  std::string title = fmt::format("{}: {} nodes. 'next' steps, 'help' lists the commands.\n",
+                                  terminal::printable(name), trace.size());
   return {std::move(trace), std::move(title)};
 }
 

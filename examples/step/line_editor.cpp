@@ -13,6 +13,8 @@
 #include <sstream>
 
 #include "core/tensor/error.h"
+#include "examples/terminal/display_width.h"
+#include "examples/terminal/output.h"
 #include "examples/terminal/terminal.h"
 
 namespace gradus::step {
@@ -28,7 +30,7 @@ bool answer(Session& session, const std::string& line, std::ostream& output) {
   try {
     text = session.run(line);
   } catch (const std::exception& error) {
-    text = fmt::format("error: {}\n", error.what());
+    text = fmt::format("error: {}\n", terminal::printable_lines(error.what()));
     is_good = false;
   }
   output << text << std::flush;
@@ -62,7 +64,7 @@ int read_terminal(Session& session) {
   static char breaks[] = " \t";
   rl_completer_word_break_characters = breaks;
   using_history();
-  while (!session.has_ended()) {
+  while (!session.has_ended() && std::cout) {
     char* line = readline(prompt.data());
     if (!line) {
       std::cout << "\n";
@@ -91,10 +93,10 @@ int converse(Session& session) {
 
 int replay(Session& session, std::istream& script, std::ostream& output) {
   int status = 0;
-  for (std::string line; !session.has_ended() && std::getline(script, line);) {
+  for (std::string line; !session.has_ended() && output && std::getline(script, line);) {
     const std::vector<std::string> words = words_of(line);
     if (words.empty() || words[0].starts_with("#")) continue;
-    output << prompt << line << "\n";
+    output << prompt << terminal::printable(line) << "\n";
     if (!answer(session, line, output)) status = 1;
   }
   return status;

@@ -2,16 +2,19 @@
 
 #include <CLI/CLI.hpp>
 #include <iostream>
+#include <new>
+#include <sstream>
 
-#include "core/tensor/error.h"
 #include "examples/step/lessons.h"
 #include "examples/step/line_editor.h"
 #include "examples/step/page.h"
+#include "examples/terminal/output.h"
 
 using namespace gradus;
 using namespace gradus::step;
 
 int main(int argc, char** argv) {
+  terminal::open_standard_streams();
   CLI::App app("Steps through the forward and the backward pass of a recorded computation.");
   app.footer("Lessons:\n" + lesson_list() + "\nIn the program, 'help' lists the commands.");
   std::string name = "1", commands, html, beside;
@@ -26,7 +29,14 @@ int main(int argc, char** argv) {
       ->capture_default_str();
   app.add_option("--model", options.model,
                  "lesson 5: a model file; without one, a small model is trained first");
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    const int status = app.exit(error, out, err);  // help, or what is wrong
+    terminal::print(out.str());
+    return terminal::ended("step", status, err.str());
+  }
 
   try {
     Opened opened = open_trace(name, options);
@@ -37,9 +47,12 @@ int main(int argc, char** argv) {
     }
     std::cout << opened.title;
     Session session(std::move(opened.trace), commands.empty() ? screen_of_terminal() : Screen());
-    return commands.empty() ? converse(session) : replay(session, commands, std::cout);
+    const int status = commands.empty() ? converse(session) : replay(session, commands, std::cout);
+    return terminal::ended("step", status);
+  } catch (const std::bad_alloc&) {
+    terminal::message("step: not enough memory");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "step: {}\n", error.what());
-    return 1;
+    terminal::message(fmt::format("step: {}", error.what()));
   }
+  return 1;
 }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
 
 namespace gradus::step {
@@ -10,39 +11,44 @@ namespace gradus::step {
 namespace {
 
 constexpr size_t most_parts = 48;
+constexpr int deepest = 64;  // what lies further inside belongs to the last group
 
 /// Puts nodes, in order, into a group, the first `at` characters of whose paths lead to it.
 class Builder {
  public:
   Builder(const Trace& trace, std::vector<Group>& groups) : trace_(trace), groups_(groups) {}
 
-  void fill(int group, const std::vector<int>& nodes, size_t at, bool in_time_step) {
+  void fill(int group, const std::vector<int>& nodes, size_t at, bool in_time_step, int depth) {
+    if (depth == deepest) {
+      for (int n : nodes) groups_[static_cast<size_t>(group)].parts.push_back({false, n});
+      return;
+    }
     std::vector<int> rest;
     for (const std::vector<int>& run : runs(nodes, at)) {
       if (in_time_step || !is_loop(run, at)) {
         rest.insert(rest.end(), run.begin(), run.end());
       } else if (run.size() == nodes.size()) {
-        return split_by_time(group, run, at);
+        return split_by_time(group, run, at, depth);
       } else {
         split_by_time(add(group, fmt::format("t = {} … {}", trace_.node(run.front()).time,
                                              trace_.node(run.back()).time)),
-                      run, at);
+                      run, at, depth);
       }
     }
     std::vector<std::pair<std::string, std::vector<int>>> layers;
+    std::map<std::string, size_t> places;
     for (int n : rest) {
       const std::string name = layer_of(n, at);
       if (name.empty()) {
         groups_[static_cast<size_t>(group)].parts.push_back({false, n});
         continue;
       }
-      auto layer = std::find_if(layers.begin(), layers.end(),
-                                [&](const auto& layer) { return layer.first == name; });
-      if (layer == layers.end()) layer = layers.insert(layer, {name, {}});
-      layer->second.push_back(n);
+      const auto [place, is_new] = places.try_emplace(name, layers.size());
+      if (is_new) layers.push_back({name, {}});
+      layers[place->second].second.push_back(n);
     }
     for (const auto& [name, members] : layers)
-      fill(add(group, name), members, at + name.size() + 1, in_time_step);
+      fill(add(group, name), members, at + name.size() + 1, in_time_step, depth + 1);
   }
 
   int add(int parent, std::string name) {
@@ -70,6 +76,7 @@ class Builder {
   std::vector<std::vector<int>> runs(const std::vector<int>& nodes, size_t at) const {
     std::vector<std::vector<int>> result;
     std::set<std::string> layers;
+    std::set<int64_t> times;  // of the last run
     int64_t last = -1;
     int direction = 0;
     for (int n : nodes) {
@@ -77,14 +84,16 @@ class Builder {
       const int turn = (time > last) - (time < last);
       const std::string layer = layer_of(n, at);
       if (result.empty() || (time < 0) != (last < 0) || turn * direction < 0 ||
-          (!layers.contains(layer) && times_of(result.back()).size() > 2)) {
+          (!layers.contains(layer) && times.size() > 2)) {
         result.emplace_back();
         layers.clear();
+        times.clear();
         direction = 0;
       } else if (turn != 0) {
         direction = turn;
       }
       layers.insert(layer);
+      times.insert(time);
       result.back().push_back(n);
       last = time;
     }
@@ -99,7 +108,7 @@ class Builder {
            std::any_of(run.begin(), run.end(), [&](int n) { return layer_of(n, at) != layer; });
   }
 
-  void split_by_time(int group, const std::vector<int>& run, size_t at) {
+  void split_by_time(int group, const std::vector<int>& run, size_t at, int depth) {
     groups_[static_cast<size_t>(group)].over_time = true;
     for (size_t begin = 0, end; begin < run.size(); begin = end) {
       const int64_t time = trace_.node(run[begin]).time;
@@ -108,7 +117,7 @@ class Builder {
       fill(add(group, fmt::format("t = {}", time)),
            {run.begin() + static_cast<std::ptrdiff_t>(begin),
             run.begin() + static_cast<std::ptrdiff_t>(end)},
-           at, true);
+           at, true, depth + 1);
     }
   }
 
@@ -123,7 +132,7 @@ Outline::Outline(const Trace& trace) : groups(1), group_of(static_cast<size_t>(t
   for (int n = 0; n < trace.size(); ++n)
     if (trace.node(n).kind == TraceNode::Kind::op) ops.push_back(n);
   Builder builder(trace, groups);
-  builder.fill(0, ops, 0, false);
+  builder.fill(0, ops, 0, false, 0);
 
   std::vector<int> first(groups.size(), trace.size());  // node of each group
   const auto first_of = [&](const Part& part) {
@@ -160,7 +169,8 @@ Outline::Outline(const Trace& trace) : groups(1), group_of(static_cast<size_t>(t
   for (size_t g = 0; g < groups.size(); ++g)
     for (const Part& part : groups[g].parts)
       if (!part.is_group) group_of[static_cast<size_t>(part.number)] = static_cast<int>(g);
-  for (int n = trace.size() - 1; n >= 0; --n) {
+  std::vector<std::vector<Part>> leaves(groups.size());  // before the ops, in order
+  for (int n = 0; n < trace.size(); ++n) {
     if (trace.node(n).kind == TraceNode::Kind::op) continue;
     int group = -1;
     for (int user : trace.users(n)) {
@@ -169,9 +179,10 @@ Outline::Outline(const Trace& trace) : groups(1), group_of(static_cast<size_t>(t
     }
     group = std::max(group, 0);
     group_of[static_cast<size_t>(n)] = group;
-    std::vector<Part>& parts = groups[static_cast<size_t>(group)].parts;
-    parts.insert(parts.begin(), {false, n});
+    leaves[static_cast<size_t>(group)].push_back({false, n});
   }
+  for (size_t g = 0; g < groups.size(); ++g)
+    groups[g].parts.insert(groups[g].parts.begin(), leaves[g].begin(), leaves[g].end());
 }
 
 int Outline::common(int group, int other) const {

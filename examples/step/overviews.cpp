@@ -52,54 +52,87 @@ std::string list_view(const Trace& trace, int from, int to, int marked, const Sc
   return text;
 }
 
-std::string tree_view(const Trace& trace, const std::string& wanted, const Screen& screen) {
-  struct Layer {
-    std::vector<std::string> children;  // in order of appearance
-    std::vector<int> ops, parameters;
-    int count = 0, first = 0, last = 0;
-  };
-  std::map<std::string, Layer> layers{{"", {}}};
-  auto add = [&](const std::string& path, int number, bool is_op) {
-    for (std::string at = path; true;) {
-      Layer& layer = layers[at];
-      if (is_op) {
-        if (layer.count++ == 0) layer.first = number;
-        layer.last = number;
-      }
-      if (at.empty()) break;
-      const size_t dot = at.rfind('.');
-      const std::string parent = dot == at.npos ? "" : at.substr(0, dot);
-      auto& children = layers[parent].children;
-      if (std::ranges::find(children, at) == children.end()) children.push_back(at);
-      at = parent;
-    }
-  };
-  for (int n = 0; n < trace.size(); ++n) {
-    const TraceNode& node = trace.node(n);
-    if (node.kind == TraceNode::Kind::constant) continue;
-    std::string path = node.path;
-    if (node.kind == TraceNode::Kind::parameter) {
+namespace {
+
+/// A layer and what it holds.
+struct Layer {
+  std::string_view path, name;  // "decoder.attention", "attention"
+  int parent = -1;
+  std::vector<int> children, ops, parameters;  // in order of appearance
+  int count = 0, first = 0, last = 0;          // ops here and in the layers within
+};
+
+/// All layers of a trace, the whole first. Their number, and the time that it takes to find them,
+/// grow with the length of all paths.
+class Layers {
+ public:
+  explicit Layers(const Trace& trace) {
+    for (int n = 0; n < trace.size(); ++n) {
+      const TraceNode& node = trace.node(n);
+      if (node.kind == TraceNode::Kind::constant) continue;
+      const bool is_op = node.kind == TraceNode::Kind::op;
       const size_t dot = node.name.rfind('.');
-      path = dot == node.name.npos ? "" : node.name.substr(0, dot);
+      const int layer = find(is_op                   ? std::string_view(node.path)
+                             : dot == node.name.npos ? std::string_view()
+                                                     : std::string_view(node.name).substr(0, dot));
+      (is_op ? at(layer).ops : at(layer).parameters).push_back(n);
+      for (int l = layer; is_op && l >= 0; l = at(l).parent) {
+        if (at(l).count++ == 0) at(l).first = n;
+        at(l).last = n;
+      }
     }
-    add(path, n, node.kind == TraceNode::Kind::op);
-    Layer& layer = layers[path];
-    (node.kind == TraceNode::Kind::op ? layer.ops : layer.parameters).push_back(n);
   }
-  const std::string root = [&] {
-    if (wanted.empty() || layers.contains(wanted)) return wanted;
-    for (const auto& [path, layer] : layers)
-      if (lies_in(path, wanted)) return path;
+
+  const Layer& operator[](int layer) const { return all_[static_cast<size_t>(layer)]; }
+  /// The first layer that `accepts`, in the order of the paths; −1 if there is none.
+  template <class F>
+  int first(F accepts) const {
+    int result = -1;
+    for (int l = 0; l < static_cast<int>(all_.size()); ++l)
+      if (accepts((*this)[l].path) && (result < 0 || (*this)[l].path < (*this)[result].path))
+        result = l;
+    return result;
+  }
+
+ private:
+  Layer& at(int layer) { return all_[static_cast<size_t>(layer)]; }
+
+  /// The layer of this path, with the layers around it, made where they are missing.
+  int find(std::string_view path) {
+    int layer = 0;
+    for (size_t begin = 0; begin < path.size();) {
+      const size_t end = std::min(path.find('.', begin), path.size());
+      const std::string_view name = path.substr(begin, end - begin);
+      const auto [found, is_new] =
+          children_.try_emplace({layer, name}, static_cast<int>(all_.size()));
+      if (is_new) {
+        all_.push_back({path.substr(0, end), name, layer, {}, {}, {}});
+        at(layer).children.push_back(found->second);
+      }
+      layer = found->second;
+      begin = end + 1;
+    }
+    return layer;
+  }
+
+  std::vector<Layer> all_{1};
+  std::map<std::pair<int, std::string_view>, int> children_;
+};
+
+}  // namespace
+
+std::string tree_view(const Trace& trace, const std::string& wanted, const Screen& screen) {
+  const Layers layers(trace);
+  int root = layers.first([&](std::string_view path) { return path == wanted; });
+  if (root < 0) root = layers.first([&](std::string_view path) { return lies_in(path, wanted); });
+  if (root < 0)
     throw Error(fmt::format("there is no layer '{}' in this trace{}", wanted,
                             did_you_mean(wanted, layers_of(trace))));
-  }();
 
   std::string text;
-  const auto print = [&](const auto& self, const std::string& path, int depth) -> void {
-    const Layer& layer = layers[path];
-    const std::string indent(static_cast<size_t>(2 * depth), ' ');
-    const size_t dot = path.rfind('.');
-    std::string line = indent + (path.empty() ? "all" : printable(path.substr(dot + 1)));
+  const auto print = [&](const Layer& layer, int depth) {
+    const std::string indent(static_cast<size_t>(2 * std::min(depth, screen.width)), ' ');
+    std::string line = indent + (layer.path.empty() ? "all" : printable(layer.name));
     line = align_left(line, 28) + "  " +
            (layer.count == 0 ? "no ops"
                              : fmt::format("{}, nodes {} to {}", counted(layer.count, "op"),
@@ -117,64 +150,109 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
       text += fit(line, screen.width) + "\n";
     }
     constexpr size_t most = 40;
-    if (!wanted.empty())
-      for (size_t i = 0; i < layer.ops.size(); ++i) {
-        const int n = layer.ops[i];
-        if (i == most && layer.ops.size() > most + 1) {
-          text += fmt::format("{}  and {} more; 'list {}' shows them\n", indent,
-                              layer.ops.size() - i, n);
-          break;
-        }
-        const TraceNode& node = trace.node(n);
-        line = align_left(fmt::format("{}  {} {}", indent, n, kind_text(node)), 28) + "  " +
-               node.value.shape().text();
-        if (node.time >= 0) line += fmt::format(", time {}", node.time);
-        text += fit(line, screen.width) + "\n";
+    if (wanted.empty()) return;
+    for (size_t i = 0; i < layer.ops.size(); ++i) {
+      const int n = layer.ops[i];
+      if (i == most && layer.ops.size() > most + 1) {
+        text +=
+            fmt::format("{}  and {} more; 'list {}' shows them\n", indent, layer.ops.size() - i, n);
+        break;
       }
-    for (const std::string& child : layer.children) self(self, child, depth + 1);
+      const TraceNode& node = trace.node(n);
+      line = align_left(fmt::format("{}  {} {}", indent, n, kind_text(node)), 28) + "  " +
+             node.value.shape().text();
+      if (node.time >= 0) line += fmt::format(", time {}", node.time);
+      text += fit(line, screen.width) + "\n";
+    }
   };
-  print(print, root, 0);
+  std::vector<std::pair<int, int>> waiting{{root, 0}};  // layers and their depth, the next one last
+  while (!waiting.empty()) {
+    const auto [number, depth] = waiting.back();
+    waiting.pop_back();
+    const Layer& layer = layers[number];
+    print(layer, depth);
+    for (auto child = layer.children.rbegin(); child != layer.children.rend(); ++child)
+      waiting.emplace_back(*child, depth + 1);
+  }
   return text;
 }
 
 std::string graph_view(const Trace& trace, int number, int depth, const Screen& screen) {
-  std::string text;
   auto line = [&](int level, const std::string& branch, int n) {
     const TraceNode& node = trace.node(n);
-    const std::string shape = node.value.shape().text();
-    std::string result = fmt::format("  {:{}}{}{} · {}", "", 3 * level, branch, n, kind_text(node));
-    if (node.value.shape().rank() == 0)
-      result += " = " + number_text(node.value.summary().mean);
-    else
-      result += " " + shape;
-    if (const std::string where = where_text(node); !where.empty()) result += " · " + where;
-    return fit(result, screen.width);
+    const bool is_scalar = node.value.shape().rank() == 0;
+    const std::string where = where_text(node);
+    return fit(
+        fmt::format("  {:{}}{}{} · {}{} {}{}{}", "", 3 * std::min(level, screen.width), branch, n,
+                    kind_text(node), is_scalar ? " =" : "",
+                    is_scalar ? number_text(node.value.summary().mean) : node.value.shape().text(),
+                    where.empty() ? "" : " · ", where),
+        screen.width);
   };
-  const auto above = [&](const auto& self, int n, int level) -> void {
-    const TraceNode& node = trace.node(n);
-    for (size_t i = 0; i < node.inputs.size(); ++i) {
-      if (level + 1 < depth) self(self, node.inputs[i], level + 1);
-      text += line(level, fmt::format("╭ {} = ", operand(node, i)), node.inputs[i]) + "\n";
-    }
+  struct Branch {
+    int node, level;
+    std::string label;  // "╭ a = "
   };
-  const auto below = [&](const auto& self, int n, int level) -> void {
-    const std::vector<int>& users = trace.users(n);
-    for (size_t k = 0; k < users.size(); ++k) {
-      if (k == 8) {
-        text += fmt::format("  {:{}}╰ and {} more\n", "", 3 * level, users.size() - k);
-        break;
+  /// Appends all branches from `number` on, each node's own branches once: `branches` gives those
+  /// of a node in the order in which they stand below each other.
+  const auto walk = [&](auto branches, const char* elsewhere) {
+    std::vector<std::string> lines;
+    std::vector<bool> is_shown(static_cast<size_t>(trace.size()), false);
+    std::vector<Branch> waiting = branches(number, 0);
+    std::reverse(waiting.begin(), waiting.end());
+    while (!waiting.empty()) {
+      const Branch branch = std::move(waiting.back());
+      waiting.pop_back();
+      if (branch.node < 0) {
+        lines.push_back(
+            fmt::format("  {:{}}{}", "", 3 * std::min(branch.level, screen.width), branch.label));
+        continue;
       }
-      const TraceNode& user = trace.node(users[k]);
-      std::vector<std::string> letters;
-      for (size_t i = 0; i < user.inputs.size(); ++i)
-        if (user.inputs[i] == n) letters.push_back(operand(user, i));
-      text += line(level, fmt::format("╰ {} of ", join(letters, ", ")), users[k]) + "\n";
-      if (level + 1 < depth) self(self, users[k], level + 1);
+      std::string text = line(branch.level, branch.label, branch.node);
+      if (branch.level + 1 < depth) {
+        std::vector<Branch> further = branches(branch.node, branch.level + 1);
+        if (!further.empty() && is_shown[static_cast<size_t>(branch.node)])
+          text = fit(text + elsewhere, screen.width);
+        else
+          waiting.insert(waiting.end(), further.rbegin(), further.rend());
+        is_shown[static_cast<size_t>(branch.node)] = true;
+      }
+      lines.push_back(std::move(text));
     }
+    return lines;
   };
-  above(above, number, 0);
+  // Above, what a node is made of stands before it: the last line first.
+  std::vector<std::string> above = walk(
+      [&](int n, int level) {
+        const TraceNode& node = trace.node(n);
+        std::vector<Branch> result;
+        for (size_t i = node.inputs.size(); i-- > 0;)
+          result.push_back({node.inputs[i], level, fmt::format("╭ {} = ", operand(node, i))});
+        return result;
+      },
+      " · its inputs: below");
+  const std::vector<std::string> below = walk(
+      [&](int n, int level) {
+        const std::vector<int>& users = trace.users(n);
+        std::vector<Branch> result;
+        for (size_t k = 0; k < users.size(); ++k) {
+          if (k == 8) {
+            result.push_back({-1, level, fmt::format("╰ and {} more", users.size() - k)});
+            break;
+          }
+          const TraceNode& user = trace.node(users[k]);
+          std::vector<std::string> letters;
+          for (size_t i = 0; i < user.inputs.size(); ++i)
+            if (user.inputs[i] == n) letters.push_back(operand(user, i));
+          result.push_back({users[k], level, fmt::format("╰ {} of ", join(letters, ", "))});
+        }
+        return result;
+      },
+      " · its users: above");
+  std::string text;
+  for (auto each = above.rbegin(); each != above.rend(); ++each) text += *each + "\n";
   text += screen.bold(line(0, "", number)) + "\n";
-  below(below, number, 0);
+  for (const std::string& each : below) text += each + "\n";
   return text;
 }
 

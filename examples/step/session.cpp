@@ -232,7 +232,10 @@ std::vector<std::string> Session::completions(std::string_view line) const {
              "value", "and"});
     }
   }
-  std::erase_if(all, [&](const std::string& candidate) { return !candidate.starts_with(word); });
+  // What a file names may hold anything, and the terminal shows it as it is.
+  std::erase_if(all, [&](const std::string& candidate) {
+    return !candidate.starts_with(word) || printable(candidate) != candidate;
+  });
   return all;
 }
 

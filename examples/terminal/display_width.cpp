@@ -9,8 +9,15 @@ namespace {
 
 constexpr utf8proc_int32_t replacement = 0xFFFD;
 
+/// Unicode's Bidi_Control.
+bool is_direction_mark(utf8proc_int32_t code) {
+  return code == 0x061C || code == 0x200E || code == 0x200F || (code >= 0x202A && code <= 0x202E) ||
+         (code >= 0x2066 && code <= 0x2069);
+}
+
 bool is_printable(utf8proc_int32_t code) {
   const auto category = utf8proc_category(code);
+  if (is_direction_mark(code)) return false;
   const bool noncharacter = (code & 0xFFFE) == 0xFFFE || (code >= 0xFDD0 && code <= 0xFDEF);
   return !noncharacter && category != UTF8PROC_CATEGORY_CC && category != UTF8PROC_CATEGORY_CS &&
          category != UTF8PROC_CATEGORY_ZL && category != UTF8PROC_CATEGORY_ZP;

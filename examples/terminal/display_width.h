@@ -6,8 +6,9 @@
 
 namespace gradus::terminal {
 
-/// `text` made safe for a terminal and for XML: every control character, line separator,
-/// noncharacter and byte that is not UTF-8 becomes U+FFFD.
+/// `text` made safe for a terminal and for XML: every control character (ESC, BEL, DEL, C1 …), line
+/// separator, mark of direction (which would show the rest backwards), noncharacter and byte that
+/// is not UTF-8 becomes U+FFFD. Names from files pass through it wherever they are shown.
 std::string printable(std::string_view text);
 
 /// Columns that `printable(text)` takes on a terminal: 2 for a wide (Chinese) character, 0 for a

@@ -9,6 +9,7 @@
 #include <csignal>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <iostream>
 #include <nlohmann/json.hpp>
 
@@ -16,6 +17,7 @@
 #include "core/tensor/error.h"
 #include "core/tensor/threads.h"
 #include "examples/terminal/draw.h"
+#include "examples/terminal/output.h"
 #include "examples/translate/corpus.h"
 
 namespace gradus::translate {
@@ -25,12 +27,18 @@ using nlohmann::json;
 
 namespace {
 
+template <class... T>
+void say(fmt::format_string<T...> text, T&&... values) {
+  print(fmt::format(text, std::forward<T>(values)...));
+}
+
 volatile std::sig_atomic_t interrupts = 0;
 
-/// The first Ctrl-C asks training to save and stop; a second one ends the program at once.
-void on_interrupt(int) {
+/// The first signal asks training to save and stop. A second Ctrl-C ends the program at once; other
+/// signals may come in pairs (a terminal that is closed sends SIGHUP, and so does its shell).
+void on_interrupt(int signal) {
+  if (interrupts > 0 && signal == SIGINT) _exit(130);
   interrupts = interrupts + 1;
-  if (interrupts > 1) _exit(130);
 }
 
 Unit chosen_unit(const std::string& name, const std::vector<Pair>& pairs, std::string Pair::*side) {
@@ -48,6 +56,22 @@ Vocabulary make_vocabulary(const std::vector<Pair>& pairs, std::string Pair::*si
   return Vocabulary(sentences, unit, min_count);
 }
 
+/// Refuses, in words and before memory is taken, what this computer cannot train.
+void check_memory(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options) {
+  const int64_t count = planned_parameter_count(source_tokens, target_tokens, options);
+  constexpr double gibi = 1 << 30, copies = 4;  // values, gradients, Adam's two moments
+  const double needed = static_cast<double>(count) * sizeof(float) * copies / gibi;
+  const double there = static_cast<double>(sysconf(_SC_PHYS_PAGES)) *
+                       static_cast<double>(sysconf(_SC_PAGESIZE)) / gibi;
+  if (needed > there)
+    throw Error(
+        fmt::format("a model of --hidden {}, --embedding {} and --layers {} has {} parameters, "
+                    "which need {:.1f} "
+                    "GiB in training; this computer has {:.1f}; choose smaller ones",
+                    options.hidden, options.embedding, options.layers,
+                    format_count(static_cast<double>(count)), needed, there));
+}
+
 Trained untrained(const std::vector<Pair>& pairs, const Data& data, const ModelOptions& options,
                   uint64_t seed) {
   auto vocabulary = [&](const char* name, const std::string& unit, std::string Pair::*side) {
@@ -59,6 +83,7 @@ Trained untrained(const std::vector<Pair>& pairs, const Data& data, const ModelO
   };
   Vocabulary source = vocabulary("source", data.source_unit, &Pair::source);
   Vocabulary target = vocabulary("target", data.target_unit, &Pair::target);
+  check_memory(source.size(), target.size(), options);
   Generator generator(seed);
   Translator model(source.size(), target.size(), options, generator);
   return {std::move(source), std::move(target), std::move(model)};
@@ -66,7 +91,7 @@ Trained untrained(const std::vector<Pair>& pairs, const Data& data, const ModelO
 
 std::vector<Pair> read_with_warnings(const std::string& path) {
   ReadPairs read = read_pairs(path);
-  for (const std::string& warning : read.warnings) fmt::print(stderr, "{}\n", warning);
+  for (const std::string& warning : read.warnings) message(warning);
   return std::move(read.pairs);
 }
 
@@ -131,25 +156,25 @@ AttentionMap attention_map(const Trained& trained, const std::string& text) {
 
 /// Says how to continue an interrupted run; returns the exit status.
 int interrupted(const std::string& model) {
-  fmt::print(stderr,
-             "stopped; the state is in {}.checkpoint: the same command with --resume continues\n",
-             model);
+  message(fmt::format(
+      "stopped; the state is in {}.checkpoint: the same command with --resume continues", model));
   return 130;
 }
 
 /// Trains until it is done or interrupted; the progress line is finished when this returns.
 TrainReport train_in_view(Trained& trained, const std::vector<Pair>& pairs,
                           const std::vector<Pair>& valid, const TrainOptions& options) {
-  std::signal(SIGPIPE, SIG_IGN);  // training continues when the reader of its progress exits
   std::signal(SIGINT, on_interrupt);
   std::signal(SIGTERM, on_interrupt);
+  if (std::signal(SIGHUP, on_interrupt) == SIG_IGN) std::signal(SIGHUP, SIG_IGN);  // nohup
   Progress progress(stdout);
   return train(trained, pairs, valid, options, progress, [] { return interrupts > 0; });
 }
 
-/// Makes the folder of `path` and checks that `path` can be written, before training starts.
+namespace fs = std::filesystem;
+
+/// Makes the folder of `path` and checks that `path` can be written, before the work starts.
 void prepare_to_write(const std::string& path) {
-  namespace fs = std::filesystem;
   const fs::path folder = fs::absolute(path).parent_path();
   std::error_code error;
   fs::create_directories(folder, error);
@@ -161,28 +186,71 @@ void prepare_to_write(const std::string& path) {
                             std::strerror(errno)));
 }
 
-void prepare_to_write(const Files& files) {
+/// Nothing is written over a file that was not made for it: only over an empty one and over those
+/// that are `ours`.
+void check_replaceable(const std::string& path, bool (*ours)(const std::string&),
+                       const char* what) {
+  if (!fs::exists(path)) return;
+  if (!fs::is_regular_file(path))
+    throw Error(fmt::format("{}: is not a file; expected a place for {}", path, what));
+  if (fs::file_size(path) > 0 && !ours(path))
+    throw Error(fmt::format(
+        "{}: holds something else than {} and stays as it is; move it away, or choose another "
+        "place",
+        path, what));
+}
+
+bool is_picture(const std::string& path) {
+  constexpr std::string_view ours = R"(<svg xmlns="http://www.w3.org/2000/svg" role="img" width=")";
+  std::string beginning(ours.size(), '\0');
+  std::ifstream(path, std::ios::binary).read(beginning.data(), std::ssize(beginning));
+  return beginning == ours;
+}
+
+/// A file that the program writes must not be one that it reads or writes elsewise.
+void check_apart(const std::string& option, const std::string& path,
+                 const std::vector<std::pair<std::string, std::string>>& others) {
+  std::error_code missing;
+  for (const auto& [other, its] : others)
+    if (!path.empty() && !its.empty() &&
+        (path == its || (fs::is_regular_file(path, missing) && fs::equivalent(path, its, missing))))
+      throw Error(fmt::format("{} {}: is the same file as {} {}; choose another place", option,
+                              path, other, its));
+}
+
+void prepare_to_write(const Files& files, const Data& data = {}) {
+  const std::string checkpoint = files.model + ".checkpoint";
   prepare_to_write(files.model);
-  if (!files.report.empty()) prepare_to_write(files.report);
+  check_replaceable(files.model, is_model, "a model of this translator");
+  check_replaceable(checkpoint, is_model, "a checkpoint of this translator");
+  if (files.report.empty()) return;
+  prepare_to_write(files.report);
+  check_apart("--report", files.report,
+              {{"--model", files.model},
+               {"the checkpoint", checkpoint},
+               {"--train", data.train},
+               {"--valid", data.valid}});
+}
+
+std::string beside(const std::string& model, const char* name) {
+  return (fs::path(model).parent_path() / name).string();
 }
 
 }  // namespace
 
-void flush_output() {
-  if (std::fflush(stdout) != 0)
-    throw Error(fmt::format("standard output: cannot be written ({})", std::strerror(errno)));
-}
-
 int demonstrate(const ModelOptions& model, TrainOptions options, const Files& files) {
   const auto start = std::chrono::steady_clock::now();
   prepare_to_write(files);
+  const std::string map_path = beside(files.model, "attention.svg");
+  const std::string curve_path = beside(files.model, "loss.svg");
+  for (const std::string& path : {map_path, curve_path})
+    check_replaceable(path, is_picture, "a picture of this program");
   const Corpus corpus = embedded_corpus();
   Trained trained = untrained(corpus.train, {.min_count = 1}, model, options.seed);
-  fmt::print("{} training pairs, {} validation pairs, {} held-out pairs\n", corpus.train.size(),
-             corpus.valid.size(), corpus.test.size());
-  fmt::print("{} parameters, {} English words, {} Chinese characters, {} threads\n",
-             parameter_count(trained.model), trained.source.size(), trained.target.size(),
-             threads());
+  say("{} training pairs, {} validation pairs, {} held-out pairs\n", corpus.train.size(),
+      corpus.valid.size(), corpus.test.size());
+  say("{} parameters, {} English words, {} Chinese characters, {} threads\n",
+      parameter_count(trained.model), trained.source.size(), trained.target.size(), threads());
   std::fflush(stdout);
   options.model_path = files.model;
   const TrainReport report = train_in_view(trained, corpus.train, corpus.valid, options);
@@ -193,8 +261,8 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_report(files.report,
                report_json(report, end_json("held-out sentences", report, held_out, seconds)));
-  fmt::print("\nheld-out sentences: BLEU {:.2f}, exact match {:.1f} %, after {}\n\n",
-             held_out.quality.bleu, held_out.quality.exact_match, format_duration(seconds));
+  say("\nheld-out sentences: BLEU {:.2f}, exact match {:.1f} %, after {}\n\n",
+      held_out.quality.bleu, held_out.quality.exact_match, format_duration(seconds));
   std::vector<std::string> texts;
   constexpr size_t shown = 10;
   const size_t step = corpus.test.size() / shown;
@@ -202,29 +270,25 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
   const auto translations = translate_texts(trained, texts);
   const auto longest = std::ranges::max_element(texts, {}, &std::string::size);
   const AttentionMap map = attention_map(trained, *longest);
-  const std::filesystem::path folder = std::filesystem::path(files.model).parent_path();
-  const std::string map_path = (folder / "attention.svg").string();
-  const std::string curve_path = (folder / "loss.svg").string();
   write_file(map_path, attention_svg(map));
   write_file(curve_path, curve_svg("Loss per epoch", "epoch", "nats a token", curves_of(report)));
 
   for (size_t i = 0; i < shown; ++i) {
     const std::string ours = trained.target.decode_text(translations[i][0].ids);
     const std::string& reference = corpus.test[i * step].target;
-    fmt::print("  {}\n  {}\n", texts[i], ours);
-    fmt::print("{}\n", ours == reference ? "  = reference\n" : "  ≠ " + reference + "\n");
+    say("  {}\n  {}\n", texts[i], ours);
+    say("{}\n", ours == reference ? "  = reference\n" : "  ≠ " + reference + "\n");
   }
-  fmt::print("{}\n", curve_text("loss per epoch (nats a token)", curves_of(report)));
-  fmt::print("{}\n", attention_text(map));
-  fmt::print("the model is in {}, the pictures are in {} and {}\n", files.model, map_path,
-             curve_path);
+  say("{}\n", curve_text("loss per epoch (nats a token)", curves_of(report)));
+  say("{}\n", attention_text(map));
+  say("the model is in {}, the pictures are in {} and {}\n", files.model, map_path, curve_path);
   return 0;
 }
 
 int train_on_files(const Data& data, const ModelOptions& model, TrainOptions options,
                    const Files& files) {
   const auto start = std::chrono::steady_clock::now();
-  prepare_to_write(files);
+  prepare_to_write(files, data);
   std::vector<Pair> pairs = read_with_warnings(data.train);
   const std::vector<Pair> valid = read_with_warnings(data.valid);
   constexpr int64_t no_limit = INT64_MAX;
@@ -236,11 +300,11 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
     throw Error(fmt::format("{}: no pair is within --max-source {} and --max-target {}; raise them",
                             data.train, data.max_source, data.max_target));
   if (long_ones > 0)
-    fmt::print(stderr, "{}: skipped {} pair{} longer than --max-source {} or --max-target {}\n",
-               data.train, long_ones, long_ones == 1 ? "" : "s", data.max_source, data.max_target);
+    message(fmt::format("{}: skipped {} pair{} longer than --max-source {} or --max-target {}",
+                        data.train, long_ones, long_ones == 1 ? "" : "s", data.max_source,
+                        data.max_target));
   Trained trained = untrained(pairs, data, model, options.seed);
-  fmt::print(
-      "{} training pairs, {} validation pairs; {} parameters, vocabularies of {} and {}, "
+  say("{} training pairs, {} validation pairs; {} parameters, vocabularies of {} and {}, "
       "{} threads\n",
       pairs.size(), valid.size(), parameter_count(trained.model), trained.source.size(),
       trained.target.size(), threads());
@@ -254,13 +318,22 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
   write_report(files.report,
                report_json(report, end_json(data.valid.c_str(), report, best.valid, seconds)));
-  fmt::print(
-      "best epoch {}: valid loss {:.4f}, BLEU {:.2f}, chrF {:.2f}, exact match {:.2f} %; "
+  say("best epoch {}: valid loss {:.4f}, BLEU {:.2f}, chrF {:.2f}, exact match {:.2f} %; "
       "the model is in {}\n",
       best.epoch, best.valid.loss, best.valid.quality.bleu, best.valid.quality.chrf,
       best.valid.quality.exact_match, files.model);
   return 0;
 }
+
+namespace {
+
+/// A translation is one line, whatever a model's file calls its tokens.
+std::string on_one_line(std::string text) {
+  std::ranges::replace(text, '\n', ' ');
+  return text;
+}
+
+}  // namespace
 
 // Whole batches of lines from a file or a pipe, single lines from a terminal.
 int translate_text(const std::string& model_path, const DecodeOptions& options, bool n_best) {
@@ -269,28 +342,39 @@ int translate_text(const std::string& model_path, const DecodeOptions& options, 
   std::ios::sync_with_stdio(false);
   std::vector<std::string> lines;
   int64_t line_number = 0;
+  const auto take = [&](std::string line) {
+    ++line_number;
+    if (line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+    if (line.ends_with('\r')) line.pop_back();
+    if (!valid_utf8(line)) {
+      message(fmt::format("line {}: invalid UTF-8, translated as an empty line", line_number));
+      line.clear();
+    }
+    lines.push_back(std::move(line));
+  };
   bool more = true;
   while (more) {
     lines.clear();
     std::string line;
     while (lines.size() < batch && (more = static_cast<bool>(std::getline(std::cin, line)))) {
-      ++line_number;
-      if (line_number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
-      if (line.ends_with('\r')) line.pop_back();
-      if (!valid_utf8(line)) {
-        fmt::print(stderr, "line {}: invalid UTF-8, translated as an empty line\n", line_number);
-        line.clear();
+      if (const auto old = lines_of(line); line_number == 0 && std::cin.eof() && old.size() > 1) {
+        message(fmt::format(
+            "standard input: its lines end in a carriage return alone, as on old Macs; read as {} "
+            "lines",
+            old.size()));
+        for (const std::string& each : old) take(each);
+      } else {
+        take(line);
       }
-      lines.push_back(line);
       if (std::cin.rdbuf()->in_avail() <= 0) break;
     }
     for (const auto& hypotheses : translate_texts(trained, lines, options)) {
       if (!n_best) {
-        fmt::print("{}\n", trained.target.decode_text(hypotheses[0].ids));
+        say("{}\n", on_one_line(trained.target.decode_text(hypotheses[0].ids)));
       } else {
         for (const Hypothesis& h : hypotheses)
-          fmt::print("{:.4f}\t{}\n", h.score, trained.target.decode_text(h.ids));
-        fmt::print("\n");
+          say("{:.4f}\t{}\n", h.score, on_one_line(trained.target.decode_text(h.ids)));
+        say("\n");
       }
     }
     flush_output();
@@ -301,14 +385,15 @@ int translate_text(const std::string& model_path, const DecodeOptions& options, 
 
 int evaluate_file(const std::string& model_path, const std::string& data,
                   const DecodeOptions& options, const std::string& report) {
+  if (!report.empty()) prepare_to_write(report);
+  check_apart("--report", report, {{"--model", model_path}, {"--data", data}});
   const Trained trained = load(model_path);
   const std::vector<Pair> pairs = read_with_warnings(data);
   const auto start = std::chrono::steady_clock::now();
   const Evaluation evaluation = evaluate(trained, pairs, options);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  fmt::print(
-      "{} pairs: loss {:.4f}, BLEU {:.2f}, chrF {:.2f}, exact match {:.2f} %, {:.0f} "
+  say("{} pairs: loss {:.4f}, BLEU {:.2f}, chrF {:.2f}, exact match {:.2f} %, {:.0f} "
       "sentences/s\n",
       pairs.size(), evaluation.loss, evaluation.quality.bleu, evaluation.quality.chrf,
       evaluation.quality.exact_match, static_cast<double>(pairs.size()) / seconds);
@@ -324,8 +409,9 @@ int evaluate_file(const std::string& model_path, const std::string& data,
 int draw_attention(const std::string& model_path, const std::string& text, const std::string& svg) {
   if (!valid_utf8(text)) throw Error("attention: the sentence is not valid UTF-8");
   if (blank(text)) throw Error("attention: the sentence is empty");
+  check_apart("--svg", svg, {{"--model", model_path}});
   const AttentionMap map = attention_map(load(model_path), text);
-  fmt::print("{}", attention_text(map));
+  say("{}", attention_text(map));
   if (!svg.empty()) write_file(svg, attention_svg(map));
   return 0;
 }

@@ -36,7 +36,4 @@ int evaluate_file(const std::string& model_path, const std::string& data,
 /// Draws the attention of the translation of `text`, also into the file `svg` if it is not empty.
 int draw_attention(const std::string& model_path, const std::string& text, const std::string& svg);
 
-/// Flushes standard output. Throws Error when it cannot be written.
-void flush_output();
-
 }  // namespace gradus::translate

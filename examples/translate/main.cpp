@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <algorithm>
+#include <charconv>
+#include <new>
+#include <sstream>
 
 #include "core/tensor/error.h"
 #include "core/tensor/threads.h"
+#include "examples/terminal/output.h"
 #include "examples/translate/commands.h"
 
 using namespace gradus;
@@ -12,17 +15,56 @@ using namespace gradus::translate;
 
 namespace {
 
-/// Accepts numbers for which `fits` is true.
-CLI::Validator number(const char* expected, bool (*fits)(double)) {
-  return CLI::Validator(
+/// An option that is an integer in decimal digits, from `least` to `most`: what the help shows and
+/// an error names.
+template <class T>
+CLI::Option* add_integer(CLI::App* command, const char* name, T& value, uint64_t least,
+                         uint64_t most, const std::string& description) {
+  const CLI::Validator within(
       [=](std::string& text) {
-        double value = 0;
-        return CLI::detail::lexical_cast(text, value) && fits(value)
-                   ? std::string()
-                   : fmt::format("expected {}, got {}", expected, text);
+        uint64_t number = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+        if (error != std::errc() || end != text.data() + text.size() || number < least ||
+            number > most)
+          return fmt::format("expected an integer from {} to {}, got {}", least, most, text);
+        text = std::to_string(number);  // to the parser, 010 would be 8
+        return std::string();
       },
       "");
+  return command->add_option(name, value, description)
+      ->transform(within)
+      ->type_name(fmt::format("INTEGER ({} to {})", least, most))
+      ->capture_default_str();
 }
+
+/// From `least` to `most`; whether they themselves count.
+struct Bounds {
+  double least, most;
+  bool least_counts, most_counts;
+};
+/// An option that is a number within bounds.
+CLI::Option* add_number(CLI::App* command, const char* name, double& value, const Bounds& bounds,
+                        const std::string& description) {
+  const std::string range = fmt::format("{}{}, {}{}", bounds.least_counts ? '[' : '(', bounds.least,
+                                        bounds.most, bounds.most_counts ? ']' : ')');
+  const CLI::Validator within(
+      [=](std::string& text) {
+        double x = 0;
+        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), x);
+        const bool fits = error == std::errc() && end == text.data() + text.size() &&
+                          (bounds.least_counts ? x >= bounds.least : x > bounds.least) &&
+                          (bounds.most_counts ? x <= bounds.most : x < bounds.most);
+        return fits ? std::string() : fmt::format("expected a number in {}, got {}", range, text);
+      },
+      "");
+  return command->add_option(name, value, description)
+      ->check(within)
+      ->type_name("NUMBER in " + range)
+      ->capture_default_str();
+}
+
+constexpr Bounds share{0, 1, true, false}, weight{0, 100, true, true};
+constexpr uint64_t most_of_all = 1'000'000'000;
 
 /// Sets the options that were not given to values that suit the model.
 void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& model,
@@ -64,6 +106,7 @@ void check_options(const CLI::App& given, const ModelOptions& model) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  terminal::open_standard_streams();
   CLI::App app(
       "Translates English to Chinese with an LSTM and attention, or with a Transformer. Without a\n"
       "command: trains on the embedded corpus and shows the result.");
@@ -80,59 +123,37 @@ int main(int argc, char** argv) {
   std::string evaluated, sentence, svg;
   std::vector<std::string> model_words;
 
-  const auto positive = number("a number greater than 0", [](double x) { return x > 0; });
-  const auto not_negative = number("a number of at least 0", [](double x) { return x >= 0; });
-  const auto share = number("a number in [0, 1)", [](double x) { return x >= 0 && x < 1; });
+  auto add_threads = [&](CLI::App* command) {
+    add_integer(command, "--threads", thread_count, 0, 4096,
+                "number of threads; 0: one for each processor core");
+  };
   auto add_training = [&](CLI::App* command) {
-    command->add_option("--epochs", training.epochs, "passes over the training data")
-        ->check(positive)
-        ->capture_default_str();
-    command
-        ->add_option("--seed", training.seed,
-                     "seed of the weights, the order of batches and dropout")
-        ->check(not_negative)
-        ->capture_default_str();
-    command
-        ->add_option("--threads", thread_count, "number of threads; 0: one for each processor core")
-        ->check(not_negative)
-        ->capture_default_str();
-    command->add_option("--batch", training.batch_size, "sentence pairs per training step")
-        ->check(positive)
-        ->capture_default_str();
-    command->add_option("--rate", training.learning_rate, "learning rate of Adam")
-        ->check(positive)
-        ->capture_default_str();
+    add_integer(command, "--epochs", training.epochs, 1, 1'000'000,
+                "passes over the training data");
+    add_integer(command, "--seed", training.seed, 0, UINT64_MAX,
+                "seed of the weights, the order of batches and dropout");
+    add_threads(command);
+    add_integer(command, "--batch", training.batch_size, 1, 1'000'000,
+                "sentence pairs per training step");
+    add_number(command, "--rate", training.learning_rate, {0, 1000, false, true},
+               "learning rate of Adam");
     const auto on_by_default = [](bool value) { return value ? " (on by default)" : ""; };
     command->add_flag("--decay,!--no-decay", training.decay,
                       std::string("decrease the learning rate to 0 along a cosine") +
                           on_by_default(training.decay));
-    command
-        ->add_option("--warm-up", training.warm_up,
-                     "steps in which the learning rate increases; then it decreases with the\n"
-                     "inverse square root of the step, or along the cosine")
-        ->check(not_negative)
-        ->capture_default_str();
-    command->add_option("--clip", training.clip, "maximum global norm of the gradients")
-        ->check(positive)
-        ->capture_default_str();
-    command
-        ->add_option("--patience", training.patience,
-                     "stop after this many epochs without a better BLEU")
-        ->check(positive)
-        ->capture_default_str();
-    command->add_option("--embedding", model.embedding, "size of the embeddings (LSTM)")
-        ->check(positive)
-        ->capture_default_str();
-    command->add_option("--hidden", model.hidden, "size of the hidden states")
-        ->check(positive)
-        ->capture_default_str();
-    command
-        ->add_option("--layers", model.layers, "number of layers of the encoder and of the decoder")
-        ->check(positive)
-        ->capture_default_str();
-    command->add_option("--dropout", model.dropout, "dropout rate in training")
-        ->check(share)
-        ->capture_default_str();
+    add_integer(command, "--warm-up", training.warm_up, 0, most_of_all,
+                "steps in which the learning rate increases; then it decreases with the\n"
+                "inverse square root of the step, or along the cosine");
+    add_number(command, "--clip", training.clip, {0, 1e9, false, true},
+               "maximum global norm of the gradients");
+    add_integer(command, "--patience", training.patience, 1, 1'000'000,
+                "stop after this many epochs without a better BLEU");
+    add_integer(command, "--embedding", model.embedding, 1, most_units,
+                "size of the embeddings (LSTM)");
+    add_integer(command, "--hidden", model.hidden, 1, most_units, "size of the hidden states");
+    add_integer(command, "--layers", model.layers, 1, most_layers,
+                "number of layers of the encoder and of the decoder");
+    add_number(command, "--dropout", model.dropout, share, "dropout rate in training");
     command->add_option("--architecture", model.architecture, "lstm or transformer")
         ->transform(CLI::CheckedTransformer(architectures).description(""))
         ->type_name("NAME")
@@ -143,20 +164,14 @@ int main(int argc, char** argv) {
         ->transform(CLI::CheckedTransformer(attentions).description(""))
         ->type_name("NAME")
         ->default_str(name_among(attentions, model.attention));
-    command
-        ->add_option("--heads", model.heads, "heads of multi-head attention; must divide --hidden")
-        ->check(positive)
-        ->capture_default_str();
-    command->add_option("--window", model.window, "words to each side in local attention")
-        ->check(positive)
-        ->capture_default_str();
+    add_integer(command, "--heads", model.heads, 1, most_units,
+                "heads of multi-head attention; must divide --hidden");
+    add_integer(command, "--window", model.window, 1, most_window,
+                "words to each side in local attention");
     command->add_flag("--norm-last{false}", model.norm_first,
                       "normalise after each sublayer, not before it (Transformer)");
-    command
-        ->add_option("--label-smoothing", model.label_smoothing,
-                     "probability that label smoothing spreads over all tokens in training")
-        ->check(share)
-        ->capture_default_str();
+    add_number(command, "--label-smoothing", model.label_smoothing, share,
+               "probability that label smoothing spreads over all tokens in training");
     command->add_flag("--bidirectional,!--unidirectional", model.bidirectional,
                       std::string("bidirectional encoder") + on_by_default(model.bidirectional));
     command->add_flag("--no-input-feeding", no_input_feeding,
@@ -172,26 +187,14 @@ int main(int argc, char** argv) {
   };
   auto add_decoding = [&](CLI::App* command) {
     command->add_option("--model", files.model, "a model file")->required();
-    command->add_option("--beam", decoding.beam, "beam size; 1 is greedy decoding")
-        ->check(positive)
-        ->capture_default_str();
-    command
-        ->add_option("--length-penalty", decoding.length_penalty,
-                     "α in log p / ((5 + length) / 6)^α")
-        ->check(not_negative)
-        ->capture_default_str();
-    command
-        ->add_option("--coverage-penalty", decoding.coverage_penalty,
-                     "β in + β · Σ log min(total attention to a word, 1)")
-        ->check(not_negative)
-        ->capture_default_str();
-    command->add_option("--max-length", decoding.longest, "maximum number of target tokens")
-        ->check(positive)
-        ->capture_default_str();
-    command
-        ->add_option("--threads", thread_count, "number of threads; 0: one for each processor core")
-        ->check(not_negative)
-        ->capture_default_str();
+    add_integer(command, "--beam", decoding.beam, 1, 1000, "beam size; 1 is greedy decoding");
+    add_number(command, "--length-penalty", decoding.length_penalty, weight,
+               "α in log p / ((5 + length) / 6)^α");
+    add_number(command, "--coverage-penalty", decoding.coverage_penalty, weight,
+               "β in + β · Σ log min(total attention to a word, 1)");
+    add_integer(command, "--max-length", decoding.longest, 1, 10'000,
+                "maximum number of target tokens");
+    add_threads(command);
   };
   files.model = "runs/translate.safetensors";
 
@@ -201,20 +204,12 @@ int main(int argc, char** argv) {
       ->required();
   train_command->add_option("--valid", data.valid, "validation pairs in the same format")
       ->required();
-  train_command
-      ->add_option("--max-source", data.max_source,
-                   "skip training pairs with more source tokens; 0: no limit")
-      ->check(not_negative)
-      ->capture_default_str();
-  train_command
-      ->add_option("--max-target", data.max_target,
-                   "skip training pairs with more target tokens; 0: no limit")
-      ->check(not_negative)
-      ->capture_default_str();
-  train_command
-      ->add_option("--min-count", data.min_count, "tokens that occur less often become <unk>")
-      ->check(positive)
-      ->capture_default_str();
+  add_integer(train_command, "--max-source", data.max_source, 0, most_of_all,
+              "skip training pairs with more source tokens; 0: no limit");
+  add_integer(train_command, "--max-target", data.max_target, 0, most_of_all,
+              "skip training pairs with more target tokens; 0: no limit");
+  add_integer(train_command, "--min-count", data.min_count, 1, most_of_all,
+              "tokens that occur less often become <unk>");
   const auto units = CLI::IsMember({"auto", "words", "characters"});
   train_command->add_option("--source-unit", data.source_unit, "auto: chosen by script")
       ->check(units)
@@ -253,7 +248,14 @@ int main(int argc, char** argv) {
     training.decay = true;
   }
   add_training(&app);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::ostringstream out, err;
+    const int status = app.exit(error, out, err);  // help, or what is wrong
+    terminal::print(out.str());
+    return terminal::ended("translate", status, err.str());
+  }
 
   model.input_feeding = !no_input_feeding;
   for (const std::string& word : model_words) {
@@ -277,11 +279,11 @@ int main(int argc, char** argv) {
       return train_command->parsed() ? train_on_files(data, model, training, files)
                                      : demonstrate(model, training, files);
     };
-    const int status = run();
-    flush_output();
-    return status;
+    return terminal::ended("translate", run());
+  } catch (const std::bad_alloc&) {
+    terminal::message("translate: not enough memory; try a smaller --batch, --beam or --hidden");
   } catch (const std::exception& error) {
-    fmt::print(stderr, "translate: {}\n", error.what());
-    return 1;
+    terminal::message(fmt::format("translate: {}", error.what()));
   }
+  return 1;
 }

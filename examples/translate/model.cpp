@@ -32,7 +32,52 @@ PaddedSequences trimmed(const PaddedSequences& source) {
   return {contiguous(slice(source.ids, 1, 0, longest)), source.mask.first(longest)};
 }
 
+int64_t dense_count(int64_t in, int64_t out, bool bias = true) {
+  return in * out + (bias ? out : 0);
+}
+
+int64_t attention_count(const ModelOptions& o) {
+  const int64_t square = o.hidden * o.hidden;
+  switch (o.attention) {
+    case AttentionKind::dot:
+    case AttentionKind::scaled:
+      return 0;
+    case AttentionKind::general:
+    case AttentionKind::local_m:
+      return square;
+    case AttentionKind::additive:
+    case AttentionKind::local_p:
+      return 2 * square + o.hidden;
+    case AttentionKind::multi_head:
+      break;
+  }
+  return 4 * dense_count(o.hidden, o.hidden);
+}
+
+int64_t lstm_count(const ModelOptions& o) {
+  const int64_t directions = o.bidirectional ? 2 : 1, each = o.hidden / directions;
+  const auto cell = [](int64_t in, int64_t hidden) { return dense_count(in + hidden, 4 * hidden); };
+  return directions * (cell(o.embedding, each) + (o.layers - 1) * cell(o.hidden, each)) +
+         cell(o.embedding, o.hidden) + (o.layers - 1) * cell(o.hidden, o.hidden) +
+         (o.input_feeding ? dense_count(o.hidden, 4 * o.hidden, false) : 0) + attention_count(o) +
+         dense_count(2 * o.hidden, o.hidden, false);
+}
+
+int64_t transformer_count(const ModelOptions& o) {
+  const int64_t norm = 2 * o.hidden, attention = 4 * dense_count(o.hidden, o.hidden),
+                feed_forward =
+                    dense_count(o.hidden, 4 * o.hidden) + dense_count(4 * o.hidden, o.hidden);
+  return o.layers * (3 * attention + 2 * feed_forward + 5 * norm) + (o.norm_first ? 2 * norm : 0);
+}
+
 }  // namespace
+
+int64_t planned_parameter_count(int64_t source_tokens, int64_t target_tokens,
+                                const ModelOptions& options) {
+  const ModelOptions o = completed(options);
+  return (source_tokens + target_tokens) * o.embedding + dense_count(o.hidden, target_tokens) +
+         (o.architecture == Architecture::lstm ? lstm_count(o) : transformer_count(o));
+}
 
 Translator::Translator(int64_t source_tokens, int64_t target_tokens, const ModelOptions& given,
                        Generator& generator)

@@ -7,6 +7,10 @@
 
 namespace gradus::translate {
 
+/// How many numbers the parameters of a Translator would hold, without making it.
+int64_t planned_parameter_count(int64_t source_tokens, int64_t target_tokens,
+                                const ModelOptions& options);
+
 /// A model of either architecture, for training (`loss`) and for translating (`encode`, `step`).
 struct Translator {
   /// Throws Error for options that do not fit each other.

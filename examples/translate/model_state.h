@@ -30,6 +30,9 @@ const std::string& name_among(const std::map<std::string, T>& names, T value) {
   return std::ranges::find(names, value, [](const auto& entry) { return entry.second; })->first;
 }
 
+/// The largest sizes that a command line or a model file may ask for.
+inline constexpr int64_t most_units = 65'536, most_layers = 64, most_window = 1'000'000;
+
 struct ModelOptions {
   int64_t embedding = 128;     ///< a Transformer's is `hidden`
   int64_t hidden = 256;        ///< size of the states

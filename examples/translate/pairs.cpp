@@ -43,18 +43,33 @@ ReadPairs read_pairs(const std::string& path) {
   if (!file)
     throw std::runtime_error(fmt::format("{}: cannot be opened ({}); {}; check the path", path,
                                          std::strerror(errno), expected));
+  return read_pairs(file, path);
+}
 
+ReadPairs read_pairs(std::istream& file, const std::string& path) {
   ReadPairs result;
   std::int64_t count[usable] = {}, first[usable] = {}, number = 0;
-  for (std::string line; std::getline(file, line);) {
-    if (++number == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
-    if (line.ends_with('\r')) line.pop_back();
+  const auto take = [&](const std::string& line) {
+    ++number;
     Pair pair;
     const Flaw flaw = parse(line, pair);
     if (flaw == usable)
       result.pairs.push_back(std::move(pair));
     else if (count[flaw]++ == 0)
       first[flaw] = number;
+  };
+  for (std::string line; std::getline(file, line);) {
+    if (number == 0 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+    if (number > 0 || !file.eof()) {
+      take(line.ends_with('\r') ? line.substr(0, line.size() - 1) : line);
+      continue;
+    }
+    const auto lines = lines_of(line);
+    for (const std::string& each : lines) take(each);
+    if (lines.size() > 1)
+      result.warnings.push_back(fmt::format(
+          "{}: its lines end in a carriage return alone, as on old Macs; read as {} lines", path,
+          lines.size()));
   }
   if (file.bad())
     throw std::runtime_error(

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <iosfwd>
 #include <string>
 #include <vector>
 
@@ -13,7 +14,7 @@ struct Pair {
   std::string source, target;
 };
 
-/// The usable pairs of a file, and one readable line per kind of line that was skipped:
+/// The usable pairs of a file, and what to tell of it: one line per kind of line that was skipped,
 /// "train.tsv: skipped 3 lines of invalid UTF-8, the first at line 17".
 struct ReadPairs {
   std::vector<Pair> pairs;
@@ -21,10 +22,13 @@ struct ReadPairs {
 };
 
 /// Reads a tab-separated UTF-8 file of source, target and further columns, which are ignored.
-/// A byte-order mark and CRLF line ends are accepted. Skipped and counted: blank lines, lines
-/// without a tab, an empty source or target, invalid UTF-8, NUL bytes.
+/// A byte-order mark and CRLF line ends are accepted; so are line ends of a carriage return alone,
+/// with a warning. Skipped and counted: blank lines, lines without a tab, an empty source or target
+/// (see blank()), invalid UTF-8, NUL bytes.
 /// Throws std::runtime_error if the file cannot be read or holds no usable pair.
 ReadPairs read_pairs(const std::string& path);
+/// The same from a stream; messages begin with `name`.
+ReadPairs read_pairs(std::istream& file, const std::string& name);
 
 /// Removes the pairs of more than `max_source` or `max_target` tokens; returns how many those were.
 std::int64_t remove_long(std::vector<Pair>& pairs, Unit source, Unit target,

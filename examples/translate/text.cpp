@@ -3,7 +3,10 @@
 #include <fmt/format.h>
 #include <utf8proc.h>
 
+#include <algorithm>
 #include <cstdint>
+#include <memory>
+#include <new>
 #include <stdexcept>
 
 namespace gradus::translate {
@@ -47,13 +50,14 @@ bool is_space(char32_t c) {
 
 bool is_digit(char32_t c) { return category(c) == UTF8PROC_CATEGORY_ND; }
 
-bool is_unspaced_script(char32_t c) {
-  struct Range {
-    char32_t first, last;
-  };
+struct Range {
+  char32_t first, last;
+  bool contains(char32_t c) const { return c >= first && c <= last; }
+};
+
+/// Chinese and Japanese.
+bool is_han_or_kana(char32_t c) {
   static constexpr Range ranges[] = {
-      {0x0E00, 0x109F},    // Thai, Lao, Tibetan, Burmese
-      {0x1780, 0x17FF},    // Khmer
       {0x3005, 0x312F},    // kana, Bopomofo
       {0x31A0, 0x31FF},    // their extensions
       {0x3400, 0x4DBF},    // Han, extension A
@@ -63,10 +67,105 @@ bool is_unspaced_script(char32_t c) {
       {0x1B000, 0x1B16F},  // historic kana
       {0x20000, 0x3FFFF},  // Han, further extensions
   };
-  for (const auto& range : ranges)
-    if (c >= range.first && c <= range.last) return true;
-  return false;
+  return std::ranges::any_of(ranges, [c](const Range& range) { return range.contains(c); });
 }
+
+bool is_unspaced_script(char32_t c) {
+  constexpr Range thai_to_burmese{0x0E00, 0x109F}, khmer{0x1780, 0x17FF};
+  return is_han_or_kana(c) || thai_to_burmese.contains(c) || khmer.contains(c);
+}
+
+// --- normalising --------------------------------------------------------------------------------
+
+const utf8proc_property_t& property(char32_t c) {
+  return *utf8proc_get_property(static_cast<utf8proc_int32_t>(c));
+}
+
+bool is_pictograph(char32_t c) {
+  return property(c).boundclass == UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC;
+}
+
+/// Whether an invisible character belongs to an emoji, after the visible one `before`.
+bool joins_emoji(std::u32string_view text, std::size_t at, char32_t before) {
+  constexpr char32_t joiner = 0x200D, black_flag = 0x1F3F4;
+  constexpr Range skin_tones{0x1F3FB, 0x1F3FF}, tags{0xE0020, 0xE007F};
+  if (text[at] == joiner)
+    return (is_pictograph(before) || skin_tones.contains(before)) && at + 1 < text.size() &&
+           is_pictograph(text[at + 1]);
+  return tags.contains(text[at]) && (before == black_flag || tags.contains(before));
+}
+
+/// Without what cannot be seen, and with a limited number of marks on a character.
+std::u32string visible(std::u32string_view text) {
+  constexpr int most_marks = 30;             // as in Unicode's Stream-Safe Text Format
+  constexpr char32_t acute_accent = 0x00B4;  // typed for an apostrophe; NFKC parts it
+  std::u32string result;
+  int marks = 0;
+  for (std::size_t at = 0; at < text.size(); ++at) {
+    const char32_t c = text[at] == acute_accent ? U'\'' : text[at];
+    const bool is_invisible =
+        property(c).ignorable || (category(c) == UTF8PROC_CATEGORY_CC && !is_space(c));
+    if (is_invisible && (result.empty() || !joins_emoji(text, at, result.back()))) continue;
+    marks = property(c).combining_class != 0 ? marks + 1 : 0;
+    if (marks <= most_marks) result.push_back(c);
+  }
+  return result;
+}
+
+std::string utf8(std::u32string_view points) {
+  std::string text;
+  for (const char32_t c : points) append(text, c);
+  return text;
+}
+
+std::string nfkc(const std::string& text) {
+  utf8proc_uint8_t* mapped = nullptr;
+  const auto size = utf8proc_map(
+      reinterpret_cast<const utf8proc_uint8_t*>(text.data()),
+      static_cast<utf8proc_ssize_t>(text.size()), &mapped,
+      static_cast<utf8proc_option_t>(UTF8PROC_STABLE | UTF8PROC_COMPOSE | UTF8PROC_COMPAT));
+  const std::unique_ptr<utf8proc_uint8_t, void (*)(void*)> owner(mapped, std::free);
+  if (size == UTF8PROC_ERROR_NOMEM) throw std::bad_alloc();
+  if (size < 0) throw std::invalid_argument(fmt::format("text: {}", utf8proc_errmsg(size)));
+  return {reinterpret_cast<const char*>(mapped), static_cast<std::size_t>(size)};
+}
+
+std::u32string with_single_spaces(std::u32string_view text) {
+  std::u32string result;
+  for (const char32_t c : text)
+    if (!is_space(c))
+      result.push_back(c);
+    else if (!result.empty() && result.back() != U' ')
+      result.push_back(U' ');
+  if (result.ends_with(U' ')) result.pop_back();
+  return result;
+}
+
+std::u32string normalised_points(std::string_view text) {
+  std::u32string points = code_points(text);
+  const bool is_plain =
+      std::ranges::all_of(points, [](char32_t c) { return c >= U' ' && c <= U'~'; });
+  if (!is_plain) points = code_points(nfkc(utf8(visible(points))));
+  return with_single_spaces(points);
+}
+
+/// Grapheme clusters, one after the other.
+std::vector<std::u32string_view> clusters_of(std::u32string_view text) {
+  std::vector<std::u32string_view> result;
+  utf8proc_int32_t state = 0;
+  std::size_t begin = 0;
+  for (std::size_t at = 1; at <= text.size(); ++at) {
+    if (at < text.size() &&
+        !utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(text[at - 1]),
+                                          static_cast<utf8proc_int32_t>(text[at]), &state))
+      continue;
+    result.push_back(text.substr(begin, at - begin));
+    begin = at;
+  }
+  return result;
+}
+
+// --- words and characters -----------------------------------------------------------------------
 
 char32_t fold(char32_t c) {
   if (c == U'’') return U'\'';
@@ -85,10 +184,60 @@ bool opens(char32_t c) {
          c == U'$';
 }
 
-/// Whether a mark belongs between its neighbours without spaces: left-handed, 3:30, 10,000.
-bool holds_together(char32_t before, char32_t mark, char32_t after) {
-  if (mark == U'-') return is_word(before) && is_word(after);
-  return (mark == U'.' || mark == U',' || mark == U':') && is_digit(before) && is_digit(after);
+using Clusters = std::vector<std::u32string_view>;
+
+/// The end of the word that begins at `i`.
+std::size_t end_of_word(const Clusters& clusters, std::size_t i) {
+  const auto first = [&](std::size_t at) { return at < clusters.size() ? clusters[at][0] : U' '; };
+  while (true) {
+    ++i;
+    const char32_t mark = first(i), after = first(i + 1);
+    const bool is_inside =
+        (mark == U'\'' && is_word(after)) || ((mark == U'.' || mark == U',' || mark == U':') &&
+                                              is_digit(first(i - 1)) && is_digit(after));
+    if (!is_word(mark) && !is_inside) return i;
+  }
+}
+
+std::vector<std::string> words(const Clusters& clusters) {
+  std::vector<std::string> result;
+  const auto is_word_at = [&](std::size_t at) {
+    return at < clusters.size() && is_word(clusters[at][0]);
+  };
+  for (std::size_t i = 0, end; i < clusters.size(); i = end) {
+    end = is_word_at(i) ? end_of_word(clusters, i) : i + 1;
+    std::string token;
+    for (std::size_t at = i; at < end; ++at)
+      for (const char32_t c : clusters[at])
+        if (!is_space(c)) append(token, c);
+    const bool is_loose = i > 0 && end < clusters.size() &&
+                          (is_space(clusters[i - 1][0]) || is_space(clusters[end][0]));
+    if (token == "-" && is_loose) token = "–";
+    if (!token.empty()) result.push_back(token);
+  }
+  return result;
+}
+
+std::vector<std::string> characters(const Clusters& clusters) {
+  constexpr std::u32string_view narrow = U",!?:;()";
+  std::vector<std::string> result;
+  std::vector<std::u32string_view> visible_ones;
+  for (const auto& cluster : clusters)
+    if (cluster != U" ") visible_ones.push_back(cluster);
+  bool follows_wide = false;
+  for (std::size_t i = 0; i < visible_ones.size(); ++i) {
+    std::string& token = result.emplace_back();
+    for (char32_t c : visible_ones[i]) {
+      const bool is_wide =
+          is_han_or_kana(c) || (narrow.find(c) != narrow.npos &&
+                                (follows_wide || (i + 1 < visible_ones.size() &&
+                                                  is_han_or_kana(visible_ones[i + 1][0]))));
+      if (is_wide && c < 0x80) c += 0xFEE0;  // U+0021 … U+007E lie at U+FF01 … U+FF5E once more
+      if (!is_space(c)) append(token, c);
+      follows_wide = is_wide;
+    }
+  }
+  return result;
 }
 
 }  // namespace
@@ -113,13 +262,21 @@ bool valid_utf8(std::string_view text) {
   return true;
 }
 
-bool blank(std::string_view text) {
-  for (std::size_t at = 0; at < text.size();) {
-    const auto c = next(text, at);
-    if (c < 0 || !is_space(static_cast<char32_t>(c))) return false;
+std::vector<std::string> lines_of(std::string_view text) {
+  if (text.ends_with('\r')) text.remove_suffix(1);
+  if (text.find('\n') != text.npos) return {std::string(text)};
+  std::vector<std::string> lines;
+  for (std::size_t begin = 0; begin <= text.size();) {
+    const std::size_t end = std::min(text.find('\r', begin), text.size());
+    lines.emplace_back(text.substr(begin, end - begin));
+    begin = end + 1;
   }
-  return true;
+  return lines;
 }
+
+bool blank(std::string_view text) { return valid_utf8(text) && normalised_points(text).empty(); }
+
+std::string normalised(std::string_view text) { return utf8(normalised_points(text)); }
 
 Unit unit_of(const std::vector<std::string>& sentences) {
   std::int64_t letters = 0, unspaced = 0;
@@ -133,22 +290,11 @@ Unit unit_of(const std::vector<std::string>& sentences) {
 }
 
 std::vector<std::string> tokens(std::string_view text, Unit unit) {
-  auto points = code_points(text);
+  std::u32string points = normalised_points(text);
   if (unit == Unit::words)
     for (char32_t& c : points) c = fold(c);
-  const auto in_word = [&](std::size_t i) { return i < points.size() && is_word(points[i]); };
-
-  std::vector<std::string> result;
-  for (std::size_t i = 0, end; i < points.size(); i = end) {
-    end = i + 1;
-    if (is_space(points[i])) continue;
-    if (unit == Unit::words && in_word(i))
-      while (in_word(end) || (end < points.size() && points[end] == U'\'' && in_word(end + 1)))
-        ++end;
-    auto& token = result.emplace_back();
-    for (auto at = i; at < end; ++at) append(token, points[at]);
-  }
-  return result;
+  const Clusters clusters = clusters_of(points);
+  return unit == Unit::words ? words(clusters) : characters(clusters);
 }
 
 std::string join(const std::vector<std::string>& tokens, Unit unit) {
@@ -164,8 +310,8 @@ std::string join(const std::vector<std::string>& tokens, Unit unit) {
   bool glued = true, quoted = false;  // no space before this token; inside a pair of "
   for (std::size_t i = 0; i < points.size(); ++i) {
     const char32_t mark = points[i].size() == 1 ? points[i][0] : 0;
-    const bool inner = i > 0 && i + 1 < points.size() &&
-                       holds_together(points[i - 1].back(), mark, points[i + 1].front());
+    const bool inner = mark == U'-' && i > 0 && i + 1 < points.size() &&
+                       is_word(points[i - 1].back()) && is_word(points[i + 1].front());
     const bool quote = mark == U'"';
     if (!glued && !inner && !closes(mark) && !(quote && quoted)) text += ' ';
     quoted ^= quote;

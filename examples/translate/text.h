@@ -13,14 +13,34 @@ enum class Unit { words, characters };
 /// Lao, Tibetan, Burmese, Khmer), else words.
 Unit unit_of(const std::vector<std::string>& sentences);
 
-/// Words: in lower case, with ’ read as '; a run of letters, marks, numbers and _ with apostrophes
-/// inside is one token, and so is every other character that is not white space.
-/// Characters: the code points that are not white space.
+/// The one form of a text that training and translating see; normalising it again changes nothing.
+///
+/// - Invisible characters are removed: Unicode's default ignorable code points (zero-width spaces
+///   and joiners, soft hyphens, word joiners, byte-order marks, marks of direction, variation
+///   selectors) and control characters. What makes an emoji of several code points stays: the
+///   joiner between two pictographs, the tags after a black flag.
+/// - Compatibility forms become ordinary ones: NFKC (Unicode Standard Annex 15). Full-width letters
+///   and digits, ligatures and superscripts are then letters and digits; … is three dots.
+/// - All kinds of white space become one space, with none at the ends.
+/// - A character has at most 30 combining marks; further ones are removed.
+///
 /// Throws std::invalid_argument if `text` is not valid UTF-8.
+std::string normalised(std::string_view text);
+
+/// The tokens of normalised(text), none of which holds white space; each is made of whole grapheme
+/// clusters (Unicode Standard Annex 29), what readers take for one character: an emoji sequence, a
+/// letter with its marks.
+///
+/// Words: in lower case, with ’ read as '. One token is a run of letters, marks, numbers and _,
+/// with apostrophes inside it and, between digits, with full stops, commas and colons (don't,
+/// 10,000, 3:30); so is every other character. A hyphen that does not join two words is read as a
+/// dash (–). Characters: one token each. The marks , ! ? : ; ( ) have their full-width forms beside
+/// a Chinese or Japanese character, as is usual there. Throws std::invalid_argument if `text` is
+/// not valid UTF-8.
 std::vector<std::string> tokens(std::string_view text, Unit unit);
 
 /// The text of tokens. Words are joined by spaces, with none before closing punctuation, after
-/// opening punctuation, around hyphens and inside of numbers; characters are concatenated.
+/// opening punctuation and around hyphens; characters are concatenated.
 std::string join(const std::vector<std::string>& tokens, Unit unit);
 
 /// The code points of UTF-8 text. Throws std::invalid_argument if it is not valid.
@@ -28,7 +48,11 @@ std::u32string code_points(std::string_view text);
 
 bool valid_utf8(std::string_view text);
 
-/// Whether valid UTF-8 text holds nothing but white space.
+/// The lines of a text that holds carriage returns and no line feed: that is how lines ended on a
+/// Mac before 2001. Of any other text the whole, without a carriage return at its end.
+std::vector<std::string> lines_of(std::string_view text);
+
+/// Whether text is valid UTF-8 without a token: nothing but white space and invisible characters.
 bool blank(std::string_view text);
 
 }  // namespace gradus::translate

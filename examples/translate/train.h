@@ -40,11 +40,18 @@ struct TrainReport {
 };
 
 /// Trains `trained` and leaves the best model in it and in `model_path`: the one with the highest
-/// BLEU on `valid` and, among equal ones, the lowest loss. The order of batches and the dropout
-/// depend on the seed alone, so a resumed run has the same bits as an uninterrupted one. Training
-/// stops after the batch at which `stop()` returns true.
-/// Throws Error when a gradient is not finite, and when a checkpoint does not fit the model, the
-/// data and the options.
+/// BLEU on `valid` and, among equal ones, the lowest loss. A model whose parameters or whose loss
+/// on `valid` are not all finite is not kept. The order of batches and the dropout depend on the
+/// seed alone, so a resumed run has the same bits as an uninterrupted one. Training stops after the
+/// batch at which `stop()` returns true.
+///
+/// Meanwhile a lock keeps other programs from training into `model_path`. The checkpoint of each
+/// epoch knows the best model's checksum, and is written before it: killed in between, a resumed
+/// run writes the model first.
+///
+/// Throws Error when a gradient is not finite; when no epoch gave a model to keep; when somebody
+/// else trains into `model_path`, or has put another model there; when a checkpoint does not fit
+/// the model, the data and the options, or is damaged; and when a file cannot be written.
 TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
                   const std::vector<Pair>& valid, const TrainOptions& options,
                   terminal::Progress& progress, const std::function<bool()>& stop);

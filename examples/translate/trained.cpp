@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/autograd/autograd.h"
+#include "core/files/json_check.h"
 #include "core/files/safetensors.h"
 #include "core/tensor/error.h"
 
@@ -13,8 +14,14 @@ namespace gradus::translate {
 
 namespace {
 
-/// Of sentences to translate: so many that the matrices are large, so few that they fit in memory.
-constexpr BatchOptions batch_options{.batch_size = 100, .max_elements = 20'000};
+/// Of sentences to translate: so many that the matrices are large, so few that they and their
+/// hypotheses fit in memory.
+BatchOptions batch_options(int64_t beam = 1) {
+  return {.batch_size = std::clamp<int64_t>(1000 / std::max<int64_t>(beam, 1), 1, 100),
+          .max_elements = 20'000};
+}
+
+constexpr const char* format = "gradus translator 1";
 
 template <class T>
 T value_among(const std::map<std::string, T>& names, const char* what, const std::string& name) {
@@ -38,7 +45,7 @@ std::map<std::string, std::string> describe(const Trained& trained) {
                                   {"norm_first", o.norm_first},
                                   {"dropout", o.dropout},
                                   {"label_smoothing", o.label_smoothing}};
-  return {{"format", "gradus translator 1"},
+  return {{"format", format},
           {"options", options.dump()},
           {"source_vocabulary", trained.source.to_json()},
           {"target_vocabulary", trained.target.to_json()}};
@@ -48,34 +55,141 @@ void save(const std::string& path, Trained& trained) {
   save_tensors(path, {named_tensors(trained.model), describe(trained)});
 }
 
+namespace {
+
+using nlohmann::json;
+
+const json& member(const json& options, const char* name) {
+  const auto found = options.find(name);
+  if (found == options.end()) throw Error(fmt::format("its options do not give \"{}\"", name));
+  return *found;
+}
+
+[[noreturn]] void refuse(const char* name, const std::string& expected, const json& got) {
+  throw Error(fmt::format("its options give {} {}; expected {}", name, got.dump(), expected));
+}
+
+int64_t integer(const json& options, const char* name, int64_t most) {
+  const json& value = member(options, name);
+  // A size above INT64_MAX is refused as the negative number that it is read as.
+  if (!value.is_number_integer() || value.get<int64_t>() < 1 || value.get<int64_t>() > most)
+    refuse(name, fmt::format("an integer from 1 to {}", most), value);
+  return value.get<int64_t>();
+}
+
+double share(const json& options, const char* name) {
+  const json& value = member(options, name);
+  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() < 1))
+    refuse(name, "a number in [0, 1)", value);
+  return value.get<double>();
+}
+
+bool boolean(const json& options, const char* name) {
+  const json& value = member(options, name);
+  if (!value.is_boolean()) refuse(name, "true or false", value);
+  return value.get<bool>();
+}
+
+template <class T>
+T named(const json& options, const char* name, const std::map<std::string, T>& names) {
+  const json& value = member(options, name);
+  if (!value.is_string()) refuse(name, "a name", value);
+  return value_among(names, name, value.get<std::string>());
+}
+
+ModelOptions options_from(const std::string& text) {
+  check_json("its metadata's \"options\"", text, 1);
+  json options = json::parse(text);
+  if (!options.is_object()) throw Error("its metadata's \"options\" are not a JSON object");
+  ModelOptions o;
+  const json absent{{"architecture", "lstm"},
+                    {"heads", o.heads},
+                    {"window", o.window},
+                    {"norm_first", o.norm_first},
+                    {"label_smoothing", 0}};  // from files of earlier versions
+  for (const auto& [name, value] : absent.items())
+    if (!options.contains(name)) options[name] = value;
+  o.architecture = named(options, "architecture", architectures);
+  o.embedding = integer(options, "embedding", most_units);
+  o.hidden = integer(options, "hidden", most_units);
+  o.layers = static_cast<int>(integer(options, "layers", most_layers));
+  o.bidirectional = boolean(options, "bidirectional");
+  o.attention = named(options, "score", attentions);
+  o.heads = integer(options, "heads", most_units);
+  o.window = integer(options, "window", most_window);
+  o.input_feeding = boolean(options, "input_feeding");
+  o.norm_first = boolean(options, "norm_first");
+  o.dropout = share(options, "dropout");
+  o.label_smoothing = share(options, "label_smoothing");
+  return o;
+}
+
+/// That the file's tensors have the sizes that its options give: a damaged file must not fill the
+/// memory.
+void check_sizes(const ModelOptions& o, int64_t parameters,
+                 const std::map<std::string, Tensor>& tensors) {
+  auto check_size = [&](const char* option, int64_t size, const std::string& tensor, int axis) {
+    const auto found = tensors.find(tensor);
+    if (found == tensors.end() || found->second.rank() != 2)
+      throw Error(fmt::format("expected a matrix {}, found none", tensor));
+    if (found->second.size(axis) != size)
+      throw Error(fmt::format("its options give {} {}, but its {} has shape {}", option, size,
+                              tensor, found->second.shape().text()));
+  };
+  check_size("embedding", o.embedding, "source_embedding.weight", 1);
+  const bool is_lstm = o.architecture == Architecture::lstm;
+  check_size("hidden", o.hidden, is_lstm ? "combine.weight" : "output.weight", is_lstm ? 0 : 1);
+  check_size("hidden", o.hidden,
+             fmt::format("decoder.{}.{}", o.layers - 1,
+                         is_lstm ? "weight_hh" : "feed_forward.inner.weight"),
+             1);
+  // Small ones may be missing or misshapen: the names and shapes tell which.
+  int64_t held = 0;
+  for (const auto& [name, tensor] : tensors) held += tensor.numel();
+  if (parameters / 2 > held)
+    throw Error(
+        fmt::format("its options ask for {} parameters, its tensors hold {}", parameters, held));
+}
+
+}  // namespace
+
+uint64_t checksum(Trained& trained) {
+  uint64_t hash = 0xcbf29ce484222325;
+  auto add = [&](std::string_view bytes) {
+    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
+  };
+  for (const auto& [name, text] : describe(trained)) add(name + '\0' + text + '\0');
+  for (const auto& [name, tensor] : named_tensors(trained.model)) {
+    add(name + '\0');
+    const auto bytes = std::as_bytes(tensor.span<float>());
+    add({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+  }
+  return hash;
+}
+
+bool is_model(const std::string& path) {
+  try {
+    const auto metadata = load_metadata(path);
+    const auto found = metadata.find("format");
+    return found != metadata.end() && found->second == format;
+  } catch (const Error&) {
+    return false;
+  }
+}
+
 Trained load(const std::string& path) {
   const TensorFile file = load_tensors(path);
   auto field = [&](const char* name) {
     const auto found = file.metadata.find(name);
     return found == file.metadata.end() ? std::string() : found->second;
   };
-  if (field("format") != "gradus translator 1")
-    throw Error(
-        fmt::format("{}: not a model of this translator (its metadata does not say "
-                    "\"format\": \"gradus translator 1\")",
-                    path));
-  try {
-    const nlohmann::json json = nlohmann::json::parse(field("options"), nullptr, false);
-    if (json.is_discarded()) throw Error("its metadata has no \"options\" in JSON");
-    ModelOptions o;
-    o.embedding = json.at("embedding");
-    o.hidden = json.at("hidden");
-    o.layers = json.at("layers");
-    o.bidirectional = json.at("bidirectional");
-    o.attention = value_among(attentions, "attention", json.at("score"));
-    o.input_feeding = json.at("input_feeding");
-    o.dropout = json.at("dropout");
-    // Files of earlier versions do not hold these.
-    o.architecture = value_among(architectures, "architecture", json.value("architecture", "lstm"));
-    o.heads = json.value("heads", o.heads);
-    o.window = json.value("window", o.window);
-    o.norm_first = json.value("norm_first", o.norm_first);
-    o.label_smoothing = json.value("label_smoothing", o.label_smoothing);
+  return errors_at(path, [&]() -> Trained {
+    if (field("format") != format)
+      throw Error(
+          fmt::format("not a model of this translator (its metadata does not say \"format\": "
+                      "\"{}\")",
+                      format));
+    const ModelOptions options = options_from(field("options"));
     auto vocabulary = [&](const char* name) {
       try {
         return Vocabulary::from_json(field(name));
@@ -85,29 +199,13 @@ Trained load(const std::string& path) {
     };
     Vocabulary source = vocabulary("source_vocabulary");
     Vocabulary target = vocabulary("target_vocabulary");
-    // Sizes are checked before the model is made: a damaged file must not fill the memory.
-    auto check_size = [&](const char* option, int64_t size, const std::string& tensor, int axis) {
-      const auto found = file.tensors.find(tensor);
-      if (found == file.tensors.end() || found->second.rank() != 2)
-        throw Error(fmt::format("expected a matrix {}, found none", tensor));
-      if (found->second.size(axis) != size)
-        throw Error(fmt::format("its options give {} {}, but its {} has shape {}", option, size,
-                                tensor, found->second.shape().text()));
-    };
-    check_size("embedding", o.embedding, "source_embedding.weight", 1);
-    const bool is_lstm = o.architecture == Architecture::lstm;
-    check_size("hidden", o.hidden, is_lstm ? "combine.weight" : "output.weight", is_lstm ? 0 : 1);
-    check_size("hidden", o.hidden,
-               fmt::format("decoder.{}.{}", o.layers - 1,
-                           is_lstm ? "weight_hh" : "feed_forward.inner.weight"),
-               1);
+    check_sizes(options, planned_parameter_count(source.size(), target.size(), options),
+                file.tensors);
     Generator unused(0);
-    Translator model(source.size(), target.size(), o, unused);
+    Translator model(source.size(), target.size(), options, unused);
     load_tensors_into(model, file.tensors);
     return {std::move(source), std::move(target), std::move(model)};
-  } catch (const std::exception& error) {
-    throw Error(fmt::format("{}: {}", path, error.what()));
-  }
+  });
 }
 
 std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
@@ -120,7 +218,7 @@ std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
     lengths.push_back(std::ssize(sentences.back()));
   }
   std::vector<std::vector<Hypothesis>> translations(texts.size());
-  for (const auto& indices : batches_by_length(lengths, batch_options)) {
+  for (const auto& indices : batches_by_length(lengths, batch_options(options.beam))) {
     std::vector<std::vector<int64_t>> batch;
     for (const int64_t i : indices) batch.push_back(sentences[static_cast<size_t>(i)]);
     auto decoded = decode(trained.model, batch, options);
@@ -139,7 +237,7 @@ Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
     lengths.push_back(std::max(std::ssize(example.source), std::ssize(example.target)));
   double loss = 0;
   int64_t target_tokens = 0;
-  for (const auto& indices : batches_by_length(lengths, batch_options)) {
+  for (const auto& indices : batches_by_length(lengths, batch_options())) {
     std::vector<Example> part;
     for (const int64_t i : indices) part.push_back(examples[static_cast<size_t>(i)]);
     const Batch batch = make_batch(part);

@@ -16,13 +16,21 @@ struct Trained {
 /// The metadata of a model file: the model's options and both vocabularies as JSON.
 std::map<std::string, std::string> describe(const Trained& trained);
 
+/// A number for the parameters, the options and the vocabularies, another one for others (FNV-1a,
+/// Fowler, Noll, Vo 1991).
+uint64_t checksum(Trained& trained);
+
 /// Writes a safetensors file; for errors see core/files/safetensors.h.
 void save(const std::string& path, Trained& trained);
-/// Throws Error with the path and the fault when the file was not written by save().
+/// Throws Error with the path and the fault when the file cannot be read or does not hold what
+/// save() writes. Sizes are checked against the file's tensors before a model is made: time and
+/// memory are in proportion to the file.
 Trained load(const std::string& path);
+/// Whether load() or `--resume` may be expected to take the file: its metadata say so.
+bool is_model(const std::string& path);
 
 /// The best translations of each text, best first: `options.beam` of them.
-/// Throws std::invalid_argument for invalid UTF-8.
+/// Throws std::invalid_argument for invalid UTF-8, Error as decode() does.
 std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
                                                      const std::vector<std::string>& texts,
                                                      const DecodeOptions& options = {});

@@ -6,6 +6,9 @@
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
+#include "core/files/json_check.h"
+#include "core/tensor/error.h"
+
 namespace gradus::translate {
 namespace {
 
@@ -55,8 +58,12 @@ Vocabulary::Vocabulary(const std::vector<std::vector<std::string>>& sentences, U
     : Vocabulary(unit, frequent(sentences, min_count)) {}
 
 Vocabulary Vocabulary::from_json(std::string_view text) {
-  const auto json = nlohmann::json::parse(text, nullptr, false);
-  if (json.is_discarded()) refuse("this is not JSON");
+  try {
+    check_json("it", text, 2);
+  } catch (const Error& error) {
+    refuse(error.what());
+  }
+  const auto json = nlohmann::json::parse(text);
   if (!json.is_object()) refuse("this is not a JSON object");
 
   const auto unit = json.value("unit", nlohmann::json());

@@ -45,6 +45,8 @@ int64_t checked_heads(int64_t size, int64_t heads, const MultiHeadOptions& optio
         fmt::format("multi-head attention: expected sizes of at least 0 for keys and values, "
                     "got {} and {}",
                     options.key_size, options.value_size));
+  if (!options.attend)
+    throw Error("multi-head attention: expected an attention within each head, got none");
   if (heads >= 1 && size % heads == 0) return heads;
   std::string possible;
   for (int64_t n = 1; n <= size; ++n)

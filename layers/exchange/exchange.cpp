@@ -27,6 +27,7 @@ void add_transposed(Correspondences& list, const Tensor& ours, const std::string
 }
 void add_biases(Correspondences& list, const Tensor& ours, const std::string& first,
                 const std::string& second) {
+  if (!ours.defined()) return;
   list.push_back({{ours},
                   {first, second},
                   [](const Tensors& x) {
@@ -85,6 +86,7 @@ void add_torch_cell(Correspondences& list, const Cell& cell, const std::string& 
 void add_torch_cell(Correspondences& list, const GRUCell& cell, const std::string& name,
                     const std::string& suffix) {
   add_torch_weights(list, cell, name, suffix);
+  if (!cell.bias.defined()) return;
   list.push_back(
       {{cell.bias, cell.bias_hn},
        {inside(name, "bias_ih", '.') + suffix, inside(name, "bias_hh", '.') + suffix},
@@ -126,6 +128,7 @@ void add_keras_cell(Correspondences& list, const GRUCell& cell, const std::strin
   };
   add_kernel(cell.weight_ih, "kernel");
   add_kernel(cell.weight_hh, "recurrent_kernel");
+  if (!cell.bias.defined()) return;
   list.push_back(
       {{cell.bias, cell.bias_hn},
        {inside(name, "bias", '/')},
@@ -205,6 +208,38 @@ bool PyTorch::operator()(const std::string& name, MultiHeadAttention& attention)
   if (q.bias.defined()) add_stacked(list, {q.bias, k.bias, v.bias}, in("in_proj_bias"));
   add(list, attention.output.weight, in("out_proj.weight"));
   add(list, attention.output.bias, in("out_proj.bias"));
+  return false;
+}
+
+namespace {
+
+/// A layer of weight and bias under another name.
+void add_renamed(Correspondences& list, const auto& layer, const std::string& name) {
+  add(list, layer.weight, name + ".weight");
+  add(list, layer.bias, name + ".bias");
+}
+
+}  // namespace
+
+bool PyTorch::operator()(const std::string& name, TransformerEncoderLayer& layer) {
+  auto in = [&](const char* part) { return inside(name, part, '.'); };
+  (*this)(in("self_attn"), layer.attention);
+  add_renamed(list, layer.feed_forward.inner, in("linear1"));
+  add_renamed(list, layer.feed_forward.outer, in("linear2"));
+  add_renamed(list, layer.attention_norm, in("norm1"));
+  add_renamed(list, layer.feed_forward_norm, in("norm2"));
+  return false;
+}
+
+bool PyTorch::operator()(const std::string& name, TransformerDecoderLayer& layer) {
+  auto in = [&](const char* part) { return inside(name, part, '.'); };
+  (*this)(in("self_attn"), layer.attention);
+  (*this)(in("multihead_attn"), layer.cross);
+  add_renamed(list, layer.feed_forward.inner, in("linear1"));
+  add_renamed(list, layer.feed_forward.outer, in("linear2"));
+  add_renamed(list, layer.attention_norm, in("norm1"));
+  add_renamed(list, layer.cross_norm, in("norm2"));
+  add_renamed(list, layer.feed_forward_norm, in("norm3"));
   return false;
 }
 

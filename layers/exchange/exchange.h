@@ -10,6 +10,7 @@
 #include "layers/recurrent/gru.h"
 #include "layers/recurrent/lstm.h"
 #include "layers/recurrent/rnn.h"
+#include "layers/transformer/transformer.h"
 
 /// Weights of PyTorch and Keras: into a model and out of it, by name and in their layouts.
 ///
@@ -23,8 +24,13 @@
 /// "encoder.bias_hh_l0" and so on, the backward direction "…_l0_reverse". Where PyTorch adds two
 /// biases, our one bias is their sum; of a GRU, b_hn is the last third of bias_hh. A
 /// MultiHeadAttention is "in_proj_weight" (or "q_proj_weight" and so on, if keys or values have a
-/// size of their own), "in_proj_bias" and "out_proj.weight". A Dense, an Embedding, a LayerNorm and
-/// tensors outside of layers have the same names and layouts.
+/// size of their own), "in_proj_bias" and "out_proj.weight". Of a TransformerEncoderLayer the
+/// attention is "self_attn", the feed-forward layers are "linear1" and "linear2" and the norms
+/// "norm1" and "norm2"; of a TransformerDecoderLayer the attention to the memory is
+/// "multihead_attn" and the norms are "norm1" to "norm3": a model whose vectors of them are called
+/// "encoder.layers" and "decoder.layers" has the names of torch.nn.Transformer. A Dense, an
+/// Embedding, a LayerNorm and tensors outside of layers have the same names and layouts. A layer
+/// without biases has none in the file.
 ///
 /// Keras: the weights' paths, "encoder/lstm_cell/kernel"; in a Bidirectional
 /// "encoder/forward_lstm/lstm_cell/kernel" and "encoder/backward_lstm/…"; a GRU has "gru" and an
@@ -60,6 +66,8 @@ struct PyTorch {
   bool operator()(const std::string& name, RNN& network);
   bool operator()(const std::string& name, RNNCell& cell);
   bool operator()(const std::string& name, MultiHeadAttention& attention);
+  bool operator()(const std::string& name, TransformerEncoderLayer& layer);
+  bool operator()(const std::string& name, TransformerDecoderLayer& layer);
 };
 struct Keras {
   Correspondences& list;

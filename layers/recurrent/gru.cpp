@@ -63,7 +63,10 @@ struct Kind {
   using Recurrence = GRURecurrence;
   static Tensors flat(const Tensor& h) { return {h}; }
   static Tensor state(const Tensor& stacked) { return stacked[0]; }
-  static Tensor hidden_bias(const GRUCell& cell) { return cell.bias_hn; }
+  static Tensor hidden_bias(const GRUCell& cell) {
+    return cell.bias_hn.defined() ? cell.bias_hn : zeros({cell.hidden()}, cell.weight_hh.dtype());
+  }
+  static void remove_biases(GRUCell& cell) { cell.bias = cell.bias_hn = {}; }
 };
 
 }  // namespace

@@ -38,8 +38,8 @@ struct GRUCell {
 
   Tensor weight_ih;  ///< (3 · hidden, in), gates r, z, n
   Tensor weight_hh;  ///< (3 · hidden, hidden)
-  Tensor bias;       ///< (3 · hidden): b_r, b_z, b_n
-  Tensor bias_hn;    ///< (hidden)
+  Tensor bias;       ///< (3 · hidden): b_r, b_z, b_n; or undefined
+  Tensor bias_hn;    ///< (hidden), or undefined
 
   void parameters(auto&& visit) {
     visit("weight_ih", weight_ih);

@@ -62,6 +62,7 @@ struct Kind {
   static Tensors flat(const LSTMState& state) { return {state.h, state.c}; }
   static LSTMState state(const Tensor& stacked) { return {stacked[0], stacked[1]}; }
   static Tensor hidden_bias(const LSTMCell&) { return {}; }
+  static void remove_biases(LSTMCell& cell) { cell.bias = {}; }
 };
 
 }  // namespace

@@ -42,7 +42,7 @@ struct LSTMCell {
 
   Tensor weight_ih;  ///< (4 · hidden, in), gates i, f, g, o
   Tensor weight_hh;  ///< (4 · hidden, hidden)
-  Tensor bias;       ///< (4 · hidden)
+  Tensor bias;       ///< (4 · hidden), or undefined
 
   void parameters(auto&& visit) {
     visit("weight_ih", weight_ih);

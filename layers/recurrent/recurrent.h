@@ -11,6 +11,7 @@ struct RecurrentOptions {
   int layers = 1;
   bool bidirectional = false;
   double dropout = 0;  ///< of what one layer hands to the next
+  bool bias = true;    ///< without it the cells' biases are undefined, which stands for 0
 };
 
 /// While it lives, recurrent layers on this thread run each time step as an op of its own instead

@@ -54,6 +54,7 @@ struct Kind {
   static Tensors flat(const Tensor& h) { return {h}; }
   static Tensor state(const Tensor& stacked) { return stacked[0]; }
   static Tensor hidden_bias(const RNNCell&) { return {}; }
+  static void remove_biases(RNNCell& cell) { cell.bias = {}; }
 };
 using WithTanh = Kind<RNNActivation::tanh>;
 using WithRelu = Kind<RNNActivation::relu>;

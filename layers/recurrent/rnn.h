@@ -36,7 +36,7 @@ struct RNNCell {
 
   Tensor weight_ih;  ///< (hidden, in)
   Tensor weight_hh;  ///< (hidden, hidden)
-  Tensor bias;       ///< (hidden)
+  Tensor bias;       ///< (hidden), or undefined
   RNNActivation activation;
 
   void parameters(auto&& visit) {

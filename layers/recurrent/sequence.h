@@ -175,6 +175,9 @@ void make_layers(std::vector<typename Kind::Cell>& forward,
     forward.push_back(make(size));
     if (options.bidirectional) backward.push_back(make(size));
   }
+  if (options.bias) return;
+  for (auto* cells : {&forward, &backward})
+    for (typename Kind::Cell& cell : *cells) Kind::remove_biases(cell);
 }
 
 /// `layer` has forward, backward and dropout: see LSTM.

@@ -20,13 +20,24 @@ FeedForward feed_forward_of(int64_t size, const TransformerOptions& options, Gen
   if (options.feed_forward < 0)
     throw Error(fmt::format("transformer: expected a hidden layer of at least 0, got {}",
                             options.feed_forward));
-  return {size, options.feed_forward > 0 ? options.feed_forward : 4 * size, generator,
-          options.dropout};
+  return {size,
+          options.feed_forward > 0 ? options.feed_forward : 4 * size,
+          generator,
+          options.dropout,
+          options.activation,
+          {.bias = options.bias}};
+}
+
+LayerNorm norm_of(int64_t size, const TransformerOptions& options) {
+  return {{size}, {.bias = options.bias}};
 }
 
 MultiHeadAttention attention_of(int64_t size, int64_t heads, const TransformerOptions& options,
                                 Generator& generator) {
-  return {size, heads, generator, {.attend = ScaledDotAttention{options.dropout}}};
+  return {size,
+          heads,
+          generator,
+          {.bias = options.bias, .attend = ScaledDotAttention{options.dropout}}};
 }
 
 /// Long sequences are attended to in tiles, unless weights are dropped.
@@ -37,12 +48,13 @@ MultiHeadAttention encoder_attention(int64_t size, int64_t heads, const Transfor
   return {size,
           heads,
           generator,
-          {.attend = [whole](const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask,
+          {.bias = options.bias,
+           .attend = [whole](const Tensor& q, const Tensor& k, const Tensor& v, const Mask& mask,
                              Generator* generator) {
-            if (k.size(-2) <= long_sequence || (generator && whole.dropout > 0))
-              return whole(q, k, v, mask, generator);
-            return TiledAttention{}(q, k, v, mask);
-          }}};
+             if (k.size(-2) <= long_sequence || (generator && whole.dropout > 0))
+               return whole(q, k, v, mask, generator);
+             return TiledAttention{}(q, k, v, mask);
+           }}};
 }
 
 /// x + f(x), normalised before or after.
@@ -72,8 +84,8 @@ TransformerEncoderLayer::TransformerEncoderLayer(int64_t size, int64_t heads, Ge
     : options(options),
       attention(encoder_attention(size, heads, options, generator)),
       feed_forward(feed_forward_of(size, options, generator)),
-      attention_norm(size),
-      feed_forward_norm(size) {}
+      attention_norm(norm_of(size, options)),
+      feed_forward_norm(norm_of(size, options)) {}
 
 Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask,
                                            Generator* generator) const {
@@ -91,9 +103,9 @@ TransformerDecoderLayer::TransformerDecoderLayer(int64_t size, int64_t heads, Ge
       attention(attention_of(size, heads, options, generator)),
       cross(attention_of(size, heads, options, generator)),
       feed_forward(feed_forward_of(size, options, generator)),
-      attention_norm(size),
-      cross_norm(size),
-      feed_forward_norm(size) {}
+      attention_norm(norm_of(size, options)),
+      cross_norm(norm_of(size, options)),
+      feed_forward_norm(norm_of(size, options)) {}
 
 KeyValues TransformerDecoderLayer::prepare(const Tensor& x) const {
   const Scope scope(this);

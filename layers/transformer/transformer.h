@@ -1,5 +1,8 @@
 #pragma once
 
+#include <functional>
+#include <utility>
+
 #include "core/functions/dropout.h"
 #include "core/functions/mask.h"
 #include "core/ops/pointwise.h"
@@ -15,20 +18,32 @@ namespace gradus {
 Tensor sinusoidal_positions(int64_t time, int64_t size, int64_t first = 0,
                             DType dtype = DType::float32);
 
+/// A function between two linear layers: relu, gelu (core/ops/functions.h), …
+using Activation = std::function<Tensor(const Tensor&)>;
+
 /// Two linear layers (equation 2):
 ///
-///     y = W₂ relu(W₁ x + b₁) + b₂
+///     y = W₂ f(W₁ x + b₁) + b₂
+///
+/// with f = relu where nothing else is given, and without biases where the options say so.
 struct FeedForward {
-  FeedForward(int64_t size, int64_t hidden, Generator& generator, double dropout = 0)
-      : inner(size, hidden, generator), outer(hidden, size, generator), dropout(dropout) {}
+  FeedForward(int64_t size, int64_t hidden, Generator& generator, double dropout = 0,
+              Activation activation = {}, DenseOptions options = {})
+      : inner(size, hidden, generator, options),
+        outer(hidden, size, generator, options),
+        activation(std::move(activation)),
+        dropout(dropout) {}
 
   Tensor operator()(const Tensor& x, Generator* generator = nullptr) const {
     const Scope scope(this);
-    return outer(gradus::dropout(relu(inner(x)), dropout, generator));
+    const Tensor hidden = inner(x);
+    return outer(
+        gradus::dropout(activation ? activation(hidden) : relu(hidden), dropout, generator));
   }
 
   Dense inner, outer;
-  double dropout;  ///< of the hidden layer
+  Activation activation;  ///< relu if empty
+  double dropout;         ///< of the hidden layer
 
   void parameters(auto&& visit) {
     visit("inner", inner);
@@ -42,6 +57,8 @@ struct TransformerOptions {
   /// x + f(norm(x)) (Xiong et al. 2020) or, as in 2017, norm(x + f(x)). The former needs one more
   /// LayerNorm after the last layer.
   bool norm_first = true;
+  bool bias = true;            ///< of all linear layers and norms
+  Activation activation = {};  ///< of the hidden layer; relu if empty
 };
 
 /// Self-attention, then feed-forward, each with a residual connection: x (batch, time, size) → the

@@ -1,9 +1,3 @@
-// Built by hand:
-// clang++ -std=c++20 -g -O1 -fsanitize=fuzzer,address,undefined -I. tests/fuzz/trace_fuzz.cpp
-//   core/trace/*.cpp core/files/safetensors.cpp
-//   build/release/libgradus_core.a -lfmt -lopenblas -ldw -o trace_fuzz
-// ./trace_fuzz -max_total_time=600 NEW_FOLDER FOLDER_OF_TRACES
-
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <span>

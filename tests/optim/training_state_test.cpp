@@ -167,8 +167,8 @@ TEST_CASE("a check of the text comes first and can refuse the file") {
   run.train(1);
   const std::string before = run.bytes();
   CHECK(error_of([&] {
-          load_training_state(folder / "f", run.state(), [](const auto& metadata) {
-            throw Error("made with corpus " + metadata.at("corpus"));
+          load_training_state(folder / "f", run.state(), [](const TensorFile& file) {
+            throw Error("made with corpus " + file.metadata.at("corpus"));
           });
         }) == (folder / "f") + ": made with corpus A");
   CHECK(run.bytes() == before);

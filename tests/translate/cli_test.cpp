@@ -317,7 +317,7 @@ TEST_CASE("a full disk ends training with an error, and the earlier model stays 
                               "--valid pairs.tsv --epochs 1 --model kept") +
                       small);
   CHECK(result.status == 1);
-  CHECK(contains(result.err, "cannot write kept: "));
+  CHECK(contains(result.err, "cannot write kept.checkpoint: "));
   CHECK(contents(folder / "kept") == before);
   for (const auto& entry : std::filesystem::directory_iterator(folder.path))
     CHECK_FALSE(contains(entry.path().filename().string(), "tmp"));

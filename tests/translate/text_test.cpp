@@ -13,7 +13,7 @@ TEST_CASE("words are in lower case, with punctuation apart and apostrophes insid
   CHECK(tokens("the boys' 'toys'", Unit::words) == Tokens{"the", "boys", "'", "'", "toys", "'"});
   CHECK(tokens("a''b", Unit::words) == Tokens{"a", "'", "'", "b"});
   CHECK(tokens("snake_case 3.5 x-ray", Unit::words) ==
-        Tokens{"snake_case", "3", ".", "5", "x", "-", "ray"});
+        Tokens{"snake_case", "3.5", "x", "-", "ray"});
   CHECK(tokens("ÉCOLE ΣΟΦΙΑ", Unit::words) == Tokens{"école", "σοφια"});
 }
 
@@ -25,10 +25,10 @@ TEST_CASE("white space of any kind separates words and is dropped") {
 }
 
 TEST_CASE("a combining mark stays with its letter") {
-  CHECK(tokens("cafe\u0301 हिन्दी", Unit::words) == Tokens{"cafe\u0301", "हिन्दी"});
+  CHECK(tokens("cafe\u0301 हिन्दी", Unit::words) == Tokens{"café", "हिन्दी"});
 }
 
-TEST_CASE("characters are code points without white space, in their own case") {
+TEST_CASE("characters are grapheme clusters without white space, in their own case") {
   CHECK(tokens("我 有A𠮷。", Unit::characters) == Tokens{"我", "有", "A", "𠮷", "。"});
 }
 
@@ -76,6 +76,6 @@ TEST_CASE("invalid UTF-8 is recognised") {
                        std::invalid_argument);
 }
 
-TEST_CASE("a NUL byte is a character like another") {
-  CHECK(tokens(std::string_view("a\0b", 3), Unit::characters).size() == 3);
+TEST_CASE("a NUL byte is invisible") {
+  CHECK(tokens(std::string_view("a\0b", 3), Unit::characters) == Tokens{"a", "b"});
 }

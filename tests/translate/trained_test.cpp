@@ -125,8 +125,7 @@ TEST_CASE("broken metadata are refused with what is missing or wrong") {
   CHECK(contains(with("architecture", "transformer"), "decoder.0.feed_forward.inner.weight"));
   CHECK(contains(with("hidden", 9),
                  "its options give hidden 9, but its combine.weight has shape (8, 16)"));
-  CHECK(contains(with("hidden", -1), "hidden -1"));
-  CHECK(contains(with("layers", 1e9), "expected a matrix decoder.999999999.weight_hh, found none"));
+  CHECK(contains(with("layers", 2), "expected a matrix decoder.1.weight_hh, found none"));
 }
 
 TEST_CASE("a file of a version without Transformers is an LSTM's") {

@@ -4,6 +4,7 @@
 
 #include "core/tensor/error.h"
 #include "examples/step/lessons.h"
+#include "examples/terminal/output.h"
 #include "examples/terminal/progress.h"
 #include "examples/translate/corpus.h"
 #include "examples/translate/train.h"
@@ -36,7 +37,7 @@ Trained small_translator() {
       generator);
   Trained trained{std::move(source), std::move(target), std::move(model)};
 
-  fmt::print(stderr, "training a small translator, which is kept in {}\n", model_path);
+  terminal::message(fmt::format("training a small translator, which is kept in {}", model_path));
   std::filesystem::create_directories("runs");
   const std::string unfinished = std::string(model_path) + ".unfinished";
   terminal::Progress progress(stderr);

@@ -238,9 +238,11 @@ TEST_CASE("a tensor that breaks a rule is refused by name") {
   CHECK(refuse(R"({"dtype":"F32","shape":[2]})") ==
         "m: tensor \"w\": has no \"data_offsets\" in the header");
   const std::string known =
-      "; known are F64, F32, F16, BF16, I64, I32, I16, I8, U32, U16, U8, BOOL";
-  CHECK(refuse(R"({"dtype":"F8_E4M3","shape":[8],"data_offsets":[0,8]})") ==
-        "m: tensor \"w\": cannot read dtype \"F8_E4M3\"" + known);
+      "; expected one of F32, F64, I64, F16, BF16, F8_E4M3, F8_E5M2, F8_E4M3FNUZ, F8_E5M2FNUZ, "
+      "F8_E8M0, I32, I16, I8, U64, U32, U16, U8, BOOL; with skip_unreadable the other tensors are "
+      "read";
+  CHECK(refuse(R"({"dtype":"C64","shape":[1],"data_offsets":[0,8]})") ==
+        "m: tensor \"w\": cannot read dtype \"C64\"" + known);
   CHECK(refuse(R"({"dtype":4,"shape":[8],"data_offsets":[0,8]})") ==
         "m: tensor \"w\": cannot read dtype 4" + known);
 

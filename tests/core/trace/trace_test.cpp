@@ -315,7 +315,7 @@ TEST_CASE("a file that is no trace, or a damaged one, is refused with what is wr
   CHECK(broken("version", "2", "1") ==
         "format version 1, expected 2: record it again with this version");
   CHECK(broken("format", "trace", "model").find("not a trace") == 0);
-  CHECK(broken("nodes", "[", "").find("damaged: its nodes are not JSON") == 0);
+  CHECK(broken("nodes", "[", "").find("damaged: \"nodes\" is not JSON") == 0);
   CHECK(broken("nodes", "\"inputs\":[0,1]", "\"inputs\":[0,2]") ==
         "nodes[2]'s inputs[1]: expected an integer in [0, 1], got 2");
   CHECK(broken("nodes", "\"matmul\"", "[[]]") == "nodes[2]'s op: expected a text, got array");
