@@ -43,13 +43,13 @@ Case draw_reshape(Draw& draw) {
   for (int axis = 0; axis < from.rank(); ++axis) {
     joined *= from[axis];
     if (axis + 1 < from.rank() && draw.one_in(2)) continue;
-    if (joined % 2 == 0 && joined > 0 && to.rank() < 7 && draw.one_in(3)) {
+    if (joined % 2 == 0 && joined > 0 && to.rank() + from.rank() - axis < 6 && draw.one_in(3)) {
       to.append(2);
       joined /= 2;
     }
     to.append(joined);
     joined = 1;
-    if (to.rank() < 7 && draw.one_in(6)) to.append(1);
+    if (to.rank() + from.rank() - axis < 6 && draw.one_in(6)) to.append(1);
   }
   Shape asked = to;
   if (to.rank() > 0 && to.numel() > 0 && draw.one_in(3)) asked[draw.axis(to)] = -1;

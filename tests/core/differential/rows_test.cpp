@@ -176,7 +176,8 @@ Numbers deviation_gradient(const Numbers& x, const Numbers& g, Real correction) 
       result.push_back(anything());
     else if (deviation.v <= 2 * deviation.e)  // all are equal: what is left is rounding
       result.push_back(
-          {0, 2 * std::abs(g[0].v) / std::sqrt(n) + precision.smallest, peak_of(deviation)});
+          {0, 2 * std::abs(g[0].v) / std::sqrt(n) + precision.smallest,
+           std::max(peak_of(deviation), std::abs(g[0].v) / (deviation.e + precision.smallest))});
     else
       result.push_back(loosened(g[0] / (Number(2) * deviation) / Number(n) * (Number(2) * d), 3));
   }
