@@ -34,7 +34,8 @@ Tensor composed_cross_entropy(const Tensor& logits, const std::vector<int64_t>& 
   Tensor losses = -squeeze(take_along_axis(log_p, unsqueeze(tensor(picked, shape), -1), -1), -1);
   if (smoothing > 0) {
     const double n = static_cast<double>(row_size(logits));
-    losses = losses * (1 - smoothing) - sum(log_p / n, {-1}) * smoothing;
+    const Tensor even = -sum(log_p / n, {-1});
+    losses = smoothing == 1 ? even : losses * (1 - smoothing) + even * smoothing;
   }
   return where(cast(tensor(counted, shape), logits.dtype()), losses, 0);
 }
@@ -68,7 +69,10 @@ Tensor cross_entropy_rows(const Tensor& logits, const std::vector<int64_t>& targ
       loss = std::log(row.total) - (x[target] - row.largest);
       if (smoothing > 0) {
         const T even = std::log(row.total) - mean_below(x, n, row.largest, e.data());
-        loss = static_cast<T>(1 - smoothing) * loss + static_cast<T>(smoothing) * even;
+        // Not 0 · ∞ where the target's logit is −∞ and does not count.
+        loss = smoothing == 1
+                   ? even
+                   : static_cast<T>(1 - smoothing) * loss + static_cast<T>(smoothing) * even;
       }
     });
   });
@@ -107,7 +111,8 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
     throw Error(fmt::format("cross_entropy: expected one target for each row of logits {}, got {}",
                             logits.description(), targets.description()));
   if (!(smoothing >= 0 && smoothing <= 1))
-    throw Error(fmt::format("cross_entropy: expected label_smoothing in [0, 1], got {}", smoothing));
+    throw Error(
+        fmt::format("cross_entropy: expected label_smoothing in [0, 1], got {}", smoothing));
   if (targets.dtype() != DType::int64)
     throw Error(fmt::format("cross_entropy: expected int64 targets, got {} {}",
                             name_of(targets.dtype()), targets.description()));
@@ -116,9 +121,9 @@ Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
     if (ids[i] == options.ignored_class)
       ids[i] = ignored;
     else if (ids[i] < 0 || ids[i] >= logits.shape().back())
-      throw Error(
-          fmt::format("cross_entropy: expected targets in [0, {}), or {} for rows to ignore, got {}",
-                      logits.shape().back(), options.ignored_class, ids[i]));
+      throw Error(fmt::format(
+          "cross_entropy: expected targets in [0, {}), or {} for rows to ignore, got {}",
+          logits.shape().back(), options.ignored_class, ids[i]));
   }
   const auto counted = std::count_if(ids.begin(), ids.end(), [](auto id) { return id != ignored; });
   const Tensor rows = contiguous(logits);

@@ -97,8 +97,9 @@ TEST_CASE("JSON that is not a vocabulary is an error that says what is wrong") {
   const auto tokens = [](const std::string& list) {
     return R"({"unit": "words", "tokens": )" + list + "}";
   };
-  CHECK(error_of("{\"unit") == "vocabulary: this is not JSON" + expected);
-  CHECK(error_of("") == "vocabulary: this is not JSON" + expected);
+  CHECK(error_of("{\"unit") ==
+        "vocabulary: it is not JSON in UTF-8: error at its byte 7" + expected);
+  CHECK(error_of("") == "vocabulary: it is not JSON in UTF-8: error at its byte 1" + expected);
   CHECK(error_of("[1]") == "vocabulary: this is not a JSON object" + expected);
   CHECK(error_of("{}") == "vocabulary: the unit is null" + expected);
   CHECK(error_of(R"({"unit": "bytes"})") == "vocabulary: the unit is \"bytes\"" + expected);

@@ -14,20 +14,6 @@
 /// double: values and gradients.
 namespace gradus::differential {
 
-/// Faults that are known and not mended yet: the cases leave them out while they are true here.
-namespace known_faults {
-/// A gradient without elements that is added to another: "add_into: … it is expanded on axis …".
-inline constexpr bool sum_of_empty_gradients = true;
-/// The derivatives of asinh and acosh square their argument, which overflows.
-inline constexpr bool slopes_of_large_asinh = true;
-/// Batched products of one row with the inner size 0 read memory that is not theirs.
-inline constexpr bool products_over_nothing = true;
-/// cross_entropy of a logit −∞ with label_smoothing 1 multiplies 0 by ∞.
-inline constexpr bool full_smoothing = true;
-/// kl_div takes a logarithm of a target that is NaN for one of 0.
-inline constexpr bool kl_div_of_nan = true;
-}  // namespace known_faults
-
 /// Row-major.
 struct Array {
   Shape shape;

@@ -15,10 +15,6 @@ using Inputs = const std::vector<Tensor>&;
 Number when(bool condition) { return Real{condition ? 1.0L : 0.0L}; }
 bool is_nan(const Number& x) { return std::isnan(x.v); }
 bool outside(const Number& x, Real low, Real high) { return x.v < low || x.v > high; }
-bool squares_overflow(const Number& x) {
-  return known_faults::slopes_of_large_asinh && std::isfinite(x.v) &&
-         x.v * x.v > precision.largest / 2;
-}
 bool is_infinite(const Number& x) { return std::isinf(x.v); }
 /// 0 · g: a gradient of 0, also where what flows is large.
 Number zero() { return Real{0}; }
@@ -232,15 +228,13 @@ const std::vector<Function> functions{
     {"asinh", "asinh(a)", 1, [](Inputs x) { return asinh(x[0]); },
      [](const Number* x) { return function_of(x[0], std::asinh(x[0].v), 1, 2); },
      [](const Number* x, const Number& g, Number* out) {
-       out[0] =
-           squares_overflow(x[0]) ? anything() : g * rounded(1 / std::hypot(1, x[0].v), 0, 0, 2);
+       out[0] = g * rounded(1 / std::hypot(1, x[0].v), 0, 0, 2);
      }},
     {"acosh", "acosh(a)", 1, [](Inputs x) { return acosh(x[0]); },
      [](const Number* x) { return function_of(x[0], std::acosh(x[0].v), 1, 2); },
      [](const Number* x, const Number& g, Number* out) {
        const Real slope = 1 / (std::sqrt(x[0].v - 1) * std::sqrt(x[0].v + 1));
-       out[0] = outside(x[0], 1, infinity) || squares_overflow(x[0]) ? anything()
-                                                                     : g * rounded(slope, 0, 0, 3);
+       out[0] = outside(x[0], 1, infinity) ? anything() : g * rounded(slope, 0, 0, 3);
      }},
     {"atanh", "atanh(a)", 1, [](Inputs x) { return atanh(x[0]); },
      [](const Number* x) { return function_of(x[0], std::atanh(x[0].v), 1, 2); },
@@ -336,7 +330,6 @@ const std::vector<Function> losses{
     {"kl_div of logarithms", "kl_div(a, b", 2, nullptr,
      [](const Number* x) {
        if (std::exp(x[1].v) <= precision.smallest_normal) return anything();
-       if (known_faults::kl_div_of_nan && is_nan(x[1])) return anything();
        return exp(x[1]) * (x[1] - x[0]);
      },
      [](const Number* x, const Number& g, Number* out) {
@@ -345,7 +338,6 @@ const std::vector<Function> losses{
        out[1] = g * t * (x[1] - x[0]) + g * t;
        out[1].peak = std::max(out[1].peak, peak_of(g * (x[1] - x[0])));
        if (std::exp(x[1].v) <= precision.smallest_normal) out[1] = anything();
-       if (known_faults::kl_div_of_nan && is_nan(x[1])) out[0] = out[1] = anything();
      }},
 };
 
