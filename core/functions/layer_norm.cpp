@@ -34,7 +34,7 @@ T centre(const T* x, int64_t n, double epsilon, T* out) {
   kernels.centre(x, mean, out, n, &sum, &squares);
   T variance = squares / size + static_cast<T>(epsilon);
   // The mean was rounded: where it matters, what it left is taken out as well.
-  const T rest = sum / size, tiny = 2 * std::numeric_limits<T>::epsilon();
+  const T rest = sum / size, tiny = std::numeric_limits<T>::epsilon() / 4;
   if (std::abs(rest) > tiny * std::sqrt(variance)) {
     kernels.affine(out, 1, -rest, out, n);
     variance = kernels.dot(out, out, n) / size + static_cast<T>(epsilon);
