@@ -255,10 +255,10 @@ template <class... Row>
 struct List {
   static constexpr int size = sizeof...(Row);
 };
-using Functions =
-    List<Add, Subtract, Multiply, Divide, Negate, Greater, GreaterEqual, Equal, Where, Exp, Log,
-         Tanh, Sigmoid, Relu, Softplus, Erf, Sqrt, Sin, Cos, Abs, Power, Maximum, Minimum,
-         Remainder, FloorDivide, Floor, Ceil, Round, Sign, Log1p, Expm1, Tan, Asin, Acos, Atan, Sinh, Cosh, Asinh, Acosh, Atanh>;
+using Functions = List<Add, Subtract, Multiply, Divide, Negate, Greater, GreaterEqual, Equal, Where,
+                       Exp, Log, Tanh, Sigmoid, Relu, Softplus, Erf, Sqrt, Sin, Cos, Abs, Power,
+                       Maximum, Minimum, Remainder, FloorDivide, Floor, Ceil, Round, Sign, Log1p,
+                       Expm1, Tan, Asin, Acos, Atan, Sinh, Cosh, Asinh, Acosh, Atanh>;
 
 constexpr bool same_text(const char* a, const char* b) {
   for (; *a == *b; ++a, ++b)

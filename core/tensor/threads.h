@@ -20,7 +20,7 @@
 namespace gradus {
 
 /// How many threads work on large ops, the caller included; at first as many as the processor has.
-/// Results are the same bits for the same number.
+/// Results are the same bits for any number, see reproducible() in core/tensor/processor.h.
 int threads();
 /// Throws Error for fewer than 1, for more than the system gives (the number then stays as it was),
 /// and inside a body of parallel_for.
