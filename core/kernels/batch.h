@@ -53,13 +53,11 @@ Batch<T> load_first(const T* x, int64_t n, T fill) {
     return _mm512_mask_loadu_pd(B(fill), static_cast<__mmask8>((1U << n) - 1), x);
 #elif defined __AVX2__
   if constexpr (sizeof(T) == sizeof(float)) {
-    const __m256i taken =
-        _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)),
-                           _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
+    const __m256i taken = _mm256_cmpgt_epi32(_mm256_set1_epi32(static_cast<int>(n)),
+                                             _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7));
     return _mm256_blendv_ps(B(fill), _mm256_maskload_ps(x, taken), _mm256_castsi256_ps(taken));
   } else {
-    const __m256i taken =
-        _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
+    const __m256i taken = _mm256_cmpgt_epi64(_mm256_set1_epi64x(n), _mm256_setr_epi64x(0, 1, 2, 3));
     return _mm256_blendv_pd(B(fill), _mm256_maskload_pd(x, taken), _mm256_castsi256_pd(taken));
   }
 #else

@@ -21,9 +21,9 @@ using namespace gradus::testing;
 namespace {
 
 /// Sequences that colour, ring, rename the window, delete, and turn the text round.
-const std::vector<std::string> hostile{"\x1b[31m",  "\a",           "\x1b]0;title\a", "\x7f",
-                                       "\u009b31m", "\u202e",       "\u2066",         "\u200f",
-                                       "\x08",      "\u061c",       "\u0085",         "\x9b"};
+const std::vector<std::string> hostile{"\x1b[31m",  "\a",     "\x1b]0;title\a", "\x7f",
+                                       "\u009b31m", "\u202e", "\u2066",         "\u200f",
+                                       "\x08",      "\u061c", "\u0085",         "\x9b"};
 const std::string everything = [] {
   std::string text = "a";
   for (const std::string& each : hostile) text += each + "b";
@@ -70,17 +70,19 @@ TEST_CASE("nothing that controls a terminal is printable") {
     CHECK(is_harmless(terminal::printable("x" + each + "y")));
   }
   CHECK(terminal::printable_lines("a\x1b\nb\n\nc") == "a\uFFFD\nb\n\nc");
-  CHECK(terminal::printable("é 好 👨‍👩‍👧 −∞") == "é 好 👨‍👩‍👧 −∞");
+  CHECK(terminal::printable("é 好 👨‍👩‍👧 −∞") ==
+        "é 好 👨‍👩‍👧 −∞");
 }
 
 TEST_CASE("errors about a model's file show its names without their escape sequences") {
   const Folder folder;
-  translate::Trained trained = translate::toy::untrained(translate::toy::pairs(), {.embedding = 4,
-                                                                                   .hidden = 4});
+  translate::Trained trained =
+      translate::toy::untrained(translate::toy::pairs(), {.embedding = 4, .hidden = 4});
   const TensorFile good{named_tensors(trained.model), describe(trained)};
   const std::string escaped = "\\u001b]0;x\\u0007\\u202e\\u009b";  // as JSON
   TensorFile architecture = good, tensor = good, vocabulary = good;
-  architecture.metadata["options"].replace(architecture.metadata["options"].find("lstm"), 4, escaped);
+  architecture.metadata["options"].replace(architecture.metadata["options"].find("lstm"), 4,
+                                           escaped);
   tensor.tensors["extra\x1b[31m\u202e"] = ones({1});
   vocabulary.metadata["source_vocabulary"] =
       R"({"unit": "words", "tokens": ["<pad>", "<bos>", "<eos>", ")" + escaped + "\", \"a\"]}";
@@ -131,7 +133,8 @@ TEST_CASE("the stepper shows a trace's names without their escape sequences") {
   write(folder / "script",
         "next\nwhere\nlist\ntree\ntree layer\ngraph\nformula 0\nprint\nprint weight\nback\n"
         "go 0 backward\nbreakpoint parameter x\nbreakpoint layer y\ncheck\nprovenance 0[0]\n"
-        "print wei\ncompare t\nopen t\n" + everything + "\nuntil " + everything + "\ncompare " + everything + "\n");
+        "print wei\ncompare t\nopen t\n" +
+            everything + "\nuntil " + everything + "\ncompare " + everything + "\n");
   for (const std::string command : {"$step t < script", "$step t --commands script"})
     CHECK(is_harmless(run(folder, command).out));
   step::Session session(Trace::load(folder / "t"));

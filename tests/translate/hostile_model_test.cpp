@@ -72,9 +72,8 @@ std::string error_of_resuming(auto&& change) {
 }
 
 std::string error_with_number(const char* name, int64_t value) {
-  return error_of_resuming([&](TensorFile& file) {
-    file.tensors.at(name) = tensor(std::vector<int64_t>{value}, {});
-  });
+  return error_of_resuming(
+      [&](TensorFile& file) { file.tensors.at(name) = tensor(std::vector<int64_t>{value}, {}); });
 }
 
 std::string error_with_report(auto&& change) {
@@ -134,7 +133,8 @@ TEST_CASE("text nested 100,000 deep is refused wherever a file holds JSON") {
 
 TEST_CASE("a checkpoint whose place lies outside of its run is refused, and nothing has changed") {
   CHECK(error_of_resuming([](TensorFile&) {}) == "no error");
-  for (const int64_t epoch : {int64_t{-5}, int64_t{0}, int64_t{1}, int64_t{3}, INT64_MAX, INT64_MIN})
+  for (const int64_t epoch :
+       {int64_t{-5}, int64_t{0}, int64_t{1}, int64_t{3}, INT64_MAX, INT64_MIN})
     CHECK(contains(error_with_number("epoch", epoch), "damaged: its epoch is "));
   for (const int64_t batch : {int64_t{-1}, int64_t{7}, INT64_MAX, INT64_MIN})
     CHECK(contains(error_with_number("batch", batch), "damaged: its batch is "));
@@ -168,7 +168,7 @@ TEST_CASE("a model whose loss or parameters are not finite is not kept") {
   // <unk> never occurs: the loss does not see it.
   named_tensors(infinite.model).at("source_embedding.weight").mutable_span<float>()[3 * 6] =
       std::numeric_limits<float>::infinity();
-  CHECK(contains(
-      toy::error_of([&] { quietly(infinite, {.epochs = 1, .model_path = folder / "m"}); }),
-      "no epoch gave a model with finite parameters"));
+  CHECK(
+      contains(toy::error_of([&] { quietly(infinite, {.epochs = 1, .model_path = folder / "m"}); }),
+               "no epoch gave a model with finite parameters"));
 }

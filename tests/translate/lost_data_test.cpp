@@ -48,14 +48,15 @@ TEST_CASE("a report on /dev/stdout is added to a log") {
   const Pairs folder;
   REQUIRE(run(folder, train + "--epochs 1 --model m").status == 0);
   write(folder / "log", "earlier\n");
-  const Result result = run(
-      folder, "$translate eval --model m --data pairs.tsv --report /dev/stdout >> log");
+  const Result result =
+      run(folder, "$translate eval --model m --data pairs.tsv --report /dev/stdout >> log");
   CHECK(result.status == 0);
   const std::string log = contents(folder / "log");
   CHECK(log.starts_with("earlier\n40 pairs: loss "));
   CHECK(json::parse(log.substr(log.find('['))).size() == 1);
-  const Result piped = run(
-      folder, "$translate eval --model m --data pairs.tsv --report /dev/fd/3 3>&1 >/dev/null | cat");
+  const Result piped =
+      run(folder,
+          "$translate eval --model m --data pairs.tsv --report /dev/fd/3 3>&1 >/dev/null | cat");
   CHECK(json::parse(piped.out).size() == 1);
 }
 
@@ -93,16 +94,18 @@ TEST_CASE("--model overwrites nothing but models, and checkpoints likewise") {
 
 TEST_CASE("two programs do not train into one model") {
   const Pairs folder;
-  const Result result = run(folder, train + R"(--epochs 1000 --patience 1000 --model m > log & pid=$!
+  const Result result =
+      run(folder, train + R"(--epochs 1000 --patience 1000 --model m > log & pid=$!
     until grep -q 'epoch *1/' log; do sleep 0.01; done
     )" + train + R"(--epochs 1 --model m > second 2>&1; echo "status $?"
     kill -TERM $pid
     wait $pid; echo "pid $pid")");
   CHECK(contains(result.out, "status 1"));
   const std::string pid = result.out.substr(result.out.find("pid ") + 4);
-  CHECK(contents(folder / "second").ends_with(
-      "m: another program, process " + pid.substr(0, pid.find('\n')) +
-      ", is training into it; wait until it has ended, or choose another --model\n"));
+  CHECK(contents(folder / "second")
+            .ends_with(
+                "m: another program, process " + pid.substr(0, pid.find('\n')) +
+                ", is training into it; wait until it has ended, or choose another --model\n"));
   CHECK_FALSE(fs::exists(folder / "m.lock"));
   // One that was killed leaves its lock's file, but not its lock.
   write(folder / "m.lock", "1");
@@ -163,8 +166,8 @@ TEST_CASE("figures that are not numbers are null in the report, and the run resu
   report["epochs"][0][2] = HUGE_VAL;
   file.metadata["report"] = report.dump();
   gradus::save_tensors(folder / "m.checkpoint", file);
-  const Result result = run(
-      folder, train + "--epochs 5 --patience 100 --model m --resume --report r.json");
+  const Result result =
+      run(folder, train + "--epochs 5 --patience 100 --model m --resume --report r.json");
   CHECK_MESSAGE(result.status == 0, result.err);
   CHECK(json::parse(contents(folder / "r.json"))[0].at("loss").is_null());
   CHECK(json::parse(contents(folder / "r.json"))[1].at("loss").is_number());

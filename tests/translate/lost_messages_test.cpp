@@ -70,7 +70,8 @@ TEST_CASE("a standard output that is full is an error that loses nothing else") 
 }
 
 TEST_CASE("step says by its status that its output is lost") {
-  for (const std::string command : {"$step 1 < script", "$step 1 --commands script", "$step --help"}) {
+  for (const std::string command :
+       {"$step 1 < script", "$step 1 --commands script", "$step --help"}) {
     write(folder() / "script", "next\nnext\nprint y\n");
     const Result result = run(folder(), command + " > /dev/full");
     CHECK(result.status == 1);

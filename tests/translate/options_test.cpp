@@ -40,12 +40,13 @@ TEST_CASE("every option of a number says its bounds, and no other number is take
     const std::string help = run(folder(), "$translate " + command + " --help").out;
     const bool trains = command.empty() || command == "train";
     const std::vector<std::string> options =
-        trains ? std::vector<std::string>{"--epochs", "--seed", "--threads", "--batch", "--rate",
-                                          "--warm-up", "--clip", "--patience", "--embedding",
-                                          "--hidden", "--layers", "--dropout", "--heads",
-                                          "--window", "--label-smoothing"}
-               : std::vector<std::string>{"--beam", "--length-penalty", "--coverage-penalty",
-                                          "--max-length", "--threads"};
+        trains
+            ? std::vector<std::string>{"--epochs",    "--seed",    "--threads",        "--batch",
+                                       "--rate",      "--warm-up", "--clip",           "--patience",
+                                       "--embedding", "--hidden",  "--layers",         "--dropout",
+                                       "--heads",     "--window",  "--label-smoothing"}
+            : std::vector<std::string>{"--beam", "--length-penalty", "--coverage-penalty",
+                                       "--max-length", "--threads"};
     for (const std::string& option : options) {
       const size_t at = help.find("  " + option + " ");
       REQUIRE_MESSAGE(at != help.npos, option << " is not in: " << help);

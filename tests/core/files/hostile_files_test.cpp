@@ -92,8 +92,9 @@ TEST_CASE("all types of the format that a tensor can hold are read, exactly") {
   CHECK(parsed(one("U64", "[1]", {"\xff\xff\xff\xff\xff\xff\xff\x7f", 8}))
             .tensors.at("w")
             .to_vector<int64_t>()[0] == INT64_MAX);
-  CHECK(error_of([] { parsed(one("U64", "[1]", {"\0\0\0\0\0\0\0\x80", 8})); }) ==
-        "m: tensor \"w\": holds 9223372036854775808, which is beyond int64");
+  CHECK(error_of([] {
+          parsed(one("U64", "[1]", {"\0\0\0\0\0\0\0\x80", 8}));
+        }) == "m: tensor \"w\": holds 9223372036854775808, which is beyond int64");
 
   // The largest, the smallest normal and the smallest subnormal number, one, and minus one.
   CHECK(numbers("F8_E4M3", "\x7e\x08\x01\x38\xb8") ==
@@ -105,14 +106,14 @@ TEST_CASE("all types of the format that a tensor can hold are read, exactly") {
   CHECK(numbers("F8_E5M2FNUZ", "\x7f\x04\x01\x40\xc0") ==
         D{57344, std::ldexp(1, -15), std::ldexp(1, -17), 1, -1});
   CHECK(numbers("F8_E8M0", {"\x7f\x00\xfe", 3}) == D{1, std::ldexp(1, -127), std::ldexp(1, 127)});
-  for (const auto& [dtype, byte] :
-       {std::pair("F8_E4M3", "\x7f"), std::pair("F8_E4M3", "\xff"), std::pair("F8_E5M2", "\x7d"),
-        std::pair("F8_E4M3FNUZ", "\x80"), std::pair("F8_E5M2FNUZ", "\x80"),
-        std::pair("F8_E8M0", "\xff")})
+  for (const auto& [dtype, byte] : {std::pair("F8_E4M3", "\x7f"), std::pair("F8_E4M3", "\xff"),
+                                    std::pair("F8_E5M2", "\x7d"), std::pair("F8_E4M3FNUZ", "\x80"),
+                                    std::pair("F8_E5M2FNUZ", "\x80"), std::pair("F8_E8M0", "\xff")})
     CHECK(std::isnan(numbers(dtype, byte)[0]));
 }
 
-TEST_CASE("a type that no tensor can hold refuses the file, or is left out when that is asked for") {
+TEST_CASE(
+    "a type that no tensor can hold refuses the file, or is left out when that is asked for") {
   const std::string header =
       R"({"c":{"dtype":"C64","shape":[1],"data_offsets":[0,8]},)"
       R"("f":{"dtype":"F4","shape":[2,2],"data_offsets":[8,10]},)"
@@ -123,18 +124,17 @@ TEST_CASE("a type that no tensor can hold refuses the file, or is left out when 
   CHECK(contains(error_of([&] { parsed(bytes); }), "tensor \"c\": cannot read dtype \"C64\""));
   CHECK(contains(error_of([&] { parsed(bytes); }), "with skip_unreadable the other tensors"));
   const TensorFile file = parsed(bytes, {.skip_unreadable = true});
-  CHECK(file.skipped == std::map<std::string, std::string>{{"c", "C64 (1)"},
-                                                           {"f", "F4 (2, 2)"},
-                                                           {"n", "F3_NEW (7)"},
-                                                           {"r", "U8 (1, 1, 1, 1, 1, 1, 1, 1, 1)"}});
+  CHECK(file.skipped ==
+        std::map<std::string, std::string>{{"c", "C64 (1)"},
+                                           {"f", "F4 (2, 2)"},
+                                           {"n", "F3_NEW (7)"},
+                                           {"r", "U8 (1, 1, 1, 1, 1, 1, 1, 1, 1)"}});
   CHECK(file.tensors.size() == 1);
   CHECK(file.tensors.at("w").item() == 1);
-  CHECK(error_of([&] {
-          parsed(one("F4", "[3]", "xx"), {.skip_unreadable = true});
-        }) == "m: tensor \"w\": F4 of shape (3) ends within a byte");
-  CHECK(error_of([&] {
-          parsed(one("C64", "[2]", "12345678"), {.skip_unreadable = true});
-        }) == "m: tensor \"w\": C64 of shape (2) has 16 bytes, its data_offsets [0, 8] span 8");
+  CHECK(error_of([&] { parsed(one("F4", "[3]", "xx"), {.skip_unreadable = true}); }) ==
+        "m: tensor \"w\": F4 of shape (3) ends within a byte");
+  CHECK(error_of([&] { parsed(one("C64", "[2]", "12345678"), {.skip_unreadable = true}); }) ==
+        "m: tensor \"w\": C64 of shape (2) has 16 bytes, its data_offsets [0, 8] span 8");
   CHECK(error_of([&] { parsed(one("U8", "[1,1,1,1,1,1,1,1,1]", "x")); }) ==
         "m: tensor \"w\": shape: a tensor has at most 8 axes");
 }
