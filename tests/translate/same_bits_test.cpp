@@ -152,3 +152,13 @@ TEST_CASE("a seed gives the same model file for any number of threads and instru
       }
   }
 }
+
+TEST_CASE("the README shows the checksum of the model that two epochs make") {
+  if (is_skipped()) return;
+  const Folder folder;
+  const auto result =
+      run(folder, "$translate --epochs 2 --model model >log 2>&1 && sha256sum model");
+  REQUIRE(result.status == 0);
+  CHECK_MESSAGE(contents(GRADUS_TEST_DATA "/../README.md").find(result.out) != std::string::npos,
+                result.out);
+}
