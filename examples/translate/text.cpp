@@ -141,11 +141,15 @@ std::u32string with_single_spaces(std::u32string_view text) {
   return result;
 }
 
+/// Printable ASCII, Han, and the marks 、 and 。: each is a grapheme cluster by itself beside
+/// others of these, and NFKC leaves them alone. Most text is of nothing else.
+bool is_plain(char32_t c) {
+  return (c >= U' ' && c <= U'~') || (c >= 0x4E00 && c <= 0x9FFF) || c == U'、' || c == U'。';
+}
+
 std::u32string normalised_points(std::string_view text) {
   std::u32string points = code_points(text);
-  const bool is_plain =
-      std::ranges::all_of(points, [](char32_t c) { return c >= U' ' && c <= U'~'; });
-  if (!is_plain) points = code_points(nfkc(utf8(visible(points))));
+  if (!std::ranges::all_of(points, is_plain)) points = code_points(nfkc(utf8(visible(points))));
   return with_single_spaces(points);
 }
 
@@ -155,9 +159,11 @@ std::vector<std::u32string_view> clusters_of(std::u32string_view text) {
   utf8proc_int32_t state = 0;
   std::size_t begin = 0;
   for (std::size_t at = 1; at <= text.size(); ++at) {
-    if (at < text.size() &&
-        !utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(text[at - 1]),
-                                          static_cast<utf8proc_int32_t>(text[at]), &state))
+    if (at < text.size() && is_plain(text[at - 1]) && is_plain(text[at]))
+      state = 0;
+    else if (at < text.size() &&
+             !utf8proc_grapheme_break_stateful(static_cast<utf8proc_int32_t>(text[at - 1]),
+                                               static_cast<utf8proc_int32_t>(text[at]), &state))
       continue;
     result.push_back(text.substr(begin, at - begin));
     begin = at;

@@ -160,8 +160,8 @@ TEST_CASE("sizes whose product overflows are an Error that says the shape") {
        "tensor: expected fewer than 2⁶³ bytes"},
   };
   for (const auto& [call, message] : cases) {
-    const std::string error = error_of(call);
-    CHECK_MESSAGE(error.starts_with(message), error, ", expected ", message);
+    const std::string error = error_of(call), expected = message;
+    CHECK_MESSAGE(error.starts_with(expected), error, ", expected ", expected);
   }
 }
 
