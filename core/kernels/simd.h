@@ -19,7 +19,7 @@ template <class T>
 struct Kernels {
   Elementwise<T> functions[Functions::size];
   T (*sum)(const T* x, int64_t n);
-  T (*max)(const T* x, int64_t n);              ///< −∞ for n = 0, NaN where there is one
+  T (*max)(const T* x, int64_t n);              ///< −∞ for n = 0, NaN if x holds one
   T (*dot)(const T* a, const T* b, int64_t n);  ///< Σ a · b
   /// d = x − mean, and Σ d and Σ d²
   void (*centre)(const T* x, T mean, T* d, int64_t n, T* sum, T* squares);

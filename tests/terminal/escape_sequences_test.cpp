@@ -1,4 +1,4 @@
-// The kind: what somebody wrote into a file controls the terminal of whoever reads a message.
+// The kind: text from a file reaches the terminal as control characters.
 
 #include <doctest/doctest.h>
 #include <fcntl.h>

@@ -1,4 +1,4 @@
-// The kind: a file, whoever made it, takes more time, memory or stack than its size, or ends the
+// The kind: reading a hostile file takes more time, memory or stack than its size, or ends the
 // program.
 
 #include <doctest/doctest.h>
