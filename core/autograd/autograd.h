@@ -93,7 +93,9 @@ struct Gradient {
 /// The gradients of all inputs of one op, each an expression in tensor ops: so it is itself
 /// differentiable. It captures attributes (axes, shapes), never tensors with a history: so that
 /// nothing owns itself. An input that was broadcast may get its gradient in the output's shape: the
-/// engine sums it. A rule may differentiate on its own: inside EnableGrad its ops are recorded.
+/// engine sums it. Gradients that are still to be made are made from the last input to the first,
+/// so what takes the memory of input 0 may be read by the others. A rule may differentiate on its
+/// own: inside EnableGrad its ops are recorded.
 using Rule = std::function<std::vector<Gradient>(const Backward&)>;
 
 /// An op's computation again, on other inputs of the same shapes and in any float dtype.

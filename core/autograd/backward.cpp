@@ -253,7 +253,7 @@ class Pass {
     }
     std::vector<Gradient> gradients = checked_gradients(
         node.op, node.rule, {node.op, node.inputs, output, gradient, wanted_, !retain_});
-    for (size_t i = 0; i < gradients.size(); ++i)
+    for (size_t i = gradients.size(); i-- > 0;)
       if (is_wanted(step, i)) accumulate(inputs_[step.first_input + i], std::move(gradients[i]));
   }
 

@@ -1,7 +1,6 @@
 #include "core/kernels/large_blocks.h"
 
 #include <algorithm>
-#include <bit>
 #include <cstdint>
 #include <new>
 
@@ -13,21 +12,20 @@ namespace gradus::large_blocks {
 
 namespace {
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr int most_blocks = 0;  // so that the sanitizer sees each block
+/// Elsewhere, and where the sanitizer shall see each block, they are left to the C++ library.
+#if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
+constexpr bool are_kept = true;
 #else
-constexpr int most_blocks = 256;
+constexpr bool are_kept = false;
 #endif
+constexpr int most_blocks = 256;
 constexpr size_t most_bytes = size_t{64} << 20;
-/// From this size on, blocks are whole pages. They are cut and joined, and pages can move: so
-/// batches of other lengths find the memory of those before them, and new pages are rare.
-constexpr size_t smallest_mapped = size_t{1} << 18;
 constexpr size_t page = 4096;
 constexpr size_t header = 64;  // a cache line, so that tensors stay aligned
 
 constinit thread_local bool closed = false;  // the thread is ending
 
-/// How a block begins; its size includes this.
+/// How a block begins, which is whole pages; its size includes this.
 struct Block {
   size_t size;
 
@@ -35,44 +33,29 @@ struct Block {
   std::byte* end() { return begin() + size; }
 };
 
+size_t whole_pages(size_t bytes) { return (bytes + page - 1) / page * page; }
+
 #ifdef __linux__
-bool is_mapped(size_t size) { return size >= smallest_mapped; }
-void* map(size_t size) {
+Block* acquire(size_t size) {
   void* pages = mmap(nullptr, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   if (pages == MAP_FAILED) throw std::bad_alloc();
-  return pages;
+  return new (pages) Block{size};
 }
-void unmap(void* pages, size_t size) { munmap(pages, size); }
+void release(void* pages, size_t size) { munmap(pages, size); }
 /// The same pages and others behind them, or nullptr.
-void* grow(void* pages, size_t size, size_t wanted) {
-  void* result = mremap(pages, size, wanted, MREMAP_MAYMOVE);
-  return result == MAP_FAILED ? nullptr : result;
+Block* grow(Block* block, size_t size) {
+  void* pages = mremap(block, block->size, size, MREMAP_MAYMOVE);
+  return pages == MAP_FAILED ? nullptr : new (pages) Block{size};
 }
 #else
-bool is_mapped(size_t) { return false; }
-void* map(size_t) { throw std::bad_alloc(); }
-void unmap(void*, size_t) {}
-void* grow(void*, size_t, size_t) { return nullptr; }
+Block* acquire(size_t) { throw std::bad_alloc(); }
+void release(void*, size_t) {}
+Block* grow(Block*, size_t) { return nullptr; }
 #endif
 
-/// Smaller blocks have sizes an eighth apart, so that one fits again.
-size_t rounded(size_t bytes) {
-  const size_t unit = is_mapped(bytes) ? page : std::bit_floor(bytes) / 8;
-  return (bytes + unit - 1) / unit * unit;
-}
-
-Block* acquire(size_t size) {
-  return new (is_mapped(size) ? map(size) : ::operator new(size)) Block{size};
-}
-void release(Block* block) {
-  if (is_mapped(block->size))
-    unmap(block, block->size);
-  else
-    ::operator delete(block);
-}
-
-/// What a thread has given back, the oldest first. With what it uses, this is never more than it
-/// has used at most.
+/// What a thread has given back, the oldest first. Blocks are cut and joined, and their pages can
+/// move: so batches of other lengths find the memory of those before them, and new pages are rare.
+/// With what the thread uses, this is never more than it has used at most.
 class Kept {
  public:
   ~Kept() {
@@ -89,8 +72,7 @@ class Kept {
 
   void give(Block* block) {
     used_ -= static_cast<int64_t>(block->size);
-    if (is_mapped(block->size)) block = joined(block);
-    keep(block);
+    keep(joined(block));
     if (kept_ > most_bytes) drop(kept_ - most_bytes);
   }
 
@@ -101,14 +83,12 @@ class Kept {
     for (int i = count_ - 1; i >= 0; --i) {
       const size_t given = blocks_[i]->size;
       if (given == size) return remove(i);
-      if (is_mapped(given) != is_mapped(size)) continue;
       int& best = given > size ? larger : smaller;
       if (best < 0 || (given > size) == (given < blocks_[best]->size)) best = i;
     }
-    if (!is_mapped(size)) larger = smaller = -1;
     if (larger >= 0) {
       Block* const block = remove(larger);
-      if (block->size - size >= smallest_mapped) {
+      if (block->size - size >= smallest) {
         keep(new (block->begin() + size) Block{block->size - size});
         block->size = size;
       }
@@ -116,11 +96,11 @@ class Kept {
     }
     if (smaller >= 0) {
       Block* const block = remove(smaller);
-      if (void* grown = grow(block, block->size, size)) {
+      if (Block* const grown = grow(block, size)) {
         make_room(size);
-        return new (grown) Block{size};
+        return grown;
       }
-      release(block);
+      release(block, block->size);
     }
     make_room(size);
     return acquire(size);
@@ -131,7 +111,6 @@ class Kept {
     for (int i = count_ - 1; i >= 0; --i) {
       Block* const other = blocks_[i];
       if (other->end() != block->begin() && block->end() != other->begin()) continue;
-      if (!is_mapped(other->size)) continue;
       remove(i);
       const size_t size = block->size + other->size;
       block = std::min(block, other);
@@ -146,7 +125,7 @@ class Kept {
   }
 
   void keep(Block* block) {
-    if (count_ == most_blocks) release(remove(0));
+    if (count_ == most_blocks) release_oldest();
     blocks_[count_++] = block;
     kept_ += block->size;
   }
@@ -159,23 +138,27 @@ class Kept {
     return block;
   }
 
+  void release_oldest() {
+    Block* const block = remove(0);
+    release(block, block->size);
+  }
+
   /// Gives so many bytes of the oldest blocks back to the system, as far as there are any.
   void drop(size_t bytes) {
     while (count_ > 0 && bytes > 0) {
-      Block* const block = remove(0);
-      const size_t part = (bytes + page - 1) / page * page;
-      if (is_mapped(block->size) && block->size >= part + smallest_mapped) {
-        block->size -= part;
-        unmap(block->end(), part);
-        keep(block);
-        return;
+      Block* const oldest = blocks_[0];
+      const size_t part = whole_pages(bytes);
+      if (oldest->size >= part + smallest) {
+        oldest->size -= part;
+        kept_ -= part;
+        return release(oldest->end(), part);
       }
-      bytes -= std::min(bytes, block->size);
-      release(block);
+      bytes -= std::min(bytes, oldest->size);
+      release_oldest();
     }
   }
 
-  Block* blocks_[std::max(1, most_blocks)];
+  Block* blocks_[most_blocks];
   int count_ = 0;
   size_t kept_ = 0;
   int64_t used_ = 0, most_used_ = 0;  // other threads may give back what this one has taken
@@ -189,17 +172,17 @@ Kept& kept() {
 }  // namespace
 
 void* take(size_t bytes) {
-  if (bytes < smallest || most_blocks == 0) return ::operator new(bytes);
+  if (!are_kept || bytes < smallest) return ::operator new(bytes);
   if (bytes > ~size_t{0} / 2) throw std::bad_alloc();
-  const size_t size = rounded(bytes + header);
+  const size_t size = whole_pages(bytes + header);
   return (closed ? acquire(size) : kept().take(size))->begin() + header;
 }
 
 void give(void* memory, size_t bytes) {
-  if (bytes < smallest || most_blocks == 0) return ::operator delete(memory);
+  if (!are_kept || bytes < smallest) return ::operator delete(memory);
   auto* const block = reinterpret_cast<Block*>(static_cast<std::byte*>(memory) - header);
   if (closed)
-    release(block);
+    release(block, block->size);
   else
     kept().give(block);
 }

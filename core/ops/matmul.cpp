@@ -145,16 +145,24 @@ void multiply_packed(const Tensor& x, const Tensor& weight, bool transposed, con
   });
 }
 
-/// g · W.
-Gradient product_with_weight(const Tensor& g, const Tensor& weight, const Tensor& x) {
-  if (!suits_packing(g.shape()[0], weight) || is_recording(std::vector{g, weight}))
-    return product(g, weight, x);
-  return {[=, shape = x.shape()] {
-            Tensor out = Tensor::uninitialised(shape, g.dtype());
-            multiply_packed(g, weight, false, {}, out);
+/// g · W, in the memory of x where nobody needs that any more.
+Gradient product_with_weight(const Backward& s) {
+  const Tensor &g = s.gradient, &weight = s.input(1);
+  if (s.is_recorded()) return product(g, weight, s.layout(0));
+  auto put = [=](const Tensor& start, Tensor& out) {
+    if (suits_packing(g.shape()[0], weight))
+      multiply_packed(g, weight, false, start, out);
+    else
+      multiply(g, weight, start, out);
+  };
+  const Tensor room = s.needs(1) ? s.room_for_gradient(0)  // x was kept for the gradient of W
+                                 : Tensor::uninitialised(s.shape(0), g.dtype());
+  return {[=] {
+            Tensor out = room;
+            put({}, out);
             return out;
           },
-          [=](Tensor& buffer) { multiply_packed(g, weight, false, buffer, buffer); }};
+          [=](Tensor& buffer) { put(buffer, buffer); }};
 }
 
 }  // namespace
@@ -195,7 +203,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
       out, inputs,
       [](const Backward& s) {
         std::vector<Gradient> gradients(s.size());
-        if (s.needs(0)) gradients[0] = product_with_weight(s.gradient, s.input(1), s.layout(0));
+        if (s.needs(0)) gradients[0] = product_with_weight(s);
         if (s.needs(1)) gradients[1] = product(transpose(s.gradient), s.input(0), s.layout(1));
         if (s.size() > 2) gradients[2] = s.gradient;
         return gradients;

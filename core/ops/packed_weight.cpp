@@ -12,7 +12,7 @@ bool keeps_packed(const Tensor& matrix) {
 }
 
 template <class T>
-std::shared_ptr<const PackedMatrix<T>> packed(const Tensor& matrix, bool transposed) {
+std::shared_ptr<const PackedMatrix<T>> packed(const Tensor& matrix, bool transposed, bool keep) {
   static std::mutex mutex;  // of looking and storing; threads may pack one matrix at a time each
   const bool keeps = keeps_packed(matrix);
   const uint32_t version = matrix.version();
@@ -25,7 +25,7 @@ std::shared_ptr<const PackedMatrix<T>> packed(const Tensor& matrix, bool transpo
   const Matrix<const T> b{matrix.data<T>(), matrix.shape()[0], matrix.shape()[1],
                           matrix.strides()[0], matrix.strides()[1]};
   const auto result = std::make_shared<const PackedMatrix<T>>(transposed ? b.transposed() : b);
-  if (keeps) {
+  if (keeps && keep) {
     const std::lock_guard lock(mutex);
     matrix.node()->packed[transposed] = {version, result};
     if (PackedForm& other = matrix.node()->packed[!transposed]; other.version != version)
@@ -33,7 +33,7 @@ std::shared_ptr<const PackedMatrix<T>> packed(const Tensor& matrix, bool transpo
   }
   return result;
 }
-template std::shared_ptr<const PackedMatrix<float>> packed(const Tensor&, bool);
-template std::shared_ptr<const PackedMatrix<double>> packed(const Tensor&, bool);
+template std::shared_ptr<const PackedMatrix<float>> packed(const Tensor&, bool, bool);
+template std::shared_ptr<const PackedMatrix<double>> packed(const Tensor&, bool, bool);
 
 }  // namespace gradus

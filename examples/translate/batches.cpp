@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "core/ops/movement.h"
+
 namespace gradus::translate {
 
 std::vector<Example> encode(const std::vector<Pair>& pairs, const Vocabulary& source,
@@ -14,19 +16,19 @@ std::vector<Example> encode(const std::vector<Pair>& pairs, const Vocabulary& so
 }
 
 Batch make_batch(const std::vector<Example>& examples) {
-  std::vector<std::vector<int64_t>> source, in, out;
+  std::vector<std::vector<int64_t>> source, target;
   Batch batch;
   for (const Example& example : examples) {
     source.push_back(example.source);
-    in.push_back(example.target);
-    in.back().insert(in.back().begin(), bos_id);
-    out.push_back(example.target);
-    out.back().push_back(eos_id);
-    batch.target_tokens += static_cast<int64_t>(out.back().size());
+    std::vector<int64_t>& whole = target.emplace_back(example.target);
+    whole.insert(whole.begin(), bos_id);
+    whole.push_back(eos_id);
+    batch.target_tokens += std::ssize(whole) - 1;
   }
   batch.source = pad_sequences(source, pad_id);
-  batch.target_in = pad_sequences(in, pad_id).ids;
-  batch.target_out = pad_sequences(out, pad_id).ids;
+  const Tensor whole = pad_sequences(target, pad_id).ids;
+  batch.target_in = slice(whole, 1, 0, whole.size(1) - 1);
+  batch.target_out = slice(whole, 1, 1, whole.size(1));
   return batch;
 }
 

@@ -17,7 +17,9 @@ struct Example {
 std::vector<Example> encode(const std::vector<Pair>& pairs, const Vocabulary& source,
                             const Vocabulary& target);
 
-/// What one training step sees: teacher forcing feeds <bos> y₁ … yₙ and expects y₁ … yₙ <eos>.
+/// What one training step sees: teacher forcing feeds <bos> y₁ … yₙ and expects y₁ … yₙ <eos>. The
+/// targets are views of one tensor, so a shorter sentence is fed its <eos>, too; no output is
+/// expected there.
 struct Batch {
   PaddedSequences source;        ///< padded with <pad>
   Tensor target_in, target_out;  ///< (batch, time)

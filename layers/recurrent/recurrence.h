@@ -41,7 +41,8 @@
 ///                                               composed(projected, weight, bias, states)
 ///
 /// The a of all steps are kept for the backward pass. So `projected` is let go, unless a hidden
-/// bias asks for it: in derivatives of derivatives, too, the a are not computed again.
+/// bias asks for it: in derivatives of derivatives, too, the a are not computed again. A sequence
+/// that is recorded does not keep its packed weight, which training changes before the next one.
 namespace gradus::recurrent {
 
 using Tensors = std::vector<Tensor>;
@@ -102,7 +103,8 @@ Tensor one_pass(const Tensors& inputs, const Steps& steps, Tensor& gates) {
   dispatch_float(Cell::name, gates.dtype(), [&](auto element) {
     using T = decltype(element);
     const int64_t n = steps.hidden, width = Cell::gates * n;
-    const auto weight = packed<T>(inputs[weight_at], true);
+    const bool keep = steps.time == 1 || !is_recording(inputs);
+    const auto weight = packed<T>(inputs[weight_at], true, keep);
     const T* all_projected = inputs[projected_at].template data<T>();
     T* all_gates = gates.template mutable_data<T>();
     std::array<T*, Cell::states> all;
@@ -176,7 +178,7 @@ std::vector<Gradient> gradients(const Backward& b, const Steps& steps, const Ten
     using T = decltype(element);
     constexpr size_t states = Cell::states;
     const auto& kernels = simd::kernels<T>();
-    const auto weight = packed<T>(inputs[weight_at], false);
+    const auto weight = packed<T>(inputs[weight_at], false, steps.time == 1);
     const T* all_gates = gates.template data<T>();
     const T* all_projected = all_gates;  // which a cell without a hidden bias does not read
     if constexpr (Cell::hidden_bias) all_projected = inputs[projected_at].template data<T>();
