@@ -1,7 +1,7 @@
 #include "core/kernels/blas.h"
 
 #include <cblas.h>
-#include <pthread.h>
+#include <dlfcn.h>
 
 #include <algorithm>
 #include <atomic>
@@ -16,7 +16,38 @@
 
 namespace gradus::blas {
 
+void* function(const char* name) {
+  static void* const library = dlopen("libopenblas.so.0", RTLD_NOW);
+  return library ? dlsym(library, name) : nullptr;
+}
+
 namespace {
+
+/// The functions that are called here; all are there or none.
+struct OpenBLAS {
+  decltype(&cblas_sgemm) sgemm;
+  decltype(&cblas_dgemm) dgemm;
+  decltype(&openblas_get_num_threads) threads;
+  decltype(&openblas_set_num_threads) set_threads;
+
+  static const OpenBLAS* loaded() {
+    static const OpenBLAS all = [] {
+      OpenBLAS blas;
+      find(blas.sgemm, "cblas_sgemm");
+      find(blas.dgemm, "cblas_dgemm");
+      find(blas.threads, "openblas_get_num_threads");
+      find(blas.set_threads, "openblas_set_num_threads");
+      return blas;
+    }();
+    return all.sgemm && all.dgemm && all.threads && all.set_threads ? &all : nullptr;
+  }
+
+ private:
+  template <class Function>
+  static void find(Function& result, const char* name) {
+    result = reinterpret_cast<Function>(function(name));
+  }
+};
 
 /// A matrix as BLAS takes it: row-major with `leading` elements from row to row, or the transpose
 /// of such a matrix.
@@ -73,18 +104,19 @@ class BlasAtExit {
 /// there is one pool and not two that fight for the cores. Then the program's own number is back.
 class OneBlasThread {
  public:
-  OneBlasThread() {
+  explicit OneBlasThread(const OpenBLAS& blas) : blas_(blas) {
     const std::lock_guard lock(mutex);
     if (users++ > 0) return;
-    before = openblas_get_num_threads();
-    if (before != 1) openblas_set_num_threads(1);
+    before = blas_.threads();
+    if (before != 1) blas_.set_threads(1);
   }
   ~OneBlasThread() {
     const std::lock_guard lock(mutex);
-    if (--users == 0 && before != 1) openblas_set_num_threads(before);
+    if (--users == 0 && before != 1) blas_.set_threads(before);
   }
 
  private:
+  const OpenBLAS& blas_;
   static inline std::mutex mutex;
   static inline int users = 0, before = 1;
 };
@@ -92,19 +124,20 @@ class OneBlasThread {
 constexpr double work_on_one_blas_thread = 1 << 18;
 
 template <class T>
-void gemm(const Operand<T>& a, const Operand<T>& b, int64_t inner, T beta, const Matrix<T>& c) {
+void gemm(const OpenBLAS& blas, const Operand<T>& a, const Operand<T>& b, int64_t inner, T beta,
+          const Matrix<T>& c) {
   const FlushSubnormals flush;
-  const auto run = [&](const auto& blas) {
+  const auto run = [&](const auto& multiply) {
     auto size = [](int64_t n) { return static_cast<int>(n); };
-    blas(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
-         b.transposed ? CblasTrans : CblasNoTrans, size(c.rows), size(c.columns), size(inner), 1,
-         a.data, size(a.leading), b.data, size(b.leading), beta, c.data,
-         size(std::max<int64_t>(1, c.rows == 1 ? c.columns : c.row_stride)));
+    multiply(CblasRowMajor, a.transposed ? CblasTrans : CblasNoTrans,
+             b.transposed ? CblasTrans : CblasNoTrans, size(c.rows), size(c.columns), size(inner),
+             1, a.data, size(a.leading), b.data, size(b.leading), beta, c.data,
+             size(std::max<int64_t>(1, c.rows == 1 ? c.columns : c.row_stride)));
   };
   if constexpr (sizeof(T) == sizeof(float))
-    run(cblas_sgemm);
+    run(blas.sgemm);
   else
-    run(cblas_dgemm);
+    run(blas.dgemm);
 }
 
 }  // namespace
@@ -112,6 +145,8 @@ void gemm(const Operand<T>& a, const Operand<T>& b, int64_t inner, T beta, const
 template <class T>
 bool multiply(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<const T>& start,
               const Matrix<T>& c) {
+  const OpenBLAS* const openblas = OpenBLAS::loaded();
+  if (!openblas) return false;
   if (c.rows == 0 || c.columns == 0) return true;
   for (const Matrix<const T>& x : {a, b, Matrix<const T>(c)})
     if (std::max({x.rows, x.columns, x.row_stride, x.column_stride}) >
@@ -126,20 +161,20 @@ bool multiply(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<c
   const double work =
       static_cast<double>(c.rows) * static_cast<double>(c.columns) * static_cast<double>(a.columns);
   if (work <= work_on_one_blas_thread) {
-    gemm(left, right, a.columns, beta, c);
+    gemm(*openblas, left, right, a.columns, beta, c);
   } else {
-    const OneBlasThread one;
+    const OneBlasThread one(*openblas);
     const bool by_rows = c.rows >= c.columns;  // cut along the longer side for the threads
     const int64_t length = by_rows ? c.rows : c.columns;
     const double work_per_line = work / static_cast<double>(length);
     const int64_t grain = std::max<int64_t>(16, static_cast<int64_t>(500'000 / work_per_line));
     pool::parallel_for(length, grain, [&](int64_t begin, int64_t end) {
       if (by_rows)
-        gemm({left.at(begin, 0), left.leading, left.transposed}, right, a.columns, beta,
+        gemm(*openblas, {left.at(begin, 0), left.leading, left.transposed}, right, a.columns, beta,
              c.part(begin, end, 0, c.columns));
       else
-        gemm(left, {right.at(0, begin), right.leading, right.transposed}, a.columns, beta,
-             c.part(0, c.rows, begin, end));
+        gemm(*openblas, left, {right.at(0, begin), right.leading, right.transposed}, a.columns,
+             beta, c.part(0, c.rows, begin, end));
     });
   }
   blas_at_exit.leave();

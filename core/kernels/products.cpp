@@ -211,8 +211,13 @@ std::atomic<bool>& openblas() {
     const std::string name = wanted ? wanted : "";
     if (name != "" && name != "own" && name != "openblas")
       throw std::runtime_error("GRADUS_PRODUCTS: expected own or openblas, got '" + name + "'");
-    return name == "" ? simd::instruction_set() == simd::InstructionSet::baseline
-                      : name == "openblas";
+    if (name == "openblas" && !products::has_openblas())
+      throw std::runtime_error(
+          "GRADUS_PRODUCTS: openblas was asked for, but OpenBLAS is not "
+          "installed (Debian's package is libopenblas0)");
+    return name == "openblas" ||
+           (name == "" && simd::instruction_set() == simd::InstructionSet::baseline &&
+            products::has_openblas());
   }();
   return use;
 }
@@ -237,6 +242,7 @@ void multiply(const Matrix<const T>& a, const Matrix<const T>& b, const Matrix<c
     multiply(simd::products<T>(), a, b, start, c);
 }
 
+bool has_openblas() { return blas::function("cblas_sgemm"); }
 bool uses_openblas() { return openblas(); }
 void use_openblas(bool use) { openblas() = use; }
 

@@ -34,8 +34,10 @@ void multiply(const simd::Products<T>& kernels, const Matrix<const T>& a, const 
               const Matrix<const T>& start, const Matrix<T>& c);
 
 /// At first as GRADUS_PRODUCTS says: "openblas" or "own"; unless it is set, own ones if the
-/// processor has AVX2 or AVX-512. Throws std::runtime_error for other values.
+/// processor has AVX2 or AVX-512 or OpenBLAS is not installed. Throws std::runtime_error for other
+/// values, and for "openblas" where that is not installed.
 bool uses_openblas();
+bool has_openblas();
 void use_openblas(bool use);
 
 }  // namespace products

@@ -21,53 +21,17 @@ V fused(V a, V b, V c) {
   return a * b + c;
 }
 
-#if defined(__AVX__) && !defined(__AVX512F__)
-constinit const int32_t ones_and_zeros[16] = {-1, -1, -1, -1, -1, -1, -1, -1};
-template <class T>
-__m256i part_lanes(int64_t n) {
-  return _mm256_loadu_si256(
-      reinterpret_cast<const __m256i*>(ones_and_zeros + 8 - n * int64_t{sizeof(T) / 4}));
-}
-#endif
-
 /// The first n elements, at least one, and zeros.
 template <class T>
 Batch<T> load_part(const T* x, int64_t n) {
-  if (n >= width<T>) return Batch<T>::load_unaligned(x);
-#if defined(__AVX512F__)
-  if constexpr (sizeof(T) == 4)
-    return _mm512_maskz_loadu_ps(static_cast<__mmask16>((1 << n) - 1), x);
-  else
-    return _mm512_maskz_loadu_pd(static_cast<__mmask8>((1 << n) - 1), x);
-#elif defined(__AVX__)
-  if constexpr (sizeof(T) == 4)
-    return _mm256_maskload_ps(x, part_lanes<T>(n));
-  else
-    return _mm256_maskload_pd(x, part_lanes<T>(n));
-#else
-  alignas(64) T part[width<T>] = {};
-  for (int64_t i = 0; i < n; ++i) part[i] = x[i];
-  return Batch<T>::load_aligned(part);
-#endif
+  return n >= width<T> ? Batch<T>::load_unaligned(x) : load_first<T>(x, n, T(0));
 }
 template <class T>
 void store_part(Batch<T> value, T* x, int64_t n) {
-  if (n >= width<T>) return value.store_unaligned(x);
-#if defined(__AVX512F__)
-  if constexpr (sizeof(T) == 4)
-    _mm512_mask_storeu_ps(x, static_cast<__mmask16>((1 << n) - 1), value);
+  if (n >= width<T>)
+    value.store_unaligned(x);
   else
-    _mm512_mask_storeu_pd(x, static_cast<__mmask8>((1 << n) - 1), value);
-#elif defined(__AVX__)
-  if constexpr (sizeof(T) == 4)
-    _mm256_maskstore_ps(x, part_lanes<T>(n), value);
-  else
-    _mm256_maskstore_pd(x, part_lanes<T>(n), value);
-#else
-  alignas(64) T part[width<T>];
-  value.store_aligned(part);
-  for (int64_t i = 0; i < n; ++i) x[i] = part[i];
-#endif
+    store_first<T>(value, x, n);
 }
 
 // A tile's sums stay in registers, two vectors a row and strip: 28 of AVX-512's 32, 12 of the

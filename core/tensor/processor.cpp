@@ -2,6 +2,7 @@
 
 #include "core/kernels/instruction_set.h"
 #include "core/kernels/products.h"
+#include "core/tensor/error.h"
 
 namespace gradus {
 
@@ -11,6 +12,10 @@ bool reproducible() {
   return simd::instruction_set() != simd::InstructionSet::baseline && !products::uses_openblas();
 }
 
-void use_openblas(bool use) { products::use_openblas(use); }
+void use_openblas(bool use) {
+  if (use && !products::has_openblas())
+    throw Error("use_openblas: OpenBLAS is not installed (Debian's package is libopenblas0)");
+  products::use_openblas(use);
+}
 
 }  // namespace gradus

@@ -19,6 +19,7 @@ bool reproducible();
 
 /// Lets OpenBLAS compute matrix products instead, as the environment variable GRADUS_PRODUCTS
 /// (openblas or own) does from the start on; it is the default of the baseline. For comparison.
+/// OpenBLAS is loaded when it is first used. Throws Error if it is not installed.
 void use_openblas(bool use);
 
 }  // namespace gradus

@@ -5,11 +5,22 @@
 #include <algorithm>
 #include <chrono>
 
+#include "core/kernels/blas.h"
 #include "core/kernels/products.h"
+#include "core/tensor/error.h"
 
 namespace gradus::bench {
 
 namespace {
+
+/// A function of OpenBLAS, which is loaded for the floor alone: what was measured before does not
+/// hold its memory.
+template <class Function>
+Function* openblas(const char* name) {
+  auto* const result = reinterpret_cast<Function*>(blas::function(name));
+  if (!result) throw Error("bench: OpenBLAS is not installed (Debian's package is libopenblas0)");
+  return result;
+}
 
 /// The floating-point operations asked for so far.
 double operations = 0;
@@ -19,8 +30,9 @@ void product(CBLAS_TRANSPOSE ta, CBLAS_TRANSPOSE tb, int64_t m, int64_t n, int64
              const float* a, const float* b, float* c) {
   const auto i = [](int64_t x) { return static_cast<int>(x); };
   operations += 2.0 * static_cast<double>(m) * static_cast<double>(n) * static_cast<double>(k);
-  cblas_sgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), 1, a, i(ta == CblasNoTrans ? k : m), b,
-              i(tb == CblasNoTrans ? n : k), 0, c, i(n));
+  static auto* const sgemm = openblas<decltype(cblas_sgemm)>("cblas_sgemm");
+  sgemm(CblasRowMajor, ta, tb, i(m), i(n), i(k), 1, a, i(ta == CblasNoTrans ? k : m), b,
+        i(tb == CblasNoTrans ? n : k), 0, c, i(n));
 }
 
 /// Values between −0.05 and 0.05: no product of them gets denormal or infinite.
@@ -184,7 +196,7 @@ class Products {
 }  // namespace
 
 ProductsTime time_products(const StepShape& shape, int threads) {
-  openblas_set_num_threads(threads);
+  openblas<decltype(openblas_set_num_threads)>("openblas_set_num_threads")(threads);
   Products products(shape);
   products.run();
   operations = 0;
@@ -231,7 +243,7 @@ ProductTimes time_product(const ProductShape& s, int threads) {
     }
     return least;
   };
-  openblas_set_num_threads(threads);
+  openblas<decltype(openblas_set_num_threads)>("openblas_set_num_threads")(threads);
   return {shortest([&] {
             if (s.form == ProductShape::kept_weight)
               packed.multiply(left, {}, result);
@@ -244,6 +256,8 @@ ProductTimes time_product(const ProductShape& s, int threads) {
           })};
 }
 
-const char* openblas_processor() { return openblas_get_corename(); }
+const char* openblas_processor() {
+  return openblas<decltype(openblas_get_corename)>("openblas_get_corename")();
+}
 
 }  // namespace gradus::bench

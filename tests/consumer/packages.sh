@@ -22,9 +22,9 @@ contains libgradus-dev --contents '/usr/include/gradus/core/tensor/tensor.h$' \
   '/usr/include/gradus/layers/layers.h$' '/usr/include/gradus/optim/optimizer.h$' \
   '/libgradus_core\.(a|so)' '/gradus-config.cmake$' '/gradus.pc$' '/doc/libgradus-dev/copyright$'
 contains libgradus-dev --field '^Version: [0-9.]+$' '^Maintainer: Gradus developers$' \
-  '^Depends: .*libfmt-dev.*libopenblas-dev.*libdw-dev'
+  '^Depends: .*libfmt-dev.*libdw-dev' '^Recommends: libopenblas0'
 contains gradus --contents '/usr/bin/translate$' '/usr/bin/step$' '/doc/gradus/copyright$'
-contains gradus --field '^Depends: .*libc6 .*libopenblas0' '^Section: science$'
+contains gradus --field '^Depends: .*libc6 ' '^Recommends: libopenblas0' '^Section: science$'
 if [ -e "$build/libgradus_core.so" ]; then
   contains libgradus0.1 --contents '/libgradus_core\.so\.[0-9.]+$'
   contains libgradus-dev --field '^Depends: .*libgradus0'

@@ -12,7 +12,8 @@ TEST_CASE("the decoder is fed <bos> and the target, and is to say the target and
   const Batch batch = make_batch({{{5}, {6, 7}}, {{8, 9}, {10}}});
   CHECK(batch.source.ids.to_vector<int64_t>() == Ids{5, pad_id, 8, 9});
   CHECK(Ids(batch.source.mask.lengths().begin(), batch.source.mask.lengths().end()) == Ids{1, 2});
-  CHECK(batch.target_in.to_vector<int64_t>() == Ids{bos_id, 6, 7, bos_id, 10, pad_id});
+  // The targets are views of one tensor, so a shorter sentence is fed its <eos>, too.
+  CHECK(batch.target_in.to_vector<int64_t>() == Ids{bos_id, 6, 7, bos_id, 10, eos_id});
   CHECK(batch.target_out.to_vector<int64_t>() == Ids{6, 7, eos_id, 10, eos_id, pad_id});
   CHECK(batch.target_tokens == 5);
 }

@@ -10,6 +10,7 @@
 #include <random>
 #include <vector>
 
+#include "core/kernels/blas.h"
 #include "core/kernels/pool.h"
 #include "tests/core/kernels/each_instruction_set.h"
 
@@ -18,9 +19,6 @@
 #endif
 
 using namespace gradus;
-
-extern "C" int openblas_get_num_threads();
-extern "C" void openblas_set_num_threads(int);
 
 namespace {
 
@@ -292,8 +290,11 @@ TEST_CASE_TEMPLATE("OpenBLAS computes the same products, up to rounding", T, flo
 }
 
 TEST_CASE("a product leaves the program's BLAS threads and floating-point mode as they are") {
-  const int threads = openblas_get_num_threads();
-  openblas_set_num_threads(2);
+  const auto blas_threads = reinterpret_cast<int (*)()>(blas::function("openblas_get_num_threads"));
+  const auto set_blas_threads =
+      reinterpret_cast<void (*)(int)>(blas::function("openblas_set_num_threads"));
+  const int threads = blas_threads();
+  set_blas_threads(2);
   const Numbers<float> a(200, 100, 0), b(100, 150, 0);
   Numbers<float> c(200, 150, 0);
   const bool before = products::uses_openblas();
@@ -303,11 +304,11 @@ TEST_CASE("a product leaves the program's BLAS threads and floating-point mode a
     const unsigned mode = _mm_getcsr();
 #endif
     products::multiply<float>(a.matrix, b.matrix, {}, c.matrix);
-    CHECK(openblas_get_num_threads() == 2);
+    CHECK(blas_threads() == 2);
 #ifdef __SSE2__
     CHECK(_mm_getcsr() == mode);
 #endif
   }
   products::use_openblas(before);
-  openblas_set_num_threads(threads);
+  set_blas_threads(threads);
 }

@@ -2,8 +2,14 @@
 
 #include <doctest/doctest.h>
 
+#include <fstream>
+#include <iterator>
+#include <string>
+
 #include "core/kernels/instruction_set.h"
 #include "core/kernels/products.h"
+#include "core/ops/matmul.h"
+#include "core/tensor/tensor.h"
 
 using namespace gradus;
 
@@ -31,4 +37,23 @@ TEST_CASE("results are reproducible with own products by AVX2 or AVX-512") {
   use_openblas(false);
   CHECK(reproducible() == (kernels() != "baseline"));
   use_openblas(before);
+}
+
+TEST_CASE("OpenBLAS is loaded when it is first used, not before") {
+  const auto is_loaded = [] {
+    std::ifstream maps("/proc/self/maps");
+    const std::string text(std::istreambuf_iterator<char>(maps), {});
+    return text.find("libopenblas") != std::string::npos;
+  };
+  if (products::uses_openblas() || is_loaded()) {
+    MESSAGE("skipped: OpenBLAS was asked for before this test");
+    return;
+  }
+  const Tensor x = ones({200, 200});
+  CHECK(matmul(x, x).to_vector<float>()[0] == 200);
+  CHECK_FALSE(is_loaded());
+  use_openblas(true);
+  CHECK(matmul(x, x).to_vector<float>()[0] == 200);
+  CHECK(is_loaded());
+  use_openblas(false);
 }
