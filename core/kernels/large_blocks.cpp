@@ -12,7 +12,8 @@ namespace gradus::large_blocks {
 
 namespace {
 
-/// Elsewhere, and where the sanitizer shall see each block, they are left to the C++ library.
+/// On Linux a block is pages of its own; elsewhere, and where the sanitizer shall see each block,
+/// it is left to the C++ library.
 #if defined(__linux__) && !defined(__SANITIZE_ADDRESS__)
 constexpr bool are_kept = true;
 #else
@@ -25,7 +26,7 @@ constexpr size_t header = 64;  // a cache line, so that tensors stay aligned
 
 constinit thread_local bool closed = false;  // the thread is ending
 
-/// How a block begins, which is whole pages; its size includes this.
+/// How a block begins; its size, whole pages, includes this.
 struct Block {
   size_t size;
 
