@@ -108,6 +108,34 @@ TEST_CASE("includes run one way through the parts of the project") {
   CHECK(back == still);
 }
 
+TEST_CASE("applications share examples/training, which shares examples/terminal") {
+  const auto folder_of = [](const std::string& path) {
+    const size_t first = path.find('/') + 1;
+    return path.substr(first, path.find('/', first) - first);
+  };
+  std::map<std::string, Names> allowed{{"terminal", {}}, {"training", {"terminal"}}};
+  allowed["step"] = {"terminal", "translate"};  // its last lesson steps through a translation
+  const Names shared{"terminal", "training"};
+  Names wrong;
+  for (const auto& [path, source] : sources()) {
+    if (!path.starts_with("examples/")) continue;
+    const std::string folder = folder_of(path);
+    const Names& others = allowed.try_emplace(folder, shared).first->second;
+    for (const std::string& include : source.includes)
+      if (include.starts_with("examples/") && folder_of(include) != folder &&
+          !others.contains(folder_of(include)))
+        wrong.insert(path + ": " + include);
+  }
+  CHECK(wrong == Names{});
+  Names framework;
+  for (const auto& [path, source] : sources())
+    for (const std::string& include : source.includes)
+      if (path.starts_with("examples/terminal/") && sources().contains(include) &&
+          !include.starts_with("examples/"))
+        framework.insert(path + ": " + include);
+  CHECK(framework == Names{});
+}
+
 TEST_CASE("headers that are installed include no kernels") {
   Names wrong;
   for (const auto& [path, source] : sources())

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <fmt/format.h>
+
 #include <string>
 #include <string_view>
 
@@ -17,6 +19,11 @@ void message(std::string_view text);
 /// `text` on standard output, without what could control a terminal if that is one. Never throws;
 /// flush_output() tells whether everything was written.
 void print(std::string_view text);
+/// The same of a text with values in it.
+template <class... T>
+void say(fmt::format_string<T...> text, T&&... values) {
+  print(fmt::format(text, std::forward<T>(values)...));
+}
 
 /// Throws std::runtime_error when not all of standard output could be written. Where its reader has
 /// ended (`… | head`), the program ends as if by SIGPIPE.

@@ -25,8 +25,8 @@ std::string bar(double fraction, int columns) {
 }
 
 std::string figures_of(const EpochProgress& progress) {
-  return fmt::format("loss {:.3f}  {} tokens/s", progress.loss,
-                     format_count(progress.tokens_per_second));
+  return fmt::format("loss {:.3f}  {} {}/s", progress.loss, format_count(progress.items_per_second),
+                     progress.item);
 }
 
 }  // namespace

@@ -19,8 +19,9 @@ struct EpochProgress {
   int epoch = 1, epochs = 1;
   double fraction = 0;  // of this epoch, 0 to 1
   double loss = 0;
-  double tokens_per_second = 0;
+  double items_per_second = 0;
   double seconds_left = 0;
+  std::string_view item = "tokens";
 };
 
 /// The line that `Progress` shows while an epoch runs, cut to `columns`:
@@ -43,7 +44,7 @@ class Progress {
 
   void update(const EpochProgress& progress);
 
-  /// Ends the epoch's line: epoch, loss, tokens per second, then `figures` (of the validation).
+  /// Ends the epoch's line: epoch, loss, items per second, then `figures` (of the validation).
   void finish(const EpochProgress& progress, std::string_view figures = "");
 
  private:

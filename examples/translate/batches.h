@@ -3,8 +3,8 @@
 #include <vector>
 
 #include "core/tensor/tensor.h"
+#include "examples/training/vocabulary.h"
 #include "examples/translate/pairs.h"
-#include "examples/translate/vocabulary.h"
 #include "layers/batches.h"
 
 namespace gradus::translate {

@@ -12,8 +12,8 @@
 #include <unordered_set>
 #include <utility>
 
+#include "examples/training/text.h"
 #include "examples/translate/lexicon.h"
-#include "examples/translate/text.h"
 
 namespace gradus::translate {
 namespace {

@@ -1,13 +1,7 @@
 #include <fmt/format.h>
 
-#include <CLI/CLI.hpp>
-#include <charconv>
-#include <new>
-#include <sstream>
-
 #include "core/tensor/error.h"
-#include "core/tensor/threads.h"
-#include "examples/terminal/output.h"
+#include "examples/training/command_line.h"
 #include "examples/translate/commands.h"
 
 using namespace gradus;
@@ -15,56 +9,7 @@ using namespace gradus::translate;
 
 namespace {
 
-/// An option that is an integer in decimal digits, from `least` to `most`: what the help shows and
-/// an error names.
-template <class T>
-CLI::Option* add_integer(CLI::App* command, const char* name, T& value, uint64_t least,
-                         uint64_t most, const std::string& description) {
-  const CLI::Validator within(
-      [=](std::string& text) {
-        uint64_t number = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-        if (error != std::errc() || end != text.data() + text.size() || number < least ||
-            number > most)
-          return fmt::format("expected an integer from {} to {}, got {}", least, most, text);
-        text = std::to_string(number);  // to the parser, 010 would be 8
-        return std::string();
-      },
-      "");
-  return command->add_option(name, value, description)
-      ->transform(within)
-      ->type_name(fmt::format("INTEGER ({} to {})", least, most))
-      ->capture_default_str();
-}
-
-/// From `least` to `most`; whether they themselves count.
-struct Bounds {
-  double least, most;
-  bool least_counts, most_counts;
-};
-/// An option that is a number within bounds.
-CLI::Option* add_number(CLI::App* command, const char* name, double& value, const Bounds& bounds,
-                        const std::string& description) {
-  const std::string range = fmt::format("{}{}, {}{}", bounds.least_counts ? '[' : '(', bounds.least,
-                                        bounds.most, bounds.most_counts ? ']' : ')');
-  const CLI::Validator within(
-      [=](std::string& text) {
-        double x = 0;
-        const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), x);
-        const bool fits = error == std::errc() && end == text.data() + text.size() &&
-                          (bounds.least_counts ? x >= bounds.least : x > bounds.least) &&
-                          (bounds.most_counts ? x <= bounds.most : x < bounds.most);
-        return fits ? std::string() : fmt::format("expected a number in {}, got {}", range, text);
-      },
-      "");
-  return command->add_option(name, value, description)
-      ->check(within)
-      ->type_name("NUMBER in " + range)
-      ->capture_default_str();
-}
-
-constexpr Bounds share{0, 1, true, false}, weight{0, 100, true, true};
-constexpr uint64_t most_of_all = 1'000'000'000;
+constexpr Bounds weight{0, 100, true, true};
 
 /// Sets the options that were not given to values that suit the model.
 void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& model,
@@ -106,14 +51,12 @@ void check_options(const CLI::App& given, const ModelOptions& model) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  terminal::open_standard_streams();
   CLI::App app(
       "Translates English to Chinese with an LSTM and attention, or with a Transformer. Without a\n"
       "command: trains on the embedded corpus and shows the result.");
   app.require_subcommand(0, 1);
   app.set_help_all_flag("--help-all", "Help for all commands");
 
-  int thread_count = 0;
   TrainOptions training;
   ModelOptions model;
   Files files;
@@ -123,31 +66,8 @@ int main(int argc, char** argv) {
   std::string evaluated, sentence, svg;
   std::vector<std::string> model_words;
 
-  auto add_threads = [&](CLI::App* command) {
-    add_integer(command, "--threads", thread_count, 0, 4096,
-                "number of threads; 0: one for each processor core");
-  };
-  auto add_training = [&](CLI::App* command) {
-    add_integer(command, "--epochs", training.epochs, 1, 1'000'000,
-                "passes over the training data");
-    add_integer(command, "--seed", training.seed, 0, UINT64_MAX,
-                "seed of the weights, the order of batches and dropout");
-    add_threads(command);
-    add_integer(command, "--batch", training.batch_size, 1, 1'000'000,
-                "sentence pairs per training step");
-    add_number(command, "--rate", training.learning_rate, {0, 1000, false, true},
-               "learning rate of Adam");
-    const auto on_by_default = [](bool value) { return value ? " (on by default)" : ""; };
-    command->add_flag("--decay,!--no-decay", training.decay,
-                      std::string("decrease the learning rate to 0 along a cosine") +
-                          on_by_default(training.decay));
-    add_integer(command, "--warm-up", training.warm_up, 0, most_of_all,
-                "steps in which the learning rate increases; then it decreases with the\n"
-                "inverse square root of the step, or along the cosine");
-    add_number(command, "--clip", training.clip, {0, 1e9, false, true},
-               "maximum global norm of the gradients");
-    add_integer(command, "--patience", training.patience, 1, 1'000'000,
-                "stop after this many epochs without a better BLEU");
+  auto add_all = [&](CLI::App* command) {
+    add_training(command, training, "sentence pairs", "BLEU");
     add_integer(command, "--embedding", model.embedding, 1, most_units,
                 "size of the embeddings (LSTM)");
     add_integer(command, "--hidden", model.hidden, 1, most_units, "size of the hidden states");
@@ -172,8 +92,9 @@ int main(int argc, char** argv) {
                       "normalise after each sublayer, not before it (Transformer)");
     add_number(command, "--label-smoothing", model.label_smoothing, share,
                "probability that label smoothing spreads over all tokens in training");
-    command->add_flag("--bidirectional,!--unidirectional", model.bidirectional,
-                      std::string("bidirectional encoder") + on_by_default(model.bidirectional));
+    command->add_flag(
+        "--bidirectional,!--unidirectional", model.bidirectional,
+        std::string("bidirectional encoder") + (model.bidirectional ? " (on by default)" : ""));
     command->add_flag("--no-input-feeding", no_input_feeding,
                       "do not feed the attention output of a step into the next step");
     command
@@ -217,7 +138,7 @@ int main(int argc, char** argv) {
   train_command->add_option("--target-unit", data.target_unit, "auto: chosen by script")
       ->check(units)
       ->capture_default_str();
-  add_training(train_command);
+  add_all(train_command);
 
   CLI::App* text_command = app.add_subcommand("text", "Translate lines from standard input");
   add_decoding(text_command);
@@ -247,43 +168,25 @@ int main(int argc, char** argv) {
     training.learning_rate = 4e-3;
     training.decay = true;
   }
-  add_training(&app);
-  try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream out, err;
-    const int status = app.exit(error, out, err);  // help, or what is wrong
-    terminal::print(out.str());
-    return terminal::ended("translate", status, err.str());
-  }
-
-  model.input_feeding = !no_input_feeding;
-  for (const std::string& word : model_words) {
-    if (const auto named = architectures.find(word); named != architectures.end())
-      model.architecture = named->second;
-    else
-      files.model = word;
-  }
-  const CLI::App& given = demonstration ? app : *train_command;
-  choose_defaults(given, demonstration, model, training);
-  try {
+  add_all(&app);
+  return run_program("translate", app, argc, argv, [&] {
+    model.input_feeding = !no_input_feeding;
+    for (const std::string& word : model_words) {
+      if (const auto named = architectures.find(word); named != architectures.end())
+        model.architecture = named->second;
+      else
+        files.model = word;
+    }
+    const CLI::App& given = demonstration ? app : *train_command;
+    choose_defaults(given, demonstration, model, training);
     check_options(given, model);
     if (demonstration && !app.get_subcommands().empty())
       throw Error("options come after the command: translate train --seed 2 …");
-    if (thread_count > 0) set_threads(thread_count);
-    auto run = [&] {
-      if (text_command->parsed()) return translate_text(files.model, decoding, n_best);
-      if (eval_command->parsed())
-        return evaluate_file(files.model, evaluated, decoding, files.report);
-      if (attention_command->parsed()) return draw_attention(files.model, sentence, svg);
-      return train_command->parsed() ? train_on_files(data, model, training, files)
-                                     : demonstrate(model, training, files);
-    };
-    return terminal::ended("translate", run());
-  } catch (const std::bad_alloc&) {
-    terminal::message("translate: not enough memory; try a smaller --batch, --beam or --hidden");
-  } catch (const std::exception& error) {
-    terminal::message(fmt::format("translate: {}", error.what()));
-  }
-  return 1;
+    if (text_command->parsed()) return translate_text(files.model, decoding, n_best);
+    if (eval_command->parsed())
+      return evaluate_file(files.model, evaluated, decoding, files.report);
+    if (attention_command->parsed()) return draw_attention(files.model, sentence, svg);
+    return train_command->parsed() ? train_on_files(data, model, training, files)
+                                   : demonstrate(model, training, files);
+  });
 }

@@ -8,9 +8,12 @@
 #include <string_view>
 #include <unordered_map>
 
-#include "examples/translate/text.h"
+#include "examples/training/text.h"
 
 namespace gradus::translate {
+
+using namespace training;
+
 namespace {
 
 /// Numbers of n-grams: in the hypothesis, in the reference, and in both.

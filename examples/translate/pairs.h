@@ -5,27 +5,28 @@
 #include <string>
 #include <vector>
 
-#include "examples/translate/text.h"
+#include "examples/training/lines.h"
+#include "examples/training/text.h"
 
 namespace gradus::translate {
+
+using namespace training;
 
 /// A sentence and its translation, both valid UTF-8 and neither of them blank.
 struct Pair {
   std::string source, target;
 };
 
-/// The usable pairs of a file, and what to tell of it: one line per kind of line that was skipped,
-/// "train.tsv: skipped 3 lines of invalid UTF-8, the first at line 17".
+/// The usable pairs of a file, and what read_lines() tells of it.
 struct ReadPairs {
   std::vector<Pair> pairs;
   std::vector<std::string> warnings;
 };
 
 /// Reads a tab-separated UTF-8 file of source, target and further columns, which are ignored.
-/// A byte-order mark and CRLF line ends are accepted; so are line ends of a carriage return alone,
-/// with a warning. Skipped and counted: blank lines, lines without a tab, an empty source or target
-/// (see blank()), invalid UTF-8, NUL bytes.
-/// Throws std::runtime_error if the file cannot be read or holds no usable pair.
+/// Skipped and counted: blank lines, lines without a tab, an empty source or target (see blank()),
+/// invalid UTF-8, NUL bytes. Throws std::runtime_error if the file cannot be read or holds no
+/// usable pair.
 ReadPairs read_pairs(const std::string& path);
 /// The same from a stream; messages begin with `name`.
 ReadPairs read_pairs(std::istream& file, const std::string& name);

@@ -6,7 +6,6 @@
 #include <nlohmann/json.hpp>
 
 #include "core/autograd/autograd.h"
-#include "core/files/json_check.h"
 #include "core/files/safetensors.h"
 #include "core/tensor/error.h"
 
@@ -21,17 +20,9 @@ BatchOptions batch_options(int64_t beam = 1) {
           .max_elements = 20'000};
 }
 
-constexpr const char* format = "gradus translator 1";
-
-template <class T>
-T value_among(const std::map<std::string, T>& names, const char* what, const std::string& name) {
-  if (const auto found = names.find(name); found != names.end()) return found->second;
-  throw Error(fmt::format("unknown {} '{}'", what, name));
-}
-
 }  // namespace
 
-std::map<std::string, std::string> describe(const Trained& trained) {
+Description describe(const Trained& trained) {
   const ModelOptions& o = trained.model.options;
   const nlohmann::json options = {{"architecture", name_among(architectures, o.architecture)},
                                   {"embedding", o.embedding},
@@ -45,10 +36,9 @@ std::map<std::string, std::string> describe(const Trained& trained) {
                                   {"norm_first", o.norm_first},
                                   {"dropout", o.dropout},
                                   {"label_smoothing", o.label_smoothing}};
-  return {{"format", format},
-          {"options", options.dump()},
-          {"source_vocabulary", trained.source.to_json()},
-          {"target_vocabulary", trained.target.to_json()}};
+  return description(kind, options,
+                     {{"source_vocabulary", trained.source.to_json()},
+                      {"target_vocabulary", trained.target.to_json()}});
 }
 
 void save(const std::string& path, Trained& trained) {
@@ -57,70 +47,25 @@ void save(const std::string& path, Trained& trained) {
 
 namespace {
 
-using nlohmann::json;
-
-const json& member(const json& options, const char* name) {
-  const auto found = options.find(name);
-  if (found == options.end()) throw Error(fmt::format("its options do not give \"{}\"", name));
-  return *found;
-}
-
-[[noreturn]] void refuse(const char* name, const std::string& expected, const json& got) {
-  throw Error(fmt::format("its options give {} {}; expected {}", name, got.dump(), expected));
-}
-
-int64_t integer(const json& options, const char* name, int64_t most) {
-  const json& value = member(options, name);
-  // A size above INT64_MAX is refused as the negative number that it is read as.
-  if (!value.is_number_integer() || value.get<int64_t>() < 1 || value.get<int64_t>() > most)
-    refuse(name, fmt::format("an integer from 1 to {}", most), value);
-  return value.get<int64_t>();
-}
-
-double share(const json& options, const char* name) {
-  const json& value = member(options, name);
-  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() < 1))
-    refuse(name, "a number in [0, 1)", value);
-  return value.get<double>();
-}
-
-bool boolean(const json& options, const char* name) {
-  const json& value = member(options, name);
-  if (!value.is_boolean()) refuse(name, "true or false", value);
-  return value.get<bool>();
-}
-
-template <class T>
-T named(const json& options, const char* name, const std::map<std::string, T>& names) {
-  const json& value = member(options, name);
-  if (!value.is_string()) refuse(name, "a name", value);
-  return value_among(names, name, value.get<std::string>());
-}
-
-ModelOptions options_from(const std::string& text) {
-  check_json("its metadata's \"options\"", text, 1);
-  json options = json::parse(text);
-  if (!options.is_object()) throw Error("its metadata's \"options\" are not a JSON object");
+ModelOptions options_from(const Description& description) {
   ModelOptions o;
-  const json absent{{"architecture", "lstm"},
-                    {"heads", o.heads},
-                    {"window", o.window},
-                    {"norm_first", o.norm_first},
-                    {"label_smoothing", 0}};  // from files of earlier versions
-  for (const auto& [name, value] : absent.items())
-    if (!options.contains(name)) options[name] = value;
-  o.architecture = named(options, "architecture", architectures);
-  o.embedding = integer(options, "embedding", most_units);
-  o.hidden = integer(options, "hidden", most_units);
-  o.layers = static_cast<int>(integer(options, "layers", most_layers));
-  o.bidirectional = boolean(options, "bidirectional");
-  o.attention = named(options, "score", attentions);
-  o.heads = integer(options, "heads", most_units);
-  o.window = integer(options, "window", most_window);
-  o.input_feeding = boolean(options, "input_feeding");
-  o.norm_first = boolean(options, "norm_first");
-  o.dropout = share(options, "dropout");
-  o.label_smoothing = share(options, "label_smoothing");
+  const StoredOptions options(description, {{"architecture", "lstm"},
+                                            {"heads", o.heads},
+                                            {"window", o.window},
+                                            {"norm_first", o.norm_first},
+                                            {"label_smoothing", 0}});
+  o.architecture = options.named("architecture", architectures);
+  o.embedding = options.integer("embedding", most_units);
+  o.hidden = options.integer("hidden", most_units);
+  o.layers = static_cast<int>(options.integer("layers", most_layers));
+  o.bidirectional = options.boolean("bidirectional");
+  o.attention = options.named("score", attentions);
+  o.heads = options.integer("heads", most_units);
+  o.window = options.integer("window", most_window);
+  o.input_feeding = options.boolean("input_feeding");
+  o.norm_first = options.boolean("norm_first");
+  o.dropout = options.share("dropout");
+  o.label_smoothing = options.share("label_smoothing");
   return o;
 }
 
@@ -153,52 +98,12 @@ void check_sizes(const ModelOptions& o, int64_t parameters,
 
 }  // namespace
 
-uint64_t checksum(Trained& trained) {
-  uint64_t hash = 0xcbf29ce484222325;
-  auto add = [&](std::string_view bytes) {
-    for (const char byte : bytes) hash = (hash ^ static_cast<unsigned char>(byte)) * 0x100000001b3;
-  };
-  for (const auto& [name, text] : describe(trained)) add(name + '\0' + text + '\0');
-  for (const auto& [name, tensor] : named_tensors(trained.model)) {
-    add(name + '\0');
-    const auto bytes = std::as_bytes(tensor.span<float>());
-    add({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
-  }
-  return hash;
-}
-
-bool is_model(const std::string& path) {
-  try {
-    const auto metadata = load_metadata(path);
-    const auto found = metadata.find("format");
-    return found != metadata.end() && found->second == format;
-  } catch (const Error&) {
-    return false;
-  }
-}
-
 Trained load(const std::string& path) {
-  const TensorFile file = load_tensors(path);
-  auto field = [&](const char* name) {
-    const auto found = file.metadata.find(name);
-    return found == file.metadata.end() ? std::string() : found->second;
-  };
+  const TensorFile file = open_model(path, kind);
   return errors_at(path, [&]() -> Trained {
-    if (field("format") != format)
-      throw Error(
-          fmt::format("not a model of this translator (its metadata does not say \"format\": "
-                      "\"{}\")",
-                      format));
-    const ModelOptions options = options_from(field("options"));
-    auto vocabulary = [&](const char* name) {
-      try {
-        return Vocabulary::from_json(field(name));
-      } catch (const std::invalid_argument& error) {
-        throw Error(fmt::format("its metadata's \"{}\": {}", name, error.what()));
-      }
-    };
-    Vocabulary source = vocabulary("source_vocabulary");
-    Vocabulary target = vocabulary("target_vocabulary");
+    const ModelOptions options = options_from(file.metadata);
+    Vocabulary source = vocabulary_in(file.metadata, "source_vocabulary");
+    Vocabulary target = vocabulary_in(file.metadata, "target_vocabulary");
     check_sizes(options, planned_parameter_count(source.size(), target.size(), options),
                 file.tensors);
     Generator unused(0);

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "examples/training/model_file.h"
 #include "examples/translate/decode.h"
 #include "examples/translate/metrics.h"
 
@@ -13,12 +14,11 @@ struct Trained {
   Translator model;
 };
 
-/// The metadata of a model file: the model's options and both vocabularies as JSON.
-std::map<std::string, std::string> describe(const Trained& trained);
+/// What errors call a model file: "a model of this translator".
+inline constexpr const char* kind = "translator";
 
-/// A number for the parameters, the options and the vocabularies, another one for others (FNV-1a,
-/// Fowler, Noll, Vo 1991).
-uint64_t checksum(Trained& trained);
+/// The metadata of a model file: the model's options and both vocabularies as JSON.
+Description describe(const Trained& trained);
 
 /// Writes a safetensors file; for errors see core/files/safetensors.h.
 void save(const std::string& path, Trained& trained);
@@ -26,8 +26,6 @@ void save(const std::string& path, Trained& trained);
 /// save() writes. Sizes are checked against the file's tensors before a model is made: time and
 /// memory are in proportion to the file.
 Trained load(const std::string& path);
-/// Whether load() or `--resume` may be expected to take the file: its metadata say so.
-bool is_model(const std::string& path);
 
 /// The best translations of each text, best first: `options.beam` of them.
 /// Throws std::invalid_argument for invalid UTF-8, Error as decode() does.

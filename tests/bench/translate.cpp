@@ -11,7 +11,8 @@
 #include "core/tensor/processor.h"
 #include "core/tensor/threads.h"
 #include "core/trace/trace.h"
-#include "examples/translate/train.h"
+#include "examples/training/memory.h"
+#include "examples/translate/trained.h"
 #include "optim/clip.h"
 #include "optim/optimizer.h"
 #include "tests/bench/peak.h"
@@ -65,7 +66,7 @@ struct Data {
   }
 };
 
-/// A model in training as examples/translate/train.cpp trains it.
+/// A model in training as examples/training/train.cpp trains it.
 class Training {
  public:
   Training(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options)

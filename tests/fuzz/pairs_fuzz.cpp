@@ -3,8 +3,8 @@
 #include <sstream>
 #include <stdexcept>
 
+#include "examples/training/vocabulary.h"
 #include "examples/translate/pairs.h"
-#include "examples/translate/vocabulary.h"
 
 using namespace gradus::translate;
 

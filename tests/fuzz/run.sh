@@ -15,8 +15,9 @@ targets=$(ls tests/fuzz/*_fuzz.cpp | sed 's|.*/\(.*\)_fuzz.cpp|\1|')
 sources="core/files/json_check.cpp core/files/safetensors.cpp core/trace/trace_file.cpp
   core/trace/trace.cpp core/trace/provenance.cpp core/trace/compare.cpp core/ops/formula.cpp
   core/ops/pointwise.cpp
-  examples/translate/text.cpp examples/translate/pairs.cpp examples/translate/vocabulary.cpp
-  examples/translate/trained.cpp examples/terminal/display_width.cpp
+  examples/training/text.cpp examples/training/lines.cpp examples/training/vocabulary.cpp
+  examples/training/model_file.cpp examples/translate/pairs.cpp examples/translate/trained.cpp
+  examples/terminal/display_width.cpp
   examples/step/session.cpp examples/step/session_looks.cpp examples/step/session_moves.cpp
   examples/step/session_changes.cpp examples/step/condition.cpp examples/step/views.cpp
   examples/step/overviews.cpp examples/step/show.cpp examples/step/attention.cpp"
@@ -31,7 +32,7 @@ compile() {
   done | xargs -r -P 2 -L 1 sh -c "$compiler"' $0 -c -o $1' 
 }
 
-libraries="$build/libstep_parts.a $build/libtranslator.a $build/libterminal.a
+libraries="$build/libstep_parts.a $build/libtranslator.a $build/libgradus_training.a $build/libterminal.a
   $build/libgradus_layers.a $build/libgradus_optim.a $build/libgradus_core.a"
 
 link() {

@@ -19,7 +19,7 @@ const EpochProgress third{.epoch = 3,
                           .epochs = 20,
                           .fraction = .58,
                           .loss = 1.234,
-                          .tokens_per_second = 12345.4,
+                          .items_per_second = 12345.4,
                           .seconds_left = 12};
 
 std::string written(bool live, const std::function<void(Progress&)>& act) {
@@ -68,7 +68,7 @@ TEST_CASE("the progress line is never wider than the terminal") {
   EpochProgress odd = third;
   for (double value : {-3.0, 0.0, 0.999, 1.0, 7.0, std::numeric_limits<double>::quiet_NaN(),
                        std::numeric_limits<double>::infinity(), 1e300}) {
-    odd.fraction = odd.loss = odd.tokens_per_second = odd.seconds_left = value;
+    odd.fraction = odd.loss = odd.items_per_second = odd.seconds_left = value;
     for (int columns = 0; columns < 120; ++columns) {
       CHECK(display_width(progress_line(odd, columns)) <= columns);
     }

@@ -12,8 +12,8 @@
 #include <utility>
 #include <vector>
 
+#include "examples/training/text.h"
 #include "examples/translate/lexicon.h"
-#include "examples/translate/text.h"
 #include "tests/files.h"
 
 using namespace gradus::testing;

@@ -2,9 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include "examples/training/vocabulary.h"
 #include "examples/translate/corpus.h"
 #include "examples/translate/pairs.h"
-#include "examples/translate/vocabulary.h"
 #include "tests/files.h"
 
 using namespace gradus::testing;

@@ -4,7 +4,7 @@
 
 #include <stdexcept>
 
-#include "examples/translate/vocabulary.h"
+#include "examples/training/vocabulary.h"
 #include "tests/files.h"
 
 using namespace gradus::testing;
@@ -61,8 +61,8 @@ TEST_CASE("unusable lines are skipped and counted by kind with the first line nu
         std::vector<std::string>{
             file.path + ": skipped 2 lines of white space only, the first at line 2",
             file.path + ": skipped 1 line without a tab, the first at line 3",
-            file.path + ": skipped 2 lines with an empty source or target, the first at line 5",
             file.path + ": skipped 3 lines of invalid UTF-8, the first at line 4",
+            file.path + ": skipped 2 lines with an empty source or target, the first at line 5",
             file.path + ": skipped 1 line with a NUL byte, the first at line 6"});
 }
 
@@ -87,8 +87,8 @@ TEST_CASE("a file without a usable pair is an error that says what was expected"
   const File file("one column\n\n");
   CHECK(error_of(file.path) ==
         file.path + ": no usable pair in 2 lines; " + expected + "\n" + file.path +
-            ": skipped 1 line of white space only, the first at line 2\n" + file.path +
-            ": skipped 1 line without a tab, the first at line 1");
+            ": skipped 1 line without a tab, the first at line 1\n" + file.path +
+            ": skipped 1 line of white space only, the first at line 2");
 }
 
 TEST_CASE("UTF-16 is refused as what it is not") {

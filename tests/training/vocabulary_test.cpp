@@ -1,11 +1,11 @@
-#include "examples/translate/vocabulary.h"
+#include "examples/training/vocabulary.h"
 
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
-using namespace gradus::translate;
+using namespace gradus::training;
 using Ids = std::vector<std::int64_t>;
 using Tokens = std::vector<std::string>;
 

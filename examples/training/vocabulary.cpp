@@ -1,4 +1,4 @@
-#include "examples/translate/vocabulary.h"
+#include "examples/training/vocabulary.h"
 
 #include <fmt/format.h>
 
@@ -9,7 +9,7 @@
 #include "core/files/json_check.h"
 #include "core/tensor/error.h"
 
-namespace gradus::translate {
+namespace gradus::training {
 namespace {
 
 const std::vector<std::string> specials = {"<pad>", "<bos>", "<eos>", "<unk>"};
@@ -124,4 +124,4 @@ std::string Vocabulary::decode_text(const std::vector<std::int64_t>& ids) const 
   return join(decode(ids), unit_);
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::training

@@ -4,7 +4,7 @@
 #include <string_view>
 #include <vector>
 
-namespace gradus::translate {
+namespace gradus::training {
 
 /// What a sentence is made of.
 enum class Unit { words, characters };
@@ -55,4 +55,4 @@ std::vector<std::string> lines_of(std::string_view text);
 /// Whether text is valid UTF-8 without a token: nothing but white space and invisible characters.
 bool blank(std::string_view text);
 
-}  // namespace gradus::translate
+}  // namespace gradus::training

@@ -1,10 +1,10 @@
-#include "examples/translate/text.h"
+#include "examples/training/text.h"
 
 #include <doctest/doctest.h>
 
 #include <stdexcept>
 
-using namespace gradus::translate;
+using namespace gradus::training;
 using Tokens = std::vector<std::string>;
 
 TEST_CASE("words are in lower case, with punctuation apart and apostrophes inside") {

@@ -1,4 +1,4 @@
-#include "examples/translate/text.h"
+#include "examples/training/text.h"
 
 #include <fmt/format.h>
 #include <utf8proc.h>
@@ -9,7 +9,7 @@
 #include <new>
 #include <stdexcept>
 
-namespace gradus::translate {
+namespace gradus::training {
 namespace {
 
 /// Reads one code point at `at` and moves behind it; a negative value if there is none.
@@ -327,4 +327,4 @@ std::string join(const std::vector<std::string>& tokens, Unit unit) {
   return text;
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::training

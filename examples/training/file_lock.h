@@ -2,7 +2,7 @@
 
 #include <string>
 
-namespace gradus::translate {
+namespace gradus::training {
 
 /// While it lives, no other program trains into the same model: an advisory lock (flock) on the
 /// file "….lock" beside it, in which the number of the process stands. When a program is killed,
@@ -20,4 +20,4 @@ class FileLock {
   int file_ = -1;
 };
 
-}  // namespace gradus::translate
+}  // namespace gradus::training

@@ -6,9 +6,9 @@
 #include <unordered_map>
 #include <vector>
 
-#include "examples/translate/text.h"
+#include "examples/training/text.h"
 
-namespace gradus::translate {
+namespace gradus::training {
 
 /// The tokens that every vocabulary begins with: <pad>, <bos>, <eos>, <unk>.
 inline constexpr std::int64_t pad_id = 0, bos_id = 1, eos_id = 2, unk_id = 3;
@@ -57,4 +57,4 @@ class Vocabulary {
   std::unordered_map<std::string, std::int64_t> ids_;
 };
 
-}  // namespace gradus::translate
+}  // namespace gradus::training

@@ -1,4 +1,4 @@
-#include "examples/translate/file_lock.h"
+#include "examples/training/file_lock.h"
 
 #include <fcntl.h>
 #include <fmt/format.h>
@@ -11,7 +11,7 @@
 
 #include "core/tensor/error.h"
 
-namespace gradus::translate {
+namespace gradus::training {
 
 FileLock::FileLock(const std::string& model_path) : path_(model_path + ".lock") {
   while (true) {
@@ -45,4 +45,4 @@ FileLock::~FileLock() {
   ::close(file_);
 }
 
-}  // namespace gradus::translate
+}  // namespace gradus::training

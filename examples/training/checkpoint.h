@@ -1,0 +1,51 @@
+#pragma once
+
+#include "examples/training/train.h"
+#include "optim/optimizer.h"
+#include "optim/training_state.h"
+
+/// The whole state of a run in one file beside its model; used by the loop in train.cpp alone.
+namespace gradus::training {
+
+/// Where training stands between two batches.
+struct Position {
+  int64_t epoch = 1, batch = 0, items = 0;
+  double loss_sum = 0, seconds = 0, training_seconds = 0;  // of this epoch so far
+  TrainReport report = {};
+  uint64_t best = 0, earlier = 0;  // checksums of the best model, and of what was there before it
+
+  void next_epoch() {
+    *this = {.epoch = epoch + 1, .report = std::move(report), .best = best, .earlier = earlier};
+  }
+};
+
+/// The generator that makes the batches of an epoch.
+Generator generator_of_epoch(const TrainOptions& options, int64_t epoch);
+
+class Checkpoint {
+ public:
+  Checkpoint(const Run& run, const TrainOptions& options, Adam& adam, Generator& dropout,
+             Position& at);
+
+  void save() const;
+
+  /// Reads the state, and sees to it that the best model of the run is in its file: it may be
+  /// missing there only where the run was killed after the checkpoint was written and before the
+  /// model was.
+  void resume();
+
+ private:
+  void load();
+  void check_run(const nlohmann::json& theirs) const;
+  void read_report(const nlohmann::json& j, Position& read) const;
+  void check_place(const TensorFile& file, int64_t epochs) const;
+
+  std::string model_path_, path_;
+  const Run& run_;
+  const TrainOptions& options_;
+  nlohmann::json settings_;
+  Position& at_;
+  TrainingState state_;
+};
+
+}  // namespace gradus::training

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <string>
+#include <utility>
+#include <vector>
+
+/// The files that a program writes. What is checked here is checked before the work starts, so that
+/// an hour of training does not end in an error, and nothing of somebody else's is overwritten.
+namespace gradus::training {
+
+/// Makes the folder of `path` and checks that `path` can be written.
+void prepare_to_write(const std::string& path);
+
+/// The same for a model file, its checkpoint and the report, where one is written. Nothing but a
+/// model of this kind is replaced, and the report is none of the files that are `read`: pairs of an
+/// option and its path.
+void prepare_to_train(const std::string& kind, const std::string& model_path,
+                      const std::string& report_path,
+                      const std::vector<std::pair<std::string, std::string>>& read = {});
+
+/// Throws Error unless an SVG of this program, or nothing, is at `path`.
+void check_picture(const std::string& path);
+
+/// Throws Error when `path` is the same file as one of the others: pairs of an option and its path.
+void check_apart(const std::string& option, const std::string& path,
+                 const std::vector<std::pair<std::string, std::string>>& others);
+
+/// A file in the folder of the model: beside("runs/model", "loss.svg").
+std::string beside(const std::string& model_path, const std::string& name);
+
+}  // namespace gradus::training

@@ -1,0 +1,169 @@
+#include "examples/training/train.h"
+
+#include <fmt/format.h>
+
+#include <chrono>
+#include <cmath>
+
+#include "core/autograd/autograd.h"
+#include "core/ops/pointwise.h"
+#include "examples/training/checkpoint.h"
+#include "examples/training/file_lock.h"
+#include "examples/training/memory.h"
+#include "optim/clip.h"
+#include "optim/schedule.h"
+
+namespace gradus::training {
+
+namespace {
+
+double seconds_since(std::chrono::steady_clock::time_point start) {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
+}
+
+Schedule schedule_of(const TrainOptions& options, int64_t steps) {
+  const double peak = options.learning_rate;
+  if (options.warm_up == 0) return options.decay ? cosine(peak, steps) : constant(peak);
+  if (!options.decay) return inverse_square_root(peak, options.warm_up);
+  return warm_up(options.warm_up, cosine(peak, std::max<int64_t>(1, steps - options.warm_up)));
+}
+
+bool is_finite(const Run& run, const Figures& figures) {
+  const auto all_finite = [](auto values) {
+    return std::ranges::all_of(values, [](auto x) { return std::isfinite(x); });
+  };
+  return all_finite(std::span<const double>(figures)) &&
+         std::ranges::all_of(run.parameters, [&](const Tensor& parameter) {
+           return dispatch_float("train", parameter.dtype(), [&](auto of_type) {
+             return all_finite(parameter.span<decltype(of_type)>());
+           });
+         });
+}
+
+/// "valid loss 1.234  BLEU 20.31"
+std::string text_of(const std::vector<Figure>& figures, const Figures& values) {
+  std::string text;
+  for (size_t i = 0; i < figures.size(); ++i)
+    text += (i > 0 ? "  " : "") + fmt::format(fmt::runtime(figures[i].format), values[i]);
+  return text;
+}
+
+/// Learns one batch.
+void learn(const Run& run, int64_t batch, const TrainOptions& options, Adam& adam,
+           Generator& dropout, Position& at) {
+  adam.zero_grad();
+  const BatchLoss loss = run.loss(batch, dropout);
+  (loss.sum / static_cast<double>(loss.items)).backward();
+  clip_gradients(run.parameters, options.clip);
+  adam.step();
+  at.loss_sum += loss.sum.item();
+  at.items += loss.items;
+}
+
+Figures validate(const Run& run) {
+  const NoGrad pause;
+  Figures figures = run.validate();
+  if (figures.size() != run.figures.size())
+    throw Error(fmt::format("train: expected {} figures of the validation, got {}",
+                            run.figures.size(), figures.size()));
+  return figures;
+}
+
+}  // namespace
+
+Better lower(size_t figure) {
+  return [=](const Figures& a, const Figures& b) { return a.at(figure) < b.at(figure); };
+}
+
+Better higher(size_t figure) {
+  return [=](const Figures& a, const Figures& b) {
+    return a.at(figure) != b.at(figure) ? a.at(figure) > b.at(figure) : a.at(0) < b.at(0);
+  };
+}
+
+TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& progress,
+                  const std::function<bool()>& stop) {
+  Adam adam(run.parameters, {.learning_rate = options.learning_rate});
+  Generator dropout(options.seed ^ 0x64726f706f757421);
+  const FileLock lock(options.model_path);
+  Position at;
+  Checkpoint checkpoint(run, options, adam, dropout, at);
+  if (options.resume) checkpoint.resume();
+  if (at.best == 0) at.best = checksum_of_file(options.model_path);
+  TrainReport& report = at.report;
+
+  auto exhausted = [&] {
+    return report.best >= 0 && std::ssize(report.epochs) - 1 - report.best >= options.patience;
+  };
+  auto saved = std::chrono::steady_clock::now();
+  while (at.epoch <= options.epochs && !exhausted()) {
+    const auto start = std::chrono::steady_clock::now();
+    const double seconds_before = at.seconds, training_before = at.training_seconds;
+    Generator generator = generator_of_epoch(options, at.epoch);
+    const int64_t batches = run.begin_epoch(generator);
+    if (batches == 0) throw Error("train: expected at least one batch in an epoch, got none");
+    const Schedule rate = schedule_of(options, options.epochs * batches);
+    auto live = [&] {
+      const double done = static_cast<double>(at.batch) / static_cast<double>(batches);
+      const double left = static_cast<double>(options.epochs - at.epoch + 1) - done;
+      return terminal::EpochProgress{static_cast<int>(at.epoch),
+                                     options.epochs,
+                                     done,
+                                     at.loss_sum / static_cast<double>(at.items),
+                                     static_cast<double>(at.items) / at.training_seconds,
+                                     done > 0 ? at.training_seconds / done * left : 0,
+                                     run.item};
+    };
+    while (at.batch < batches) {
+      adam.learning_rate = rate((at.epoch - 1) * batches + at.batch);
+      learn(run, at.batch, options, adam, dropout, at);
+      ++at.batch;
+      at.training_seconds = training_before + seconds_since(start);
+      progress.update(live());
+      const bool is_stopped = stop();
+      if (is_stopped || seconds_since(saved) > 60 * options.save_every) {
+        at.seconds = seconds_before + seconds_since(start);
+        checkpoint.save();
+        saved = std::chrono::steady_clock::now();
+      }
+      if (is_stopped) {
+        report.interrupted = true;
+        return report;
+      }
+    }
+    const EpochReport epoch{static_cast<int>(at.epoch),
+                            at.loss_sum / static_cast<double>(at.items),
+                            validate(run),
+                            static_cast<double>(at.items) / at.training_seconds,
+                            seconds_before + seconds_since(start),
+                            peak_memory_mib()};
+    progress.finish(live(), text_of(run.figures, epoch.figures));
+    report.epochs.push_back(epoch);
+    const bool is_best =
+        is_finite(run, epoch.figures) &&
+        (report.best < 0 || run.better(epoch.figures, report.best_epoch().figures));
+    if (is_best) {
+      report.best = static_cast<int>(report.epochs.size()) - 1;
+      at.earlier = std::exchange(at.best, checksum(run.about, run.tensors));
+    }
+    at.next_epoch();
+    checkpoint.save();
+    saved = std::chrono::steady_clock::now();
+    if (is_best) save_tensors(options.model_path, {run.tensors, run.about});
+  }
+  if (report.epochs.empty()) return report;
+  if (report.best < 0)
+    throw Error(
+        "train: no epoch gave a model with finite parameters and a finite loss on the validation "
+        "data; train with a lower --rate or --clip");
+  const TensorFile best = open_model(options.model_path, kind_of(run.about));
+  if (at.best != 0 && checksum(best.metadata, best.tensors) != at.best)
+    throw Error(fmt::format(
+        "{}: was replaced by another program; the best model of this run, epoch {}, is lost: train "
+        "again, into another --model",
+        options.model_path, report.best_epoch().epoch));
+  errors_at(options.model_path, [&] { copy_by_name(best.tensors, run.tensors); });
+  return report;
+}
+
+}  // namespace gradus::training

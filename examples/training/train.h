@@ -1,0 +1,159 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/tensor/random.h"
+#include "core/tensor/tensor.h"
+#include "examples/terminal/progress.h"
+#include "examples/training/interrupts.h"
+#include "examples/training/model_file.h"
+#include "layers/parameters.h"
+
+/// The training loop of every application:
+///
+///     struct Task<Model, Batch> — what is particular to one: its batches, its loss, its figures
+///     TrainOptions              — what the user chooses on the command line
+///     train(model, task, options)
+///
+/// README.md has a program of forty lines that uses it.
+namespace gradus::training {
+
+struct TrainOptions {
+  int epochs = 10;
+  int64_t batch_size = 64;
+  double learning_rate = 1e-3;  ///< of Adam
+  bool decay = false;           ///< decrease the rate to 0 along a cosine, over all epochs
+  int64_t warm_up = 0;          ///< steps in which the rate increases; then, without decay, it
+                                ///< decreases with the inverse square root of the step (Vaswani
+                                ///< et al. 2017, equation 3)
+  double clip = 5;              ///< maximum global norm of the gradients
+  int patience = 5;             ///< stop after this many epochs without a better model
+  uint64_t seed = 1;
+  std::string model_path;  ///< of the best model; "….checkpoint" beside it is for resuming
+  bool resume = false;
+  double save_every = 10;  ///< minutes between two checkpoints within an epoch; each epoch ends
+                           ///< with one
+};
+
+/// The loss of a batch, summed over its items, and the number of these: the gradients are those of
+/// sum / items.
+struct BatchLoss {
+  Tensor sum;
+  int64_t items = 1;
+};
+
+/// A figure of the validation. The first one of a task is the loss, in the unit of the training
+/// loss.
+struct Figure {
+  std::string name;    ///< in reports: "bleu"
+  std::string format;  ///< on the screen, as fmt has it: "BLEU {:.2f}"
+};
+using Figures = std::vector<double>;
+
+/// Whether a model with the figures `a` is to be kept rather than an earlier one with `b`.
+using Better = std::function<bool(const Figures& a, const Figures& b)>;
+Better lower(size_t figure);
+/// Of two with the same figure, the one with the lower loss.
+Better higher(size_t figure);
+
+template <class Model, class Batch>
+struct Task {
+  /// What the model file says of itself; see model_file.h. A run is resumed only with the same.
+  Description about;
+  /// A checksum of each piece of data: "training pairs". A run is resumed only with the same.
+  std::map<std::string, uint64_t> data;
+  /// The batches of an epoch, in the order in which they are learned. They depend on the generator
+  /// alone, which is another one in each epoch.
+  std::function<std::vector<Batch>(Generator&)> batches;
+  /// The loss of training; the generator is for dropout.
+  std::function<BatchLoss(Model&, const Batch&, Generator&)> loss;
+  /// The figures of the model, called once an epoch; runs without recording gradients.
+  std::function<Figures(Model&)> validate;
+  std::vector<Figure> figures = {{"valid_loss", "valid loss {:.3f}"}};
+  Better better = lower(0);
+  std::string item = "tokens";  ///< what a batch's items are: "tokens/s"
+};
+
+struct EpochReport {
+  int epoch = 0;
+  double train_loss = 0;  ///< per item, while training
+  Figures figures;
+  double items_per_second = 0;  ///< of training alone
+  double seconds = 0;           ///< of the whole epoch
+  double peak_memory_mib = 0;
+};
+
+struct TrainReport {
+  std::vector<EpochReport> epochs;
+  int best = -1;             ///< index of the epoch with the best model; −1 for none
+  bool interrupted = false;  ///< by `stop`; the checkpoint continues from there
+
+  const EpochReport& best_epoch() const { return epochs.at(static_cast<size_t>(best)); }
+};
+
+/// A task and its model without their types: what the loop itself sees.
+struct Run {
+  std::map<std::string, Tensor> tensors;  ///< all, by name
+  std::vector<Tensor> parameters;         ///< those that training adjusts
+  Description about;
+  std::map<std::string, uint64_t> data;
+  std::function<int64_t(Generator&)> begin_epoch;  ///< makes its batches; returns how many
+  std::function<BatchLoss(int64_t batch, Generator&)> loss;
+  std::function<Figures()> validate;
+  std::vector<Figure> figures;
+  Better better;
+  std::string item;
+};
+TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& progress,
+                  const std::function<bool()>& stop);
+
+/// Trains with Adam and leaves the best model in `model` and in `model_path`. One whose parameters
+/// or figures are not all finite is not kept. The order of batches and the dropout depend on the
+/// seed alone, so a resumed run has the same bits as an uninterrupted one. Training stops after the
+/// batch at which `stop()` returns true.
+///
+/// Meanwhile a lock keeps other programs from training into `model_path`. The checkpoint of each
+/// epoch knows the best model's checksum, and is written before it: killed in between, a resumed
+/// run writes the model first.
+///
+/// Throws Error when a gradient is not finite; when no epoch gave a model to keep; when somebody
+/// else trains into `model_path`, or has put another model there; when a checkpoint does not fit
+/// the model, the data and the options, or is damaged; and when a file cannot be written.
+template <class Model, class Batch>
+TrainReport train(Model& model, const Task<Model, Batch>& task, const TrainOptions& options,
+                  terminal::Progress& progress, const std::function<bool()>& stop) {
+  std::vector<Batch> batches;
+  Run run{named_tensors(model),
+          parameters(model),
+          task.about,
+          task.data,
+          [&](Generator& generator) {
+            batches = task.batches(generator);
+            return std::ssize(batches);
+          },
+          [&](int64_t batch, Generator& generator) {
+            return task.loss(model, batches[static_cast<size_t>(batch)], generator);
+          },
+          [&] { return task.validate(model); },
+          task.figures,
+          task.better,
+          task.item};
+  return train(run, options, progress, stop);
+}
+
+/// The same in view of the user: progress on standard output; the first Ctrl-C, SIGTERM or SIGHUP
+/// saves and stops, which is then said on standard error: the program's status is to be
+/// `interrupted_status`.
+template <class Model, class Batch>
+TrainReport train(Model& model, const Task<Model, Batch>& task, const TrainOptions& options) {
+  catch_interrupts();
+  terminal::Progress progress(stdout);
+  TrainReport report = train(model, task, options, progress, is_interrupted);
+  if (report.interrupted) tell_interrupted(options.model_path);
+  return report;
+}
+
+}  // namespace gradus::training
