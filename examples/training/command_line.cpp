@@ -87,7 +87,9 @@ void add_training(CLI::App* command, TrainOptions& options, const std::string& e
              "minutes between two checkpoints within an epoch");
 }
 
-void add_files(CLI::App* command, TrainOptions& options, std::string& report) {
+void add_files(CLI::App* command, TrainOptions& options, std::string& report,
+               const std::string& model_path) {
+  options.model_path = model_path;
   command->add_option("--model", options.model_path, "file for the best model (safetensors)")
       ->capture_default_str();
   command->add_flag("--resume", options.resume, "continue from the model's checkpoint");

@@ -36,8 +36,9 @@ void add_threads(CLI::App* command);
 void add_training(CLI::App* command, TrainOptions& options, const std::string& examples,
                   const std::string& figure);
 
-/// --model, --resume and --report. The help says the default, `options.model_path`.
-void add_files(CLI::App* command, TrainOptions& options, std::string& report);
+/// --model, --resume and --report; `model_path` is where the model goes by default.
+void add_files(CLI::App* command, TrainOptions& options, std::string& report,
+               const std::string& model_path);
 
 /// Reads the arguments into the app's options, then calls `run`; returns the program's exit status.
 /// What is wrong with an argument and what `run` throws is said on standard error.

@@ -96,16 +96,17 @@ std::vector<std::string> read_lines(std::istream& file, const std::string& name,
   return warnings;
 }
 
-std::vector<std::string> read_text(const std::string& path) {
-  std::vector<std::string> lines;
+std::string read_text(const std::string& path) {
+  std::string text;
   const auto take = [&](std::string_view line, int64_t) {
     const Flaw flaw = flaw_of(line);
-    if (flaw == usable) lines.emplace_back(line);
-    return flaw;
+    if (flaw != usable && flaw != blank_line) return flaw;
+    text.append(line) += '\n';
+    return usable;
   };
   for (const std::string& warning : read_lines(path, {"line", "expected a UTF-8 text file"}, take))
     terminal::message(warning);
-  return lines;
+  return text;
 }
 
 }  // namespace gradus::training

@@ -40,7 +40,8 @@ std::vector<std::string> read_lines(
     std::istream& file, const std::string& name, const LineFormat& format,
     const std::function<Flaw(std::string_view line, int64_t number)>& take);
 
-/// The usable lines of a text file; warnings go to standard error.
-std::vector<std::string> read_text(const std::string& path);
+/// The lines of a text file, each with its line end, blank ones too; without those of invalid UTF-8
+/// or with a NUL byte, of which a warning on standard error tells.
+std::string read_text(const std::string& path);
 
 }  // namespace gradus::training

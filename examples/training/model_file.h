@@ -29,6 +29,12 @@ std::string kind_of(const Description& description);
 /// another kind, which it names.
 TensorFile open_model(const std::string& path, const std::string& kind);
 
+/// What make(file) makes of a model file of this kind; its Errors then begin with the path.
+auto read_model(const std::string& path, const std::string& kind, auto&& make) {
+  const TensorFile file = open_model(path, kind);
+  return errors_at(path, [&] { return make(file); });
+}
+
 /// Whether the metadata of the file say that it holds a model or a checkpoint of this kind.
 bool is_model(const std::string& path, const std::string& kind);
 

@@ -52,21 +52,24 @@ void prepare_to_write(const std::string& path) {
                             std::strerror(errno)));
 }
 
-void prepare_to_train(const std::string& kind, const std::string& model_path,
-                      const std::string& report_path,
-                      const std::vector<std::pair<std::string, std::string>>& read) {
+std::vector<std::string> prepare_to_train(
+    const std::string& kind, const std::string& model_path, const std::string& report_path,
+    const std::vector<std::pair<std::string, std::string>>& read,
+    const std::vector<std::string>& pictures) {
   const std::string checkpoint = model_path + ".checkpoint";
   prepare_to_write(model_path);
   check_replaceable(model_path, is_model, kind, "a model of this " + kind);
   check_replaceable(checkpoint, is_model, kind, "a checkpoint of this " + kind);
-  if (report_path.empty()) return;
+  std::vector<std::string> paths;
+  for (const std::string& name : pictures) {
+    paths.push_back((fs::path(model_path).parent_path() / name).string());
+    check_replaceable(paths.back(), is_picture, "", "a picture of this program");
+  }
+  if (report_path.empty()) return paths;
   prepare_to_write(report_path);
   check_apart("--report", report_path, {{"--model", model_path}, {"the checkpoint", checkpoint}});
   check_apart("--report", report_path, read);
-}
-
-void check_picture(const std::string& path) {
-  check_replaceable(path, is_picture, "", "a picture of this program");
+  return paths;
 }
 
 void check_apart(const std::string& option, const std::string& path,

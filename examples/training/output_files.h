@@ -11,21 +11,17 @@ namespace gradus::training {
 /// Makes the folder of `path` and checks that `path` can be written.
 void prepare_to_write(const std::string& path);
 
-/// The same for a model file, its checkpoint and the report, where one is written. Nothing but a
-/// model of this kind is replaced, and the report is none of the files that are `read`: pairs of an
-/// option and its path.
-void prepare_to_train(const std::string& kind, const std::string& model_path,
-                      const std::string& report_path,
-                      const std::vector<std::pair<std::string, std::string>>& read = {});
-
-/// Throws Error unless an SVG of this program, or nothing, is at `path`.
-void check_picture(const std::string& path);
+/// The same for a model file, its checkpoint, the report, where one is written, and pictures beside
+/// the model; returns their paths. Nothing but a model of this kind, and nothing but pictures of
+/// these programs, is replaced; the report is none of the files that are `read`: pairs of an option
+/// and its path.
+std::vector<std::string> prepare_to_train(
+    const std::string& kind, const std::string& model_path, const std::string& report_path,
+    const std::vector<std::pair<std::string, std::string>>& read = {},
+    const std::vector<std::string>& pictures = {});
 
 /// Throws Error when `path` is the same file as one of the others: pairs of an option and its path.
 void check_apart(const std::string& option, const std::string& path,
                  const std::vector<std::pair<std::string, std::string>>& others);
-
-/// A file in the folder of the model: beside("runs/model", "loss.svg").
-std::string beside(const std::string& model_path, const std::string& name);
 
 }  // namespace gradus::training

@@ -296,6 +296,11 @@ Unit unit_of(const std::vector<std::string>& sentences) {
 }
 
 std::vector<std::string> tokens(std::string_view text, Unit unit) {
+  if (unit == Unit::code_points) {
+    std::vector<std::string> result;
+    for (const char32_t c : code_points(text)) append(result.emplace_back(), c);
+    return result;
+  }
   std::u32string points = normalised_points(text);
   if (unit == Unit::words)
     for (char32_t& c : points) c = fold(c);
@@ -305,7 +310,7 @@ std::vector<std::string> tokens(std::string_view text, Unit unit) {
 
 std::string join(const std::vector<std::string>& tokens, Unit unit) {
   std::string text;
-  if (unit == Unit::characters) {
+  if (unit != Unit::words) {
     for (const auto& token : tokens) text += token;
     return text;
   }

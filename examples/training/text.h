@@ -6,8 +6,8 @@
 
 namespace gradus::training {
 
-/// What a sentence is made of.
-enum class Unit { words, characters };
+/// What a text is made of.
+enum class Unit { words, characters, code_points };
 
 /// Characters if most letters are of a script written without spaces (Han, kana, Bopomofo, Thai,
 /// Lao, Tibetan, Burmese, Khmer), else words.
@@ -27,20 +27,23 @@ Unit unit_of(const std::vector<std::string>& sentences);
 /// Throws std::invalid_argument if `text` is not valid UTF-8.
 std::string normalised(std::string_view text);
 
-/// The tokens of normalised(text), none of which holds white space; each is made of whole grapheme
-/// clusters (Unicode Standard Annex 29), what readers take for one character: an emoji sequence, a
-/// letter with its marks.
+/// Of words and characters: the tokens of normalised(text), none of which holds white space; each
+/// is made of whole grapheme clusters (Unicode Standard Annex 29), what readers take for one
+/// character: an emoji sequence, a letter with its marks.
 ///
 /// Words: in lower case, with ’ read as '. One token is a run of letters, marks, numbers and _,
 /// with apostrophes inside it and, between digits, with full stops, commas and colons (don't,
 /// 10,000, 3:30); so is every other character. A hyphen that does not join two words is read as a
 /// dash (–). Characters: one token each. The marks , ! ? : ; ( ) have their full-width forms beside
-/// a Chinese or Japanese character, as is usual there. Throws std::invalid_argument if `text` is
-/// not valid UTF-8.
+/// a Chinese or Japanese character, as is usual there.
+///
+/// Code points: those of the text as it stands, white space and line ends too: what a model needs
+/// that is to write text rather than sentences. Throws std::invalid_argument if `text` is not valid
+/// UTF-8.
 std::vector<std::string> tokens(std::string_view text, Unit unit);
 
 /// The text of tokens. Words are joined by spaces, with none before closing punctuation, after
-/// opening punctuation and around hyphens; characters are concatenated.
+/// opening punctuation and around hyphens; characters and code points are concatenated.
 std::string join(const std::vector<std::string>& tokens, Unit unit);
 
 /// The code points of UTF-8 text. Throws std::invalid_argument if it is not valid.

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "core/autograd/autograd.h"
 #include "core/tensor/random.h"
 #include "core/tensor/tensor.h"
 #include "examples/terminal/progress.h"
@@ -32,10 +33,10 @@ struct TrainOptions {
   double clip = 5;              ///< maximum global norm of the gradients
   int patience = 5;             ///< stop after this many epochs without a better model
   uint64_t seed = 1;
-  std::string model_path;  ///< of the best model; "….checkpoint" beside it is for resuming
+  std::string model_path = {};  ///< of the best model; "….checkpoint" beside it is for resuming
   bool resume = false;
   double save_every = 10;  ///< minutes between two checkpoints within an epoch; each epoch ends
-                           ///< with one
+                           ///< with one; 0: after each batch
 };
 
 /// The loss of a batch, summed over its items, and the number of these: the gradients are those of
@@ -68,14 +69,31 @@ struct Task {
   /// The batches of an epoch, in the order in which they are learned. They depend on the generator
   /// alone, which is another one in each epoch.
   std::function<std::vector<Batch>(Generator&)> batches;
-  /// The loss of training; the generator is for dropout.
-  std::function<BatchLoss(Model&, const Batch&, Generator&)> loss;
+  /// The loss of a batch; in training with a generator, for dropout.
+  std::function<BatchLoss(Model&, const Batch&, Generator*)> loss;
   /// The figures of the model, called once an epoch; runs without recording gradients.
   std::function<Figures(Model&)> validate;
   std::vector<Figure> figures = {{"valid_loss", "valid loss {:.3f}"}};
   Better better = lower(0);
   std::string item = "tokens";  ///< what a batch's items are: "tokens/s"
 };
+
+/// The loss per item over batches that nothing is learned from: of a validation. Throws Error when
+/// there are none.
+template <class Model, class Batch>
+double mean_loss(Model& model, const std::vector<Batch>& batches, auto&& loss) {
+  if (batches.empty())
+    throw Error("mean_loss: expected at least one batch to validate on, got none; give more data");
+  const NoGrad pause;
+  double sum = 0;
+  int64_t items = 0;
+  for (const Batch& batch : batches) {
+    const BatchLoss of_batch = loss(model, batch, nullptr);
+    sum += of_batch.sum.item();
+    items += of_batch.items;
+  }
+  return sum / static_cast<double>(items);
+}
 
 struct EpochReport {
   int epoch = 0;
@@ -135,7 +153,7 @@ TrainReport train(Model& model, const Task<Model, Batch>& task, const TrainOptio
             return std::ssize(batches);
           },
           [&](int64_t batch, Generator& generator) {
-            return task.loss(model, batches[static_cast<size_t>(batch)], generator);
+            return task.loss(model, batches[static_cast<size_t>(batch)], &generator);
           },
           [&] { return task.validate(model); },
           task.figures,

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
 
@@ -11,6 +12,9 @@
 
 namespace gradus::training {
 namespace {
+
+const std::map<Unit, std::string> unit_names = {
+    {Unit::words, "words"}, {Unit::characters, "characters"}, {Unit::code_points, "code points"}};
 
 const std::vector<std::string> specials = {"<pad>", "<bos>", "<eos>", "<unk>"};
 
@@ -38,8 +42,9 @@ std::vector<std::string> frequent(const std::vector<std::vector<std::string>>& s
 
 [[noreturn]] void refuse(const std::string& why) {
   throw std::invalid_argument(
-      fmt::format("vocabulary: {}; expected {{\"unit\": \"words\" or \"characters\", \"tokens\": "
-                  "[\"<pad>\", \"<bos>\", \"<eos>\", \"<unk>\", ...]}} as to_json writes it",
+      fmt::format("vocabulary: {}; expected {{\"unit\": \"words\", \"characters\" or \"code "
+                  "points\", \"tokens\": [\"<pad>\", \"<bos>\", \"<eos>\", \"<unk>\", ...]}} as "
+                  "to_json writes it",
                   why));
 }
 
@@ -57,6 +62,13 @@ Vocabulary::Vocabulary(const std::vector<std::vector<std::string>>& sentences, U
                        std::int64_t min_count)
     : Vocabulary(unit, frequent(sentences, min_count)) {}
 
+Vocabulary Vocabulary::of_texts(const std::vector<std::string>& texts, Unit unit,
+                                std::int64_t min_count) {
+  std::vector<std::vector<std::string>> sentences;
+  for (const std::string& text : texts) sentences.push_back(training::tokens(text, unit));
+  return {sentences, unit, min_count};
+}
+
 Vocabulary Vocabulary::from_json(std::string_view text) {
   try {
     check_json("it", text, 2);
@@ -67,7 +79,9 @@ Vocabulary Vocabulary::from_json(std::string_view text) {
   if (!json.is_object()) refuse("this is not a JSON object");
 
   const auto unit = json.value("unit", nlohmann::json());
-  if (unit != "words" && unit != "characters") refuse("the unit is " + unit.dump());
+  const auto named =
+      std::ranges::find_if(unit_names, [&](const auto& entry) { return unit == entry.second; });
+  if (named == unit_names.end()) refuse("the unit is " + unit.dump());
 
   const auto list = json.value("tokens", nlohmann::json());
   if (!list.is_array()) refuse("there is no list of tokens");
@@ -80,13 +94,11 @@ Vocabulary Vocabulary::from_json(std::string_view text) {
   for (std::size_t i = 0; i < specials.size(); ++i)
     if (tokens[i] != specials[i])
       refuse(fmt::format("token {} is \"{}\" and not {}", i, tokens[i], specials[i]));
-  return Vocabulary(unit == "words" ? Unit::words : Unit::characters, std::move(tokens));
+  return Vocabulary(named->first, std::move(tokens));
 }
 
 std::string Vocabulary::to_json() const {
-  return nlohmann::json{{"unit", unit_ == Unit::words ? "words" : "characters"},
-                        {"tokens", tokens_}}
-      .dump();
+  return nlohmann::json{{"unit", unit_names.at(unit_)}, {"tokens", tokens_}}.dump();
 }
 
 std::int64_t Vocabulary::id(const std::string& token) const {

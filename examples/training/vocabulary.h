@@ -22,10 +22,14 @@ class Vocabulary {
   Vocabulary(const std::vector<std::vector<std::string>>& sentences, Unit unit,
              std::int64_t min_count = 2);
 
+  /// The same of texts, split into tokens by the unit.
+  static Vocabulary of_texts(const std::vector<std::string>& texts, Unit unit,
+                             std::int64_t min_count = 2);
+
   /// Reads what `to_json` wrote. Throws std::invalid_argument if it is something else.
   static Vocabulary from_json(std::string_view json);
 
-  /// {"unit": "words" or "characters", "tokens": [...]}
+  /// {"unit": "words", "characters" or "code points", "tokens": [...]}
   std::string to_json() const;
 
   Unit unit() const { return unit_; }

@@ -25,26 +25,24 @@ using nlohmann::json;
 
 namespace {
 
-Unit chosen_unit(const std::string& name, const std::vector<Pair>& pairs, std::string Pair::*side) {
-  if (name == "words") return Unit::words;
-  if (name == "characters") return Unit::characters;
+/// One side of each pair.
+std::vector<std::string> texts_of(const std::vector<Pair>& pairs, std::string Pair::*side) {
   std::vector<std::string> texts;
   for (const Pair& pair : pairs) texts.push_back(pair.*side);
-  return unit_of(texts);
+  return texts;
 }
 
-Vocabulary make_vocabulary(const std::vector<Pair>& pairs, std::string Pair::*side, Unit unit,
-                           int64_t min_count) {
-  Sentences sentences;
-  for (const Pair& pair : pairs) sentences.push_back(tokens(pair.*side, unit));
-  return Vocabulary(sentences, unit, min_count);
+Unit chosen_unit(const std::string& name, const std::vector<std::string>& texts) {
+  if (name == "words") return Unit::words;
+  return name == "characters" ? Unit::characters : unit_of(texts);
 }
 
 Trained untrained(const std::vector<Pair>& pairs, const Data& data, const ModelOptions& options,
                   uint64_t seed) {
   auto vocabulary = [&](const char* name, const std::string& unit, std::string Pair::*side) {
     try {
-      return make_vocabulary(pairs, side, chosen_unit(unit, pairs, side), data.min_count);
+      const std::vector<std::string> texts = texts_of(pairs, side);
+      return Vocabulary::of_texts(texts, chosen_unit(unit, texts), data.min_count);
     } catch (const std::invalid_argument& error) {
       throw Error(fmt::format("{}: {} {} (--min-count)", data.train, name, error.what()));
     }
@@ -92,11 +90,9 @@ AttentionMap attention_map(const Trained& trained, const std::string& text) {
 
 int demonstrate(const ModelOptions& model, TrainOptions options, const Files& files) {
   const auto start = std::chrono::steady_clock::now();
-  prepare_to_train(kind, files.model, files.report);
-  const std::string map_path = beside(files.model, "attention.svg");
-  const std::string curve_path = beside(files.model, "loss.svg");
-  check_picture(map_path);
-  check_picture(curve_path);
+  const auto pictures =
+      prepare_to_train(kind, files.model, files.report, {}, {"attention.svg", "loss.svg"});
+  const std::string map_path = pictures[0], curve_path = pictures[1];
   const Corpus corpus = embedded_corpus();
   Trained trained = untrained(corpus.train, {.min_count = 1}, model, options.seed);
   say("{} training pairs, {} validation pairs, {} held-out pairs\n", corpus.train.size(),
@@ -144,10 +140,11 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
   std::vector<Pair> pairs = read_with_warnings(data.train);
   const std::vector<Pair> valid = read_with_warnings(data.valid);
   constexpr int64_t no_limit = INT64_MAX;
-  const int64_t long_ones = remove_long(pairs, chosen_unit(data.source_unit, pairs, &Pair::source),
-                                        chosen_unit(data.target_unit, pairs, &Pair::target),
-                                        data.max_source > 0 ? data.max_source : no_limit,
-                                        data.max_target > 0 ? data.max_target : no_limit);
+  const int64_t long_ones =
+      remove_long(pairs, chosen_unit(data.source_unit, texts_of(pairs, &Pair::source)),
+                  chosen_unit(data.target_unit, texts_of(pairs, &Pair::target)),
+                  data.max_source > 0 ? data.max_source : no_limit,
+                  data.max_target > 0 ? data.max_target : no_limit);
   if (pairs.empty())
     throw Error(fmt::format("{}: no pair is within --max-source {} and --max-target {}; raise them",
                             data.train, data.max_source, data.max_target));

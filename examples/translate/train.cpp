@@ -38,8 +38,8 @@ TranslationTask::TranslationTask(Trained& trained, const std::vector<Pair>& trai
             return order;
           },
       .loss =
-          [](Translator& model, const Batch* batch, Generator& generator) {
-            return BatchLoss{model.loss(*batch, &generator), batch->target_tokens};
+          [](Translator& model, const Batch* batch, Generator* generator) {
+            return BatchLoss{model.loss(*batch, generator), batch->target_tokens};
           },
       .validate =
           [&](Translator&) {

@@ -99,8 +99,7 @@ void check_sizes(const ModelOptions& o, int64_t parameters,
 }  // namespace
 
 Trained load(const std::string& path) {
-  const TensorFile file = open_model(path, kind);
-  return errors_at(path, [&]() -> Trained {
+  return read_model(path, kind, [&](const TensorFile& file) -> Trained {
     const ModelOptions options = options_from(file.metadata);
     Vocabulary source = vocabulary_in(file.metadata, "source_vocabulary");
     Vocabulary target = vocabulary_in(file.metadata, "target_vocabulary");

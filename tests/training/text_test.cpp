@@ -79,3 +79,9 @@ TEST_CASE("invalid UTF-8 is recognised") {
 TEST_CASE("a NUL byte is invisible") {
   CHECK(tokens(std::string_view("a\0b", 3), Unit::characters) == Tokens{"a", "b"});
 }
+
+TEST_CASE("code points are those of the text as it stands") {
+  CHECK(tokens(" A\u200B\n好", Unit::code_points) == Tokens{" ", "A", "\u200B", "\n", "好"});
+  CHECK(join({" ", "A", "\n", "好"}, Unit::code_points) == " A\n好");
+  CHECK_THROWS_AS(tokens("a\xFF", Unit::code_points), std::invalid_argument);
+}

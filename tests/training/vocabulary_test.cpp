@@ -88,11 +88,15 @@ TEST_CASE("a vocabulary survives JSON") {
 
   const Vocabulary characters(sentences, Unit::characters);
   CHECK(Vocabulary::from_json(characters.to_json()).unit() == Unit::characters);
+  const Vocabulary points = Vocabulary::of_texts({"好 a\n", "a\n"}, Unit::code_points, 1);
+  CHECK(Vocabulary::from_json(points.to_json()).unit() == Unit::code_points);
+  CHECK(points.decode_text(points.encode_text("a 好\na")) == "a 好\na");
 }
 
 TEST_CASE("JSON that is not a vocabulary is an error that says what is wrong") {
   const std::string expected =
-      "; expected {\"unit\": \"words\" or \"characters\", \"tokens\": [\"<pad>\", \"<bos>\", "
+      "; expected {\"unit\": \"words\", \"characters\" or \"code points\", \"tokens\": [\"<pad>\", "
+      "\"<bos>\", "
       "\"<eos>\", \"<unk>\", ...]} as to_json writes it";
   const auto tokens = [](const std::string& list) {
     return R"({"unit": "words", "tokens": )" + list + "}";

@@ -1,0 +1,240 @@
+#include "examples/training/train.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <filesystem>
+
+#include "core/functions/dropout.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
+#include "examples/training/file_lock.h"
+#include "layers/dense.h"
+#include "tests/files.h"
+
+using namespace gradus;
+using namespace gradus::testing;
+using namespace gradus::training;
+
+namespace {
+
+struct Line {
+  Dense dense;
+  void parameters(auto&& visit) { visit("dense", dense); }
+};
+
+Line untrained(uint64_t seed = 1) {
+  Generator generator(seed);
+  return {Dense(2, 1, generator)};
+}
+
+/// Learns y = x₀ − 2x₁ from 20 batches of three points, drawn anew in each epoch.
+Task<Line, Tensor> line_task() {
+  return {
+      .about = description("straight line", {{"inputs", 2}}),
+      .data = {{"points", 17}},
+      .batches =
+          [](Generator& generator) {
+            std::vector<Tensor> batches;
+            for (int i = 0; i < 20; ++i)
+              batches.push_back(random_uniform({3, 2}, -1, 1, generator));
+            return batches;
+          },
+      .loss =
+          [](Line& line, const Tensor& x, Generator* generator) {
+            const Tensor seen = generator ? dropout(x, 0.1, generator) : x;
+            const Tensor wanted = sum(x * tensor({1, -2}), {1}, true);
+            const Tensor error = line.dense(seen) - wanted;
+            return BatchLoss{sum(error * error), 3};
+          },
+      .validate =
+          [](Line& line) { return Figures{std::abs(line.dense.weight.span<float>()[0] - 1.0)}; }};
+}
+
+bool never() { return false; }
+
+/// A stop that is asked for after `count` batches.
+std::function<bool()> after(int count) {
+  return [left = count]() mutable { return --left == 0; };
+}
+
+/// Trains without a word.
+TrainReport quietly(Line& line, const TrainOptions& options,
+                    const std::function<bool()>& stop = never,
+                    const Task<Line, Tensor>& task = line_task()) {
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> nowhere(std::fopen("/dev/null", "w"),
+                                                                std::fclose);
+  terminal::Progress progress(nowhere.get(), false);
+  return train(line, task, options, progress, stop);
+}
+
+std::string error_of(auto&& f) {
+  try {
+    f();
+    return "";
+  } catch (const std::exception& error) {
+    return error.what();
+  }
+}
+
+TrainOptions three_epochs(const std::string& model_path) {
+  return {.epochs = 3, .batch_size = 3, .learning_rate = 0.05, .model_path = model_path};
+}
+
+}  // namespace
+
+TEST_CASE("a task of a few lines is learned, and its best model is in its file") {
+  const Folder folder;
+  Line line = untrained();
+  TrainOptions options = three_epochs(folder / "model");
+  options.epochs = 30;
+  const TrainReport report = quietly(line, options);
+  CHECK(report.best_epoch().figures[0] < 0.1);
+  const TensorFile file = open_model(folder / "model", "straight line");
+  CHECK(file.metadata == line_task().about);
+  CHECK(file.tensors.at("dense.weight").to_vector<float>() == line.dense.weight.to_vector<float>());
+}
+
+TEST_CASE("a run that was stopped anywhere ends with the bits of one that was not") {
+  const Folder folder;
+  Line whole = untrained();
+  const TrainReport expected = quietly(whole, three_epochs(folder / "whole"));
+  for (const int batches : {1, 19, 20, 21, 60}) {
+    CAPTURE(batches);
+    TrainOptions options = three_epochs(folder / "parts");
+    Line first = untrained();
+    CHECK(quietly(first, options, after(batches)).interrupted);
+    options.resume = true;
+    Line second = untrained(99);  // weights come from the file
+    const TrainReport report = quietly(second, options);
+    CHECK(contents(folder / "parts") == contents(folder / "whole"));
+    REQUIRE(report.epochs.size() == expected.epochs.size());
+    for (size_t i = 0; i < report.epochs.size(); ++i) {
+      CHECK(report.epochs[i].train_loss == expected.epochs[i].train_loss);
+      CHECK(report.epochs[i].figures == expected.epochs[i].figures);
+    }
+  }
+}
+
+TEST_CASE("a run that was killed within an epoch goes on from its last checkpoint") {
+  const Folder folder;
+  Line whole = untrained();
+  quietly(whole, three_epochs(folder / "whole"));
+  TrainOptions options = three_epochs(folder / "killed");
+  options.save_every = 0;
+  Task<Line, Tensor> task = line_task();
+  task.loss = [loss = task.loss, left = 34](Line& line, const Tensor& x, Generator* g) mutable {
+    if (--left == 0) throw std::runtime_error("killed");
+    return loss(line, x, g);
+  };
+  Line first = untrained();
+  CHECK(error_of([&] { quietly(first, options, never, task); }) == "killed");
+  options.resume = true;
+  Line second = untrained(99);
+  int batches = 0;
+  quietly(second, options, [&] { return ++batches < 0; });
+  CHECK(batches == 60 - 33);
+  CHECK(contents(folder / "killed") == contents(folder / "whole"));
+}
+
+TEST_CASE("training stops when no epoch is better for a while; the best model stays") {
+  const Folder folder;
+  Task<Line, Tensor> task = line_task();
+  int epoch = 0;
+  task.figures = {{"loss", "{}"}, {"score", "{}"}};
+  task.validate = [&](Line&) {
+    const double scores[] = {1, 5, 5, 4, 9, 0, 0, 0, 0, 0};
+    return Figures{epoch == 2 ? 0.5 : 1, scores[epoch++]};
+  };
+  TrainOptions options = three_epochs(folder / "model");
+  options.epochs = 10;
+  options.patience = 3;
+  const auto run = [&](const Better& better) {
+    epoch = 0;
+    task.better = better;
+    Line line = untrained();
+    const TrainReport report = quietly(line, options, never, task);
+    CHECK(std::ssize(report.epochs) == report.best + 1 + 3);
+    return report.best_epoch().epoch;
+  };
+  CHECK(run(higher(1)) == 5);
+  CHECK(run(lower(0)) == 3);
+  options.patience = 1;
+  options.epochs = 3;
+  epoch = 0;
+  task.better = higher(1);
+  Line line = untrained();
+  CHECK(quietly(line, options, never, task).best_epoch().epoch == 3);  // the lower loss of two
+}
+
+TEST_CASE("a model with figures or parameters that are not finite is not kept") {
+  const Folder folder;
+  Task<Line, Tensor> task = line_task();
+  int epoch = 0;
+  task.validate = [&](Line&) { return Figures{++epoch == 2 ? 2.0 : std::nan("")}; };
+  Line line = untrained();
+  CHECK(quietly(line, three_epochs(folder / "model"), never, task).best_epoch().epoch == 2);
+  task.validate = [](Line&) { return Figures{HUGE_VAL}; };
+  Line other = untrained();
+  CHECK(contains(error_of([&] { quietly(other, three_epochs(folder / "m"), never, task); }),
+                 "train with a lower --rate or --clip"));
+  task.validate = [](Line& of) {
+    of.dense.weight.mutable_span<float>()[0] = NAN;
+    return Figures{1};
+  };
+  CHECK(error_of([&] { quietly(other, three_epochs(folder / "m"), never, task); }) != "");
+  CHECK_FALSE(std::filesystem::exists(folder / "m"));
+}
+
+TEST_CASE("a checkpoint of other data, of other options or of another program is refused") {
+  const Folder folder;
+  TrainOptions options = three_epochs(folder / "model");
+  Line line = untrained();
+  quietly(line, options, after(3));
+  options.resume = true;
+  const auto error = [&](auto change) {
+    Task<Line, Tensor> task = line_task();
+    change(task);
+    return error_of([&] { quietly(line, options, never, task); });
+  };
+  using T = Task<Line, Tensor>&;
+  CHECK(contains(error([](T task) { task.data["points"] = 18; }),
+                 "checksum of the points: 17 in the checkpoint, 18 now"));
+  CHECK(contains(error([](T task) {
+                   task.about = description("straight line", {{"inputs", 3}});
+                 }),
+                 "inputs: 2 in the checkpoint, 3 now"));
+  CHECK(contains(error([](T task) {
+                   task.about = description("parabola", {{"inputs", 2}});
+                 }),
+                 "model.checkpoint: not a checkpoint of this parabola, but of a straight line"));
+  CHECK(error([](T) {}) == "");
+}
+
+TEST_CASE("a task that gives no batch, or another number of figures, is told so") {
+  const Folder folder;
+  Line line = untrained();
+  Task<Line, Tensor> task = line_task();
+  task.figures.push_back({"more", "{}"});
+  CHECK(error_of([&] { quietly(line, three_epochs(folder / "m"), never, task); }) ==
+        "train: expected 2 figures of the validation, got 1");
+  task.batches = [](Generator&) { return std::vector<Tensor>(); };
+  CHECK(contains(error_of([&] { quietly(line, three_epochs(folder / "m"), never, task); }),
+                 "expected at least one batch in an epoch, got none"));
+  CHECK(contains(error_of([&] { mean_loss(line, std::vector<Tensor>(), task.loss); }),
+                 "expected at least one batch to validate on"));
+  CHECK(mean_loss(line, std::vector<Tensor>{ones({3, 2}), ones({3, 2})}, task.loss) ==
+        doctest::Approx(task.loss(line, ones({3, 2}), nullptr).sum.item() / 3));
+}
+
+TEST_CASE("nobody trains into a model that somebody else trains into") {
+  const Folder folder;
+  Line line = untrained();
+  {
+    const FileLock lock(folder / "model");
+    CHECK(contains(error_of([&] { quietly(line, three_epochs(folder / "model")); }),
+                   "is training into it"));
+  }
+  CHECK_FALSE(std::filesystem::exists(folder / "model.lock"));
+  quietly(line, three_epochs(folder / "model"));
+}
