@@ -35,6 +35,10 @@ TEST_CASE("the notes show the programs that the tests compile, to the letter") {
   const std::string first = file("examples/first/main.cpp");
   CHECK(file("README.md").find("```cpp\n" + first + "```") != std::string::npos);
 
+  const std::string circle = file("tests/consumer/circle.cpp");
+  CHECK(file("examples/training/README.md").find("```cpp\n" + circle + "```") !=
+        std::string::npos);
+
   const std::string example = file("tests/core/autograd/worked_example_test.cpp");
   const size_t begin = example.find("/// Running sums"), end = example.find("\n\n}  // namespace");
   REQUIRE(end != std::string::npos);

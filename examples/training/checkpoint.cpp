@@ -48,8 +48,9 @@ json settings_of(const Run& run, const TrainOptions& options) {
 
 }  // namespace
 
-Generator generator_of_epoch(const TrainOptions& options, int64_t epoch) {
-  return Generator(options.seed * 1'000'003 + static_cast<uint64_t>(epoch));
+int64_t begin_epoch(const Run& run, const TrainOptions& options, int64_t epoch) {
+  Generator generator(options.seed * 1'000'003 + static_cast<uint64_t>(epoch));
+  return run.begin_epoch(epoch, generator);
 }
 
 Checkpoint::Checkpoint(const Run& run, const TrainOptions& options, Adam& adam, Generator& dropout,
@@ -153,8 +154,7 @@ void Checkpoint::check_place(const TensorFile& file, int64_t epochs) const {
           fmt::format("damaged: its {} is {}; expected {} to {}", name, value, least, most));
   };
   check("epoch", epochs + 1, epochs + 1);
-  Generator generator = generator_of_epoch(options_, epochs + 1);
-  check("batch", 0, run_.begin_epoch(generator));
+  check("batch", 0, begin_epoch(run_, options_, epochs + 1));
   check("tokens", 0, INT64_MAX / 2);
 }
 

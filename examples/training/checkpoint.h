@@ -19,8 +19,8 @@ struct Position {
   }
 };
 
-/// The generator that makes the batches of an epoch.
-Generator generator_of_epoch(const TrainOptions& options, int64_t epoch);
+/// Begins an epoch with the generator that is its own; returns the number of its batches.
+int64_t begin_epoch(const Run& run, const TrainOptions& options, int64_t epoch);
 
 class Checkpoint {
  public:

@@ -99,8 +99,7 @@ TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& pro
   while (at.epoch <= options.epochs && !exhausted()) {
     const auto start = std::chrono::steady_clock::now();
     const double seconds_before = at.seconds, training_before = at.training_seconds;
-    Generator generator = generator_of_epoch(options, at.epoch);
-    const int64_t batches = run.begin_epoch(generator);
+    const int64_t batches = begin_epoch(run, options, at.epoch);
     if (batches == 0) throw Error("train: expected at least one batch in an epoch, got none");
     const Schedule rate = schedule_of(options, options.epochs * batches);
     auto live = [&] {

@@ -63,16 +63,19 @@ Better higher(size_t figure);
 template <class Model, class Batch>
 struct Task {
   /// What the model file says of itself; see model_file.h. A run is resumed only with the same.
-  Description about;
+  Description about = {};
   /// A checksum of each piece of data: "training pairs". A run is resumed only with the same.
-  std::map<std::string, uint64_t> data;
+  std::map<std::string, uint64_t> data = {};
+  /// What changes from epoch to epoch: a loss that joins later, say. A function of the number alone
+  /// (the first is 1), so that a resumed run goes on as it would have.
+  std::function<void(Model&, int64_t epoch)> begin_epoch = {};
   /// The batches of an epoch, in the order in which they are learned. They depend on the generator
   /// alone, which is another one in each epoch.
-  std::function<std::vector<Batch>(Generator&)> batches;
+  std::function<std::vector<Batch>(Generator&)> batches = {};
   /// The loss of a batch; in training with a generator, for dropout.
-  std::function<BatchLoss(Model&, const Batch&, Generator*)> loss;
+  std::function<BatchLoss(Model&, const Batch&, Generator*)> loss = {};
   /// The figures of the model, called once an epoch; runs without recording gradients.
-  std::function<Figures(Model&)> validate;
+  std::function<Figures(Model&)> validate = {};
   std::vector<Figure> figures = {{"valid_loss", "valid loss {:.3f}"}};
   Better better = lower(0);
   std::string item = "tokens";  ///< what a batch's items are: "tokens/s"
@@ -118,7 +121,7 @@ struct Run {
   std::vector<Tensor> parameters;         ///< those that training adjusts
   Description about;
   std::map<std::string, uint64_t> data;
-  std::function<int64_t(Generator&)> begin_epoch;  ///< makes its batches; returns how many
+  std::function<int64_t(int64_t epoch, Generator&)> begin_epoch;  ///< returns how many batches
   std::function<BatchLoss(int64_t batch, Generator&)> loss;
   std::function<Figures()> validate;
   std::vector<Figure> figures;
@@ -148,7 +151,8 @@ TrainReport train(Model& model, const Task<Model, Batch>& task, const TrainOptio
           parameters(model),
           task.about,
           task.data,
-          [&](Generator& generator) {
+          [&](int64_t epoch, Generator& generator) {
+            if (task.begin_epoch) task.begin_epoch(model, epoch);
             batches = task.batches(generator);
             return std::ssize(batches);
           },

@@ -10,7 +10,7 @@ if [ "$kind" = shared ]; then
   build=$work/build
   "$cmake" -S "$source" -B "$build" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
     -DCMAKE_CXX_FLAGS="${CXXFLAGS-} -O1" -DBUILD_SHARED_LIBS=ON -DBUILD_TESTING=OFF
-  "$cmake" --build "$build" --target gradus_core gradus_layers gradus_optim
+  "$cmake" --build "$build" --target gradus_core gradus_layers gradus_optim gradus_training
 fi
 rm -rf "$prefix" "$work/moved" "$work/consumer"
 for component in development library; do
@@ -22,6 +22,7 @@ echo "--- find_package"
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$prefix"
 "$cmake" --build "$work/consumer"
 (cd "$work" && consumer/consumer)
+(cd "$work" && consumer/circle)
 
 echo "--- pkg-config, from a folder that was moved"
 mv "$prefix" "$work/moved"

@@ -62,7 +62,7 @@ TEST_CASE("stored options are checked one by one") {
   CHECK(error_of([&] { options.integer("width", 4); }) == "its options do not give \"width\"");
   Description broken;
   CHECK(contains(error_of([&] { StoredOptions{broken}; }), "\"options\""));
-  broken["options"] = "{";
+  broken.emplace("options", "{");
   CHECK(contains(error_of([&] { StoredOptions{broken}; }), "\"options\""));
 }
 

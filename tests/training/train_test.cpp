@@ -137,6 +137,30 @@ TEST_CASE("a run that was killed within an epoch goes on from its last checkpoin
   CHECK(contents(folder / "killed") == contents(folder / "whole"));
 }
 
+TEST_CASE("what an epoch begins with depends on its number, resumed or not") {
+  const Folder folder;
+  double scale = 0;
+  Task<Line, Tensor> task = line_task();
+  task.begin_epoch = [&](Line&, int64_t epoch) { scale = epoch < 3 ? 1 : 0.5; };
+  task.loss = [&, loss = task.loss](Line& line, const Tensor& x, Generator* generator) {
+    const BatchLoss of_batch = loss(line, x, generator);
+    return BatchLoss{of_batch.sum * scale, of_batch.items};
+  };
+  Line whole = untrained();
+  quietly(whole, three_epochs(folder / "whole"), never, task);
+  Line plain = untrained();
+  quietly(plain, three_epochs(folder / "plain"));
+  CHECK(contents(folder / "plain") != contents(folder / "whole"));
+  TrainOptions options = three_epochs(folder / "parts");
+  Line first = untrained();
+  quietly(first, options, after(47), task);
+  scale = 0;
+  options.resume = true;
+  Line second = untrained(99);
+  quietly(second, options, never, task);
+  CHECK(contents(folder / "parts") == contents(folder / "whole"));
+}
+
 TEST_CASE("training stops when no epoch is better for a while; the best model stays") {
   const Folder folder;
   Task<Line, Tensor> task = line_task();
