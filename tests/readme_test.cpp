@@ -36,8 +36,7 @@ TEST_CASE("the notes show the programs that the tests compile, to the letter") {
   CHECK(file("README.md").find("```cpp\n" + first + "```") != std::string::npos);
 
   const std::string circle = file("tests/consumer/circle.cpp");
-  CHECK(file("examples/training/README.md").find("```cpp\n" + circle + "```") !=
-        std::string::npos);
+  CHECK(file("examples/training/README.md").find("```cpp\n" + circle + "```") != std::string::npos);
 
   const std::string example = file("tests/core/autograd/worked_example_test.cpp");
   const size_t begin = example.find("/// Running sums"), end = example.find("\n\n}  // namespace");

@@ -128,8 +128,9 @@ uint64_t checksum(std::string_view text) {
 uint64_t checksum(const Description& description, const std::map<std::string, Tensor>& tensors) {
   Hash hash;
   for (const auto& [name, text] : description) hash.add(name + '\0' + text + '\0');
-  for (const auto& [name, tensor] : tensors) {
-    hash.add(name + '\0');
+  for (const auto& entry : tensors) {
+    const Tensor& tensor = entry.second;
+    hash.add(entry.first + '\0');
     dispatch(tensor.dtype(), [&](auto of_type) {
       const auto bytes = std::as_bytes(tensor.span<decltype(of_type)>());
       hash.add({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
