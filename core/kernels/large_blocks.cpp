@@ -22,7 +22,8 @@ constexpr bool are_kept = false;
 constexpr int most_blocks = 256;
 constexpr size_t most_bytes = size_t{64} << 20;
 constexpr size_t page = 4096;
-constexpr size_t header = 64;  // a cache line, so that tensors stay aligned
+constexpr size_t header = 64;                          // a cache line, so that tensors stay aligned
+constexpr uint64_t address_space = uint64_t{1} << 47;  // of a process, in bytes
 
 constinit thread_local bool closed = false;  // the thread is ending
 
@@ -173,8 +174,8 @@ Kept& kept() {
 }  // namespace
 
 void* take(size_t bytes) {
+  if (bytes >= address_space) throw std::bad_alloc();
   if (!are_kept || bytes < smallest) return ::operator new(bytes);
-  if (bytes > ~size_t{0} / 2) throw std::bad_alloc();
   const size_t size = whole_pages(bytes + header);
   return (closed ? acquire(size) : kept().take(size))->begin() + header;
 }
