@@ -30,14 +30,17 @@ Tensor composed_cross_entropy(const Tensor& logits, const std::vector<int64_t>& 
   std::vector<float> counted(targets.size(), 1);
   for (size_t i = 0; i < targets.size(); ++i)
     if (targets[i] == ignored) picked[i] = 0, counted[i] = 0;
-  const Tensor log_p = log_softmax(logits);
+  const Tensor counts = cast(tensor(counted, shape), logits.dtype());
+  const bool all_count = std::ranges::find(targets, ignored) == targets.end();
+  // Ignored logits may be NaN.
+  const Tensor log_p = log_softmax(all_count ? logits : where(unsqueeze(counts, -1), logits, 0));
   Tensor losses = -squeeze(take_along_axis(log_p, unsqueeze(tensor(picked, shape), -1), -1), -1);
   if (smoothing > 0) {
     const double n = static_cast<double>(row_size(logits));
     const Tensor even = -sum(log_p / n, {-1});
     losses = smoothing == 1 ? even : losses * (1 - smoothing) + even * smoothing;
   }
-  return where(cast(tensor(counted, shape), logits.dtype()), losses, 0);
+  return where(counts, losses, 0);
 }
 
 /// The mean of x − largest, whose sum may be too large for T. Overwrites e.

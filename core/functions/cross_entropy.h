@@ -11,8 +11,9 @@ struct CrossEntropyOptions {
   Reduction reduction = Reduction::mean;  ///< mean over the rows that count; 0 where none do
 };
 /// −Σₖ targetₖ · log softmax(logits)ₖ: logits (…, K), targets int64 (…) of numbers in [0, K).
-/// dL/dlogits = (softmax − target) · g. In nats. Throws Error for targets of another shape or dtype
-/// or outside [0, K), and for a label_smoothing outside [0, 1].
+/// dL/dlogits = (softmax − target) · g. In nats. The logits of rows that do not count may be NaN.
+/// Throws Error for targets of another shape or dtype or outside [0, K), and for a label_smoothing
+/// outside [0, 1].
 Tensor cross_entropy(const Tensor& logits, const Tensor& targets,
                      const CrossEntropyOptions& options = {});
 

@@ -15,6 +15,7 @@
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 #include "layers/attention/attended_keys.h"
+#include "layers/attention/unseen.h"
 #include "layers/initialise.h"
 
 namespace gradus {
@@ -24,14 +25,17 @@ namespace gradus {
 AttentionOutput attend(const Tensor& scores, const Tensor& values, const Mask& mask, double rate,
                        Generator* generator) {
   const Tensor weights = softmax(scores, -1, mask);
-  return {matmul(dropout(weights, rate, generator), values), weights};
+  return {sum_of_seen(dropout(weights, rate, generator), values, mask), weights};
 }
 
 AttentionOutput ScaledDotAttention::operator()(const Tensor& query, const Tensor& keys,
                                                const Tensor& values, const Mask& mask,
                                                Generator* generator) const {
   const double scale = 1 / std::sqrt(static_cast<double>(query.size(-1)));
-  return attend(matmul(query * scale, transpose(keys)), values, mask, dropout, generator);
+  const Tensor scores = scores_of_seen(query, keys, mask, [&](const Tensor& q, const Tensor& k) {
+    return matmul(q * scale, transpose(k));
+  });
+  return attend(scores, values, mask, dropout, generator);
 }
 
 KeyValues KeyValues::operator+(const KeyValues& more) const {
@@ -123,7 +127,7 @@ KeyValues Attention::prepare(const Tensor& keys, const Tensor& values, const Mas
   check("values", values, ending(keys.shape(), keys.size(-2), -1));
   const int64_t count = attended_keys(mask, keys.size(-2));
   const Tensor attended = slice(keys, -2, 0, count);
-  return {key ? (*key)(attended) : attended, slice(values, -2, 0, count)};
+  return {key ? (*key)(seen_keys(attended, mask)) : attended, slice(values, -2, 0, count)};
 }
 
 namespace {
@@ -188,26 +192,33 @@ struct Neighbourhood {
 
 }  // namespace
 
-AttentionOutput Attention::attend(const Tensor& q, const KeyValues& prepared,
+AttentionOutput Attention::attend(const Tensor& given_query, const KeyValues& prepared,
                                   const Mask& given_mask, int64_t first_query,
                                   Generator* generator) const {
   const Scope scope(this);
-  check("queries", q, {-1, -1, query_size}, query ? query : key);
+  check("queries", given_query, {-1, -1, query_size}, query ? query : key);
   const int64_t given = prepared.values.size(-2);
-  check("values", prepared.values, ending(q.shape(), -1, -1));
+  check("values", prepared.values, ending(given_query.shape(), -1, -1));
   check("prepared keys", prepared.keys,
-        ending(q.shape(), given, key ? key->weight.size(0) : key_size), key);
-  const AttendedKeys attended("attention", given_mask, ending(q.shape(), q.size(-2), given));
-  const auto [k, values] = attended.of(prepared);
-  const Tensor scores = scores_of(*this, q, k);
+        ending(given_query.shape(), given, key ? key->weight.size(0) : key_size), key);
+  const AttendedKeys attended("attention", given_mask,
+                              ending(given_query.shape(), given_query.size(-2), given));
+  const Mask& mask = attended.mask;
+  // W_q and W_p take gradients from the queries themselves.
+  const Tensor q = query || position ? seeing_queries(given_query, given_mask) : given_query;
+  const auto [all_keys, values] = attended.of(prepared);
+  // A function of one's own may make numbers of NaN.
+  const Tensor k = score == Score::own ? seen_keys(all_keys, mask) : all_keys;
+  const Tensor scores = scores_of_seen(
+      q, k, mask, [this](const Tensor& q, const Tensor& k) { return scores_of(*this, q, k); });
   AttentionOutput result;
   if (options.focus == Focus::global) {
-    result = gradus::attend(scores, values, attended.mask, options.dropout, generator);
+    result = gradus::attend(scores, values, mask, options.dropout, generator);
   } else {
-    const Neighbourhood near(*this, q, attended.count, attended.mask, first_query);
-    result.weights = softmax(scores, -1, attended.mask & near.window);
+    const Neighbourhood near(*this, q, attended.count, mask, first_query);
+    result.weights = softmax(scores, -1, mask & near.window);
     if (near.gaussian.defined()) result.weights = result.weights * near.gaussian;
-    result.output = matmul(dropout(result.weights, options.dropout, generator), values);
+    result.output = sum_of_seen(dropout(result.weights, options.dropout, generator), values, mask);
   }
   return {result.output, attended.padded(result.weights)};
 }
@@ -220,7 +231,9 @@ AttentionOutput Attention::operator()(const Tensor& query, const Tensor& keys, c
     check("keys", keys, {-1, -1, key_size}, key);
     AttendedKeys("attention", mask, ending(query.shape(), query.size(-2), keys.size(-2)));
   }
-  return attend(query, prepare(keys, values, mask), mask, 0, generator);
+  // A padded sequence that attends to itself has padded queries.
+  const Tensor q = query.is_same_as(keys) ? seen_keys(query, mask) : query;
+  return attend(q, prepare(keys, values, mask), mask, 0, generator);
 }
 
 }  // namespace gradus

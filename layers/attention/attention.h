@@ -22,8 +22,8 @@ struct AttentionOutput {
 ///
 ///     weights = softmax(scores) over the keys     output = dropout(weights) · values
 ///
-/// scores (…, queries, keys), values (…, keys, size); the mask broadcasts to the scores. Without a
-/// generator nothing is dropped.
+/// scores (…, queries, keys), values (…, keys, size); the mask broadcasts to the scores. Values
+/// that no query sees may be NaN. Without a generator nothing is dropped.
 AttentionOutput attend(const Tensor& scores, const Tensor& values, const Mask& mask = {},
                        double dropout = 0, Generator* generator = nullptr);
 
@@ -97,8 +97,10 @@ struct AttentionOptions {
 /// (queries, keys), or has three axes or more, (batch, …, queries, keys), and broadcasts to the
 /// weights. The output of a query whose keys are all ignored is zero, and so is its gradient. Keys
 /// behind the last one that any query attends to are not computed at all, so more padding changes
-/// nothing, not even a bit. Throws Error for sizes that do not fit, for negative options, and for
-/// dot scores of query_size ≠ key_size.
+/// nothing, not even a bit. Where the mask hides a key or a value from all queries, or all keys
+/// from a query, NaN and ∞ give the same output and gradients as zeros; where a sequence attends to
+/// itself, `query` and `keys` being one tensor, so do padded queries. Throws Error for sizes that
+/// do not fit, for negative options, and for dot scores of query_size ≠ key_size.
 struct Attention {
   Attention(Score score, int64_t query_size, int64_t key_size, Generator& generator,
             AttentionOptions options = {});

@@ -7,6 +7,7 @@
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
+#include "layers/attention/unseen.h"
 
 namespace gradus {
 
@@ -29,15 +30,16 @@ FusionOutput Fusion::operator()(const Modality& x, const std::vector<Modality>& 
   if (others.size() != attention.size())
     throw Error(fmt::format("fusion: expected {} other modalities, got {}", attention.size(),
                             others.size()));
-  FusionOutput result{x.encoded, {}};
-  std::vector<Tensor> parts{x.encoded};
+  // 0 · NaN of a padded position would go into the gradients of the weights.
+  const Tensor own = seen_keys(x.encoded, x.mask);
+  FusionOutput result{own, {}};
+  std::vector<Tensor> parts{own};
   for (size_t m = 0; m < others.size(); ++m) {
     const Tensor& other = others[m].encoded;
-    const AttentionOutput c = attention[m](x.encoded, other, other, others[m].mask, generator);
+    const AttentionOutput c = attention[m](own, other, other, others[m].mask, generator);
     result.weights.push_back(c.weights);
     if (join == Join::gated)
-      result.output =
-          result.output + sigmoid(gates[m](concat({x.encoded, c.output}, -1))) * c.output;
+      result.output = result.output + sigmoid(gates[m](concat({own, c.output}, -1))) * c.output;
     else
       parts.push_back(c.output);
   }

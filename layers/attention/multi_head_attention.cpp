@@ -9,6 +9,7 @@
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 #include "layers/attention/attended_keys.h"
+#include "layers/attention/unseen.h"
 #include "layers/initialise.h"
 
 namespace gradus {
@@ -78,7 +79,9 @@ KeyValues MultiHeadAttention::prepare(const Tensor& keys, const Tensor& values,
   check("keys", keys, -1, -1, key);
   check("values", values, keys.size(0), keys.size(1), value);
   const int64_t count = attended_keys(mask, keys.size(1));
-  return {cut(key(slice(keys, 1, 0, count)), heads), cut(value(slice(values, 1, 0, count)), heads)};
+  const Tensor k = seen_keys(slice(keys, 1, 0, count), mask);
+  const Tensor v = values.is_same_as(keys) ? k : seen_keys(slice(values, 1, 0, count), mask);
+  return {cut(key(k), heads), cut(value(v), heads)};
 }
 
 AttentionOutput MultiHeadAttention::attend(const Tensor& x, const KeyValues& prepared,
@@ -95,7 +98,8 @@ AttentionOutput MultiHeadAttention::attend(const Tensor& x, const KeyValues& pre
   check("queries", x, shape[0], -1, query);
   const AttendedKeys attended("multi-head attention", mask, {shape[0], heads, x.size(1), shape[2]});
   const auto [k, v] = attended.of(prepared);
-  const AttentionOutput result = attend_head(cut(query(x), heads), k, v, attended.mask, generator);
+  const Tensor q = cut(query(seeing_queries(x, mask)), heads);
+  const AttentionOutput result = attend_head(q, k, v, attended.mask, generator);
   return {output(joined(result.output)), attended.padded(result.weights)};
 }
 
@@ -108,7 +112,9 @@ AttentionOutput MultiHeadAttention::operator()(const Tensor& query, const Tensor
     check("keys", keys, query.size(0), -1, key);
     AttendedKeys("multi-head attention", mask, {query.size(0), heads, query.size(1), keys.size(1)});
   }
-  return attend(query, prepare(keys, values, mask), mask, generator);
+  // A padded sequence that attends to itself has padded queries.
+  const Tensor q = query.is_same_as(keys) ? seen_keys(query, mask) : query;
+  return attend(q, prepare(keys, values, mask), mask, generator);
 }
 
 }  // namespace gradus

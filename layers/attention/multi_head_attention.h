@@ -20,8 +20,8 @@ struct MultiHeadOptions {
 /// computes none. mean(weights, {1}) averages over the heads.
 /// The mask is one of (batch, time), one of (queries, keys), or has three or four axes that
 /// broadcast to (batch, queries, keys) or (batch, heads, queries, keys). Keys behind the last one
-/// that is attended to are left out, as in Attention. Parameters start as PyTorch's: W_q, W_k and
-/// W_v as U(±√(6 / 4 size)), W_o as a Dense's weight, biases as 0.
+/// that is attended to are left out, and hidden ones may be NaN, as in Attention. Parameters start
+/// as PyTorch's: W_q, W_k and W_v as U(±√(6 / 4 size)), W_o as a Dense's weight, biases as 0.
 /// Throws Error for sizes that do not fit and for heads that do not divide the size.
 struct MultiHeadAttention {
   MultiHeadAttention(int64_t size, int64_t heads, Generator& generator,

@@ -14,6 +14,7 @@
 #include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/tensor/threads.h"
+#include "layers/attention/unseen.h"
 
 namespace gradus {
 
@@ -193,17 +194,18 @@ Mask AttentionSpan::mask(int64_t queries, int64_t keys) const {
   return seen.defined() ? Mask::attend(seen, Mask::queries_keys) : Mask();
 }
 
-AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, const Tensor& v,
-                                           const Mask& mask, Generator*) const {
-  const int r = q.rank();
-  const bool fits = r >= 2 && k.rank() == r && v.rank() == r &&
-                    k.shape() == q.shape().with(r - 2, k.size(-2)) &&
-                    v.shape() == k.shape().with(r - 1, v.size(-1));
+AttentionOutput TiledAttention::operator()(const Tensor& query, const Tensor& key,
+                                           const Tensor& value, const Mask& mask,
+                                           Generator*) const {
+  const int r = query.rank();
+  const bool fits = r >= 2 && key.rank() == r && value.rank() == r &&
+                    key.shape() == query.shape().with(r - 2, key.size(-2)) &&
+                    value.shape() == key.shape().with(r - 1, value.size(-1));
   if (!fits)
     throw Error(
         fmt::format("tiled attention: expected queries (…, queries, d), keys (…, keys, d) and "
                     "values (…, keys, n), got {}, {} and {}",
-                    q.description(), k.description(), v.description()));
+                    query.description(), key.description(), value.description()));
   if (queries < 1 || keys < 1)
     throw Error(
         fmt::format("tiled attention: expected tiles of at least 1 query and 1 key, got {} and {}",
@@ -213,6 +215,12 @@ AttentionOutput TiledAttention::operator()(const Tensor& q, const Tensor& k, con
         fmt::format("tiled attention: expected a span of at least 0 before and after, in blocks "
                     "of at least 1, got {}, {} and {}",
                     span.before, span.after, span.block));
+  const bool some_masked = mask.defined();
+  auto seen = [&](const Tensor& x) {
+    return some_masked && !is_finite(x) ? zeros_for_unseen_keys(x, mask) : x;
+  };
+  const Tensor k = seen(key), v = value.is_same_as(key) ? k : seen(value),
+               q = some_masked && !is_finite(query) ? zeros_for_blind_queries(query, mask) : query;
   const Tiles tiles(*this, mask, q, k);
   // The rule uses what the first run of the op has kept, if it is given the same queries.
   const Tensor kept = sums_of(q);

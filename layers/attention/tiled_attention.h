@@ -39,7 +39,8 @@ struct AttentionSpan {
 ///     l' = c · l + Σ p    o' = c · o + p · v     at the end o / l
 ///
 /// and backward p = exp(s − m − log l), ds = p · (g · vᵀ − Σ g · o). Derivatives of derivatives are
-/// those of the composed form. Throws Error for shapes that do not fit, for tiles or blocks below 1
+/// those of the composed form. Keys and values that the mask hides from all queries may be NaN.
+/// Throws Error for shapes that do not fit, for tiles or blocks below 1
 /// and for a negative span.
 struct TiledAttention {
   AttentionSpan span = {};

@@ -11,6 +11,7 @@
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 #include "layers/attention/tiled_attention.h"
+#include "layers/attention/unseen.h"
 
 namespace gradus {
 
@@ -87,9 +88,10 @@ TransformerEncoderLayer::TransformerEncoderLayer(int64_t size, int64_t heads, Ge
       attention_norm(norm_of(size, options)),
       feed_forward_norm(norm_of(size, options)) {}
 
-Tensor TransformerEncoderLayer::operator()(const Tensor& x, const Mask& mask,
+Tensor TransformerEncoderLayer::operator()(const Tensor& given, const Mask& mask,
                                            Generator* generator) const {
   const Scope scope(this);
+  const Tensor x = seen_keys(given, mask);
   const Tensor y = sublayer(x, attention_norm, options, generator, [&](const Tensor& x) {
     return attention(x, x, x, mask, generator).output;
   });
@@ -107,17 +109,21 @@ TransformerDecoderLayer::TransformerDecoderLayer(int64_t size, int64_t heads, Ge
       cross_norm(norm_of(size, options)),
       feed_forward_norm(norm_of(size, options)) {}
 
-KeyValues TransformerDecoderLayer::prepare(const Tensor& x) const {
+KeyValues TransformerDecoderLayer::prepare(const Tensor& given, const Mask& mask) const {
   const Scope scope(this);
+  const Tensor x = seen_keys(given, mask);
   const Tensor seen = options.norm_first ? attention_norm(x) : x;
   return attention.prepare(seen, seen);
 }
 
-AttentionOutput TransformerDecoderLayer::operator()(const Tensor& x, const KeyValues& past,
+AttentionOutput TransformerDecoderLayer::operator()(const Tensor& given, const KeyValues& past,
                                                     const Mask& past_mask, const KeyValues& memory,
                                                     const Mask& memory_mask,
                                                     Generator* generator) const {
   const Scope scope(this);
+  // In training the queries are the positions of the keys.
+  const bool is_whole = past.keys.rank() > 2 && past.keys.size(-2) == given.size(-2);
+  const Tensor x = is_whole ? seen_keys(given, past_mask) : given;
   const Tensor y = sublayer(x, attention_norm, options, generator, [&](const Tensor& x) {
     return attention.attend(x, past, past_mask, generator).output;
   });

@@ -62,7 +62,8 @@ struct TransformerOptions {
 };
 
 /// Self-attention, then feed-forward, each with a residual connection: x (batch, time, size) → the
-/// same shape. The mask is that of MultiHeadAttention. Throws Error as its parts do, and for a
+/// same shape. The mask is that of MultiHeadAttention; what x holds at positions that it hides from
+/// all others changes nothing, even NaN. Throws Error as its parts do, and for a
 /// negative size of the hidden layer.
 struct TransformerEncoderLayer {
   TransformerEncoderLayer(int64_t size, int64_t heads, Generator& generator,
@@ -94,8 +95,9 @@ struct TransformerDecoderLayer {
   TransformerDecoderLayer(int64_t size, int64_t heads, Generator& generator,
                           TransformerOptions options = {});
 
-  /// The keys and values of x, for this position and later ones.
-  KeyValues prepare(const Tensor& x) const;
+  /// The keys and values of x, for this position and later ones. With the mask of its own
+  /// attention, what x holds at positions that no query sees changes nothing, even NaN.
+  KeyValues prepare(const Tensor& x, const Mask& mask = {}) const;
   /// The output (batch, time, size), and the weights of attention to the memory.
   AttentionOutput operator()(const Tensor& x, const KeyValues& past, const Mask& past_mask,
                              const KeyValues& memory, const Mask& memory_mask,
