@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "core/autograd/autograd.h"
+#include "core/kernels/simd.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/tensor/error.h"
@@ -87,8 +88,8 @@ std::vector<Contribution> collect(const Trace& trace, int number, int64_t elemen
     const Shape shape = known_shape(trace, use.node);
     const size_t width = shape.rank() > 0 ? static_cast<size_t>(shape.back()) : 1;
     for (size_t begin = 0; begin < parts.size(); begin += width) {
-      double amount = 0;
-      for (size_t i = begin; i < begin + width; ++i) amount += parts[i];
+      const double amount =
+          simd::kernels<double>().sum(parts.data() + begin, static_cast<int64_t>(width));
       if (amount == 0) continue;
       const Shape first = index_of(shape, static_cast<int64_t>(begin));
       result.push_back({use.node, {first.begin(), first.end()}, amount});

@@ -66,6 +66,20 @@ TEST_CASE("a word's embedding gets its gradient from the places where the word s
   CHECK(provenance(trace, 0, 0).empty());  // word 0 stands nowhere
 }
 
+TEST_CASE("what a row of a million contributes is as accurate as a blocked sum") {
+  constexpr int64_t many = 1'000'000;
+  const Tensor w = full({1}, 1, DType::float64).require_grad();
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    sum(w * full({many}, 0.1, DType::float64)).backward();
+  }
+  const auto parts = provenance(trace, 0, 0);
+  REQUIRE(parts.size() == 1);
+  // The plain sum is off by 10⁻¹¹.
+  CHECK(parts[0].amount == doctest::Approx(many * 0.1).epsilon(1e-14));
+}
+
 TEST_CASE("views are looked through, and rows are named in the shape that people know") {
   const Tensor w = floats({3, 2}), x = floats({2, 4, 3}, 0.3);
   Trace trace;
