@@ -42,7 +42,7 @@ Summary summarise(const Tensor& x) {
   s.count = x.numel();
   s.min = infinity;
   s.max = -infinity;
-  double sum = 0, squares = 0;
+  long double sum = 0, squares = 0;  // millions of them, or of 10²⁰⁰
   for_each_element(x, [&](double value) {
     if (!std::isfinite(value)) {
       ++(std::isnan(value) ? s.nans : s.infinities);
@@ -52,7 +52,7 @@ Summary summarise(const Tensor& x) {
     s.min = std::min(s.min, value);
     s.max = std::max(s.max, value);
     sum += value;
-    squares += value * value;
+    squares += static_cast<long double>(value) * value;
   });
   s.histogram.assign(Summary::bins, 0);
   const int64_t finite = s.count - s.nans - s.infinities;
@@ -60,8 +60,8 @@ Summary summarise(const Tensor& x) {
     s.min = s.max = 0;
     return s;
   }
-  s.mean = sum / static_cast<double>(finite);
-  s.norm = std::sqrt(squares);
+  s.mean = static_cast<double>(sum / static_cast<long double>(finite));
+  s.norm = static_cast<double>(std::sqrt(squares));
   const double width = s.max / Summary::bins - s.min / Summary::bins;
   const double per_width = width > 0 && std::isfinite(1 / width) ? 1 / width : 0;
   for_each_element(x, [&](double value) {

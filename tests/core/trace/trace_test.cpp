@@ -36,6 +36,15 @@ struct Recorded {
 
 }  // namespace
 
+TEST_CASE("the summary of a value is right where its squares leave the range, and over millions") {
+  const Tensor large = full({4}, 1e200, DType::float64), small = full({4}, 1e-200, DType::float64);
+  CHECK(summarise(large).norm == doctest::Approx(2e200).epsilon(1e-15));
+  CHECK(summarise(small).norm == doctest::Approx(2e-200).epsilon(1e-15));
+  const Summary many = summarise(full({1'000'000}, 0.1, DType::float64));
+  CHECK(many.mean == doctest::Approx(0.1).epsilon(1e-15));
+  CHECK(many.norm == doctest::Approx(100).epsilon(1e-15));
+}
+
 TEST_CASE("a trace holds every op in order, with formulas, values and gradients") {
   const Recorded r;
   const auto& nodes = r.trace.nodes();
