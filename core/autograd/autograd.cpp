@@ -211,6 +211,7 @@ Tensor Tensor::detach() const { return view(shape(), strides()); }
 void Tensor::on_gradient(std::function<Tensor(const Tensor&)> hook) const {
   if (!requires_grad())
     throw Error(fmt::format("on_gradient: {} does not require a gradient", description()));
+  if (!hook) throw Error("on_gradient: expected a function, got an empty one");
   node()->hooks.push_back(std::move(hook));
 }
 

@@ -11,6 +11,9 @@ namespace gradus {
 ///     matmul: inner sizes differ: (64, 256) · (128, 512), in decoder.attention.query
 ///
 /// The constructor adds the last part: see running_layers() in core/tensor/scope.h.
+///
+/// Memory for a tensor that cannot be had is such an Error as well. Where an op's own working
+/// memory or the C++ library's cannot be had, that is std::bad_alloc, as anywhere.
 class Error : public std::runtime_error {
  public:
   explicit Error(const std::string& message);

@@ -72,7 +72,11 @@ void Tensor::check_contiguous() const {
 template <class T>
 std::vector<T> Tensor::to_vector() const {
   std::vector<T> result;
-  result.reserve(static_cast<size_t>(numel()));
+  try {
+    result.reserve(static_cast<size_t>(numel()));
+  } catch (const std::bad_alloc&) {
+    throw Error(fmt::format("to_vector: expected enough memory for {}, got none", description()));
+  }
   dispatch(dtype(), [&](auto element) {
     const auto* source = data<decltype(element)>();
     for_each_row<1>(shape(), {strides()}, [&](auto offset, int64_t n, auto step) {

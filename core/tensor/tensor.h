@@ -114,7 +114,7 @@ class Tensor {
   /// has no derivative.
   void backward(const Tensor& gradient = {}, bool retain_graph = false) const;
   /// Calls `hook` with the gradient of this tensor whenever a backward pass has it complete;
-  /// a defined result replaces it.
+  /// a defined result replaces it. Throws Error for an empty function.
   void on_gradient(std::function<Tensor(const Tensor&)> hook) const;
 
   /// The name under which errors and files know this tensor; empty when it has none.

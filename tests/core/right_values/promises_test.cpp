@@ -53,6 +53,9 @@ TEST_CASE("every clause on what throws, header by header") {
        }},
       {"backward of two elements", [&] { result.backward(); }},
       {"on_gradient", [&] { x.on_gradient([](const Tensor& g) { return g; }); }},
+      {"on_gradient of no function", [&] { zeros({1}).require_grad().on_gradient({}); }},
+      {"to_vector of more than memory",
+       [&] { expand(zeros({1}), {int64_t{1} << 46}).to_vector<float>(); }},
       {"set_name", [&] { x.set_name("x"); }},
       {"lists of different lengths",
        [&] {
@@ -142,4 +145,9 @@ TEST_CASE("every clause on what throws, header by header") {
     INFO(std::string(name));
     CHECK_THROWS_AS(call(), Error);
   }
+}
+
+TEST_CASE("a hook that is no function is refused when it is given, not in the backward pass") {
+  CHECK_THROWS_WITH_AS(zeros({2}).require_grad().on_gradient({}),
+                       "on_gradient: expected a function, got an empty one", Error);
 }
