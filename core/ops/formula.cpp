@@ -12,10 +12,16 @@
 namespace gradus {
 
 Expr Formula::push(const Step& step) {
-  const auto found = std::find(steps_.begin(), steps_.end(), step);
-  if (found != steps_.end()) return {this, static_cast<int>(found - steps_.begin())};
-  steps_.push_back(step);
-  return {this, static_cast<int>(steps_.size()) - 1};
+  const auto [known, is_new] = numbers_.try_emplace(step, static_cast<int>(steps_.size()));
+  if (is_new) steps_.push_back(step);
+  return {this, known->second};
+}
+
+size_t Formula::Hash::operator()(const Step& step) const {
+  size_t hash = std::hash<const void*>()(step.function) ^ std::hash<double>()(step.constant);
+  for (const int argument : step.arguments)
+    hash = hash * 0x9E3779B97F4A7C15 + static_cast<size_t>(argument);
+  return hash;
 }
 
 Expr Formula::input(int number) { return push({nullptr, {number, -1, -1}, 0}); }

@@ -2,6 +2,7 @@
 
 #include <span>
 #include <string>
+#include <unordered_map>
 #include <vector>
 
 namespace gradus {
@@ -58,8 +59,12 @@ class Formula {
   std::string text(int root, std::span<const std::string> names) const;
 
  private:
+  struct Hash {
+    size_t operator()(const Step& step) const;
+  };
   Expr push(const Step& step);
   std::vector<Step> steps_;
+  std::unordered_map<Step, int, Hash> numbers_;  // of the steps
 };
 
 /// The formula that an expression belongs to, where at least one of several knows it.

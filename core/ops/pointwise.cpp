@@ -83,11 +83,13 @@ struct Program {
         free.pop_back();
       }
       // A kernel may write where it reads: give tiles back only after their last reader.
-      for (size_t j = 0, at = 0; j <= i; ++j)
-        if (slot[j] >= first_target()) {
-          if (last_use[j] == static_cast<int>(i) && buffers[at] >= 0) free.push_back(buffers[at]);
-          ++at;
-        }
+      for (const int argument : step.arguments) {
+        if (argument < 0 || slot[static_cast<size_t>(argument)] < first_target()) continue;
+        int& use = last_use[static_cast<size_t>(argument)];
+        const int buffer =
+            buffers[static_cast<size_t>(slot[static_cast<size_t>(argument)] - first_target())];
+        if (use == static_cast<int>(i) && buffer >= 0) free.push_back(buffer), use = -1;
+      }
     }
     for (int root : roots) outputs.push_back(slot[static_cast<size_t>(root)]);
     for (const Instruction& instruction : code)
