@@ -13,6 +13,7 @@
 #include "core/functions/scan.h"
 #include "core/functions/softmax.h"
 #include "core/functions/sort.h"
+#include "core/functions/statistics.h"
 #include "core/ops/functions.h"
 #include "core/ops/gather.h"
 #include "core/ops/matmul.h"

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
+#include "core/functions/near_one.h"
 #include "core/functions/rows.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
@@ -21,13 +22,23 @@ Tensor composed_layer_norm(const std::vector<Tensor>& inputs, double epsilon) {
   const Tensor &x = inputs[0], &weight = inputs[1], &bias = inputs[2];
   Tensor deviation = x - mean(x, {-1}, keepdims);
   deviation = deviation - mean(deviation.detach(), {-1}, keepdims);  // what rounding left
-  const Tensor variance = mean(deviation * deviation, {-1}, keepdims);
-  return deviation / sqrt(variance + epsilon) * weight + bias;
+  Tensor variance = mean(deviation * deviation, {-1}, keepdims) + epsilon;
+  if (!squares_fit(variance)) {
+    const Tensor k = near_one(x, {-1});
+    deviation = deviation * k;
+    variance = mean(deviation * deviation, {-1}, keepdims) + k * epsilon * k;
+  }
+  return deviation / sqrt(variance) * weight + bias;
 }
 
-/// x − mean of one row, into `out`; returns 1 / √(variance + epsilon).
+/// x − mean of one row times `scale`, a power of two, into `out`; returns 1 / √(variance + epsilon)
+/// / scale. The scale is 1 unless squares, or the third power of what is returned, leave the range.
 template <class T>
-T centre(const T* x, int64_t n, double epsilon, T* out) {
+struct Centred {
+  T inverse, scale = 1;
+};
+template <class T>
+Centred<T> centre(const T* x, int64_t n, double epsilon, T* out) {
   const auto& kernels = simd::kernels<T>();
   const T size = static_cast<T>(n), mean = kernels.sum(x, n) / size;
   T sum, squares;
@@ -39,7 +50,19 @@ T centre(const T* x, int64_t n, double epsilon, T* out) {
     kernels.affine(out, 1, -rest, out, n);
     variance = kernels.dot(out, out, n) / size + static_cast<T>(epsilon);
   }
-  return 1 / std::sqrt(variance);
+  constexpr T most = sizeof(T) == sizeof(float) ? T(0x1p50) : T(0x1p500);
+  if (variance > 1 / most && variance < most) return {1 / std::sqrt(variance)};
+  T largest = 0;
+  for (int64_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(x[i]));
+  if (!(largest > 0 && std::isfinite(largest))) return {1 / std::sqrt(variance)};
+  const int exponent = std::max(std::ilogb(largest), std::numeric_limits<T>::min_exponent);
+  const T scale = std::ldexp(T(1), -exponent);
+  kernels.affine(x, scale, 0, out, n);
+  kernels.centre(out, kernels.sum(out, n) / size, out, n, &sum, &squares);
+  kernels.affine(out, 1, -sum / size, out, n);
+  const double near = static_cast<double>(kernels.dot(out, out, n) / size),
+               offset = epsilon * static_cast<double>(scale) * static_cast<double>(scale);
+  return {static_cast<T>(1 / std::sqrt(near + offset)), scale};
 }
 
 std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
@@ -59,14 +82,15 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
       T *dw = all_parts + k * n, *db = all_parts + (blocks + k) * n;
       for (int64_t i = k * block; i < std::min(rows, (k + 1) * block); ++i) {
         // With r = 1 / √(variance + epsilon), d = x − mean and u = g · weight:
-        // dL/dx = r · (u − mean(u) − d · r² · mean(u · d))
+        // dL/dx = r · (u − mean(u) − d · r² · mean(u · d)), all of it times the scale of d
         T *d = centred.data(), *out = all_dx + i * n;
         const T *gradient = g.data<T>() + i * n, size = static_cast<T>(n);
-        const T r = centre(x.data<T>() + i * n, n, epsilon, d);
+        const auto [r, scale] = centre(x.data<T>() + i * n, n, epsilon, d);
         multiply(gradient, weight.data<T>(), weight.data<T>(), out, n);
         const T mean_u = kernels.sum(out, n) / size, mean_ud = kernels.dot(out, d, n) / size;
         kernels.affine(out, r, -r * mean_u, out, n);
         kernels.add_scaled(d, -r * r * r * mean_ud, out, n);
+        if (scale != 1) kernels.affine(out, scale, 0, out, n);
         kernels.multiply_add(gradient, d, r, dw, dw, n);
         kernels.add_into(gradient, db, n);
       }
@@ -96,7 +120,7 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
       const int64_t n = row_size(x);
       for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.mutable_data<T>()](int64_t i) {
         T* out = to + i * n;
-        const T inverse = centre(from + i * n, n, epsilon, out);
+        const T inverse = centre(from + i * n, n, epsilon, out).inverse;
         simd::kernels<T>().multiply_add(out, w.data<T>(), inverse, offset.data<T>(), out, n);
       });
     });

@@ -190,38 +190,6 @@ Tensor prod(const Tensor& x, const Axes& axes, bool keepdims) {
   return without(y, over, keepdims);
 }
 
-Tensor var(const Tensor& x, const Axes& axes, bool keepdims, double correction) {
-  check_float("var", x);
-  const double n = count(x, checked_axes("var", axes, x.shape()));
-  Tensor deviation = x - mean(x, axes, true);
-  // The mean was rounded. What it left, whose exact value is 0, has no derivative.
-  deviation = deviation - mean(deviation.detach(), axes, true);
-  return sum(deviation * deviation, axes, keepdims) / std::max(0.0, n - correction);
-}
-
-Tensor stddev(const Tensor& x, const Axes& axes, bool keepdims, double correction) {
-  check_float("stddev", x);
-  const Tensor v = var(x, axes, keepdims, correction), is_zero = equal(v, 0).detach();
-  return where(is_zero, 0, sqrt(where(is_zero, 1, v)));
-}
-
-Tensor norm(const Tensor& x, double p, const Axes& axes, bool keepdims) {
-  check_float("norm", x);
-  if (!(p > 0)) throw Error(fmt::format("norm: expected p > 0, got {}", p));
-  const std::vector<int> over = checked_axes("norm", axes, x.shape());
-  const Tensor size = abs(x);
-  if (p == 1) return sum(size, over, keepdims);
-  const Tensor largest = max(size, over, true);
-  if (std::isinf(p)) return without(where(less(largest, 0), 0, largest), over, keepdims);
-  // ‖x‖ = s · ‖x / s‖ for every s, so that s counts as constant.
-  const Tensor constant = largest.detach(), is_zero = equal(constant, 0);
-  const Tensor scale = where(equal(constant - constant, 0) * greater(constant, 0), constant, 1);
-  const Tensor unit = where(is_zero, 1, size / scale);
-  const Tensor total = sum(p == 2 ? unit * unit : pow(unit, p), over, true);
-  const Tensor root = p == 2 ? sqrt(total) : pow(total, 1 / p);
-  return without(where(is_zero, 0, scale * root), over, keepdims);
-}
-
 namespace {
 constexpr double infinity = std::numeric_limits<double>::infinity();
 

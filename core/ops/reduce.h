@@ -23,15 +23,6 @@ Tensor mean(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// Π x over axes; 1 for no elements. It is a composition of log₂(n) products of halves, so that its
 /// gradient is exact at zeros, too.
 Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
-/// Σ (x − mean)² / max(0, n − correction) over axes. The default is PyTorch's, the unbiased
-/// estimate; NumPy's and Keras' is correction 0. Where n ≤ correction it is ∞, or NaN if the sum
-/// is 0.
-Tensor var(const Tensor& x, const Axes& axes = {}, bool keepdims = false, double correction = 1);
-/// √var: PyTorch's std, whose name C++ has taken. Its gradient is 0 where it is 0.
-Tensor stddev(const Tensor& x, const Axes& axes = {}, bool keepdims = false, double correction = 1);
-/// (Σ |x|ᵖ)^(1/p) over axes; max |x| for p = ∞; 0 for none. The powers neither overflow nor
-/// underflow, and the gradient is 0 where all of x is 0. Throws Error unless p > 0.
-Tensor norm(const Tensor& x, double p = 2, const Axes& axes = {}, bool keepdims = false);
 /// log Σ eˣ over axes, without overflow; −∞ where all are −∞. dL/dx = g · softmax(x), which gives g
 /// to the elements that are ∞, in equal parts.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdims = false);

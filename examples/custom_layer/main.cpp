@@ -3,6 +3,7 @@
 #include <cmath>
 
 #include "core/autograd/fused.h"
+#include "core/functions/statistics.h"
 #include "core/tensor/threads.h"
 #include "layers/check/check.h"
 #include "layers/layers.h"
