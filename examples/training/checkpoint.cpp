@@ -5,6 +5,8 @@
 #include <cmath>
 
 #include "core/files/json_check.h"
+#include "core/tensor/processor.h"
+#include "examples/terminal/output.h"
 
 namespace gradus::training {
 
@@ -46,6 +48,12 @@ json settings_of(const Run& run, const TrainOptions& options) {
   return settings;
 }
 
+/// What the last bits depend on besides: not the number of threads.
+std::string kernels_in_use() {
+  if (reproducible()) return "reproducible";
+  return kernels() == "baseline" ? "baseline" : kernels() + " and OpenBLAS";
+}
+
 }  // namespace
 
 int64_t begin_epoch(const Run& run, const TrainOptions& options, int64_t epoch) {
@@ -76,6 +84,7 @@ void Checkpoint::save() const {
   json epochs = json::array();
   for (const EpochReport& r : at_.report.epochs) epochs.push_back(to_json(r));
   metadata["run"] = settings_.dump();
+  metadata["kernels"] = kernels_in_use();
   metadata["report"] = json{
       {"epochs", epochs},
       {"best", at_.report.best},
@@ -87,6 +96,7 @@ void Checkpoint::save() const {
 
 void Checkpoint::load() {
   Position read;
+  std::string theirs_in_use = kernels_in_use();
   load_training_state(path_, state_, [&](const TensorFile& file) {
     const auto& metadata = file.metadata;
     const std::string ours = kind_of(run_.about), theirs = kind_of(metadata);
@@ -104,7 +114,14 @@ void Checkpoint::load() {
       throw Error("damaged: its \"report\" does not hold what a checkpoint's does");
     }
     check_place(file, std::ssize(read.report.epochs));
+    if (metadata.contains("kernels")) theirs_in_use = metadata.at("kernels");
   });
+  if (theirs_in_use != kernels_in_use())
+    terminal::message(
+        fmt::format("{} was made by {} kernels, and this run continues with {} ones: it is as "
+                    "accurate, but its "
+                    "last bits may differ from those of one that was not interrupted",
+                    path_, theirs_in_use, kernels_in_use()));
   at_.report = read.report;
   at_.best = read.best;
   at_.earlier = read.earlier;

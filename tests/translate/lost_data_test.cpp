@@ -7,6 +7,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files/safetensors.h"
+#include "core/tensor/processor.h"
 #include "tests/program.h"
 #include "tests/translate/toy.h"
 
@@ -171,4 +172,33 @@ TEST_CASE("figures that are not numbers are null in the report, and the run resu
   CHECK_MESSAGE(result.status == 0, result.err);
   CHECK(json::parse(contents(folder / "r.json"))[0].at("loss").is_null());
   CHECK(json::parse(contents(folder / "r.json"))[1].at("loss").is_number());
+}
+
+TEST_CASE("a run that continues where bits may differ says so, and with other threads need not") {
+  if (!gradus::reproducible()) {
+    MESSAGE("skipped: this processor has no AVX2, or OpenBLAS computes products");
+    return;
+  }
+  const Pairs folder;
+  const std::string note = "but its last bits may differ";
+  auto resume = [&](const std::string& environment, int epochs, char threads = '1') {
+    std::string command = train;
+    command[command.find("--threads 1") + 10] = threads;
+    return run(folder, environment + " " + command + "--patience 100 --model m --resume --epochs " +
+                           std::to_string(epochs));
+  };
+  REQUIRE(run(folder, train + "--epochs 1 --model m").status == 0);
+  const Result threads = resume("", 2, '2');
+  CHECK(threads.status == 0);
+  CHECK_FALSE(contains(threads.err, note));
+  const Result away = resume("GRADUS_PRODUCTS=openblas", 3);
+  CHECK(away.status == 0);
+  CHECK(contains(away.err, "m.checkpoint was made by reproducible kernels"));
+  CHECK(contains(away.err, note));
+  const Result still_away = resume("GRADUS_PRODUCTS=openblas", 4);
+  CHECK(still_away.status == 0);
+  CHECK_FALSE(contains(still_away.err, note));
+  const Result back = resume("", 5);
+  CHECK(back.status == 0);
+  CHECK(contains(back.err, "and OpenBLAS kernels, and this run continues with reproducible ones"));
 }
