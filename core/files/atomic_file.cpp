@@ -164,6 +164,12 @@ void replace(const std::string& target, const struct stat* earlier,
 
 }  // namespace
 
+bool is_written_directly(const std::string& path) {
+  std::error_code error;
+  return (fs::exists(path, error) && !fs::is_regular_file(path, error)) ||
+         follow_links(path).is_open;
+}
+
 void write_file(const std::string& path, std::span<const std::string_view> parts) {
   const char* outcome = "";
   try {

@@ -22,4 +22,7 @@ namespace gradus {
 void write_file(const std::string& path, std::span<const std::string_view> parts);
 void write_file(const std::string& path, std::string_view text);
 
+/// Whether write_file() would write there directly.
+bool is_written_directly(const std::string& path);
+
 }  // namespace gradus

@@ -175,6 +175,8 @@ class Trace {
   ///   metadata "queries", "keys"   JSON: lists of names, left out when empty
   ///   tensors "12.value", "12.gradient", "12.sent.0": those that were kept whole
   void save(const std::string& path, const TraceOptions& options = {}) const;
+  /// Whether the file's metadata say that save() wrote it.
+  static bool is_trace(const std::string& path);
   /// Throws Error, with the path, for a file that is not a trace, is of another version, or is
   /// damaged.
   static Trace load(const std::string& path);

@@ -5,6 +5,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files/json_check.h"
+#include "core/files/replaceable.h"
 #include "core/files/safetensors.h"
 #include "core/tensor/error.h"
 #include "core/trace/trace.h"
@@ -311,6 +312,8 @@ void Trace::save(const std::string& path, const TraceOptions& options) const {
   if (!keys.empty()) file.metadata["keys"] = text_of(keys);
   save_tensors(path, file);
 }
+
+bool Trace::is_trace(const std::string& path) { return has_format(path, format); }
 
 Trace Trace::read(const TensorFile& file) {
   const auto metadata = [&](const char* key) {

@@ -39,6 +39,7 @@ int main(int argc, char** argv) {
   }
 
   try {
+    if (!html.empty()) check_place_of_page(html);
     Opened opened = open_trace(name, options);
     if (!html.empty()) {
       const Trace other = beside.empty() ? Trace() : Trace::load(beside);

@@ -10,6 +10,7 @@
 #include <nlohmann/json.hpp>
 
 #include "core/files/atomic_file.h"
+#include "core/files/replaceable.h"
 #include "core/trace/compare.h"
 #include "core/trace/trace_json.h"
 #include "examples/step/attention.h"
@@ -142,6 +143,16 @@ json comparison(const Trace& trace, const Trace& other, Tensors& tensors) {
 }
 
 }  // namespace
+
+void check_place_of_page(const std::string& path) {
+  if (is_written_directly(path)) return;
+  constexpr std::string_view title = "<title>Gradus</title>";
+  const std::string_view beginning =
+      page_template.substr(0, page_template.find(title) + title.size());
+  check_replaceable(
+      path, [=](const std::string& path) { return begins_with(path, beginning); },
+      "a page of this program");
+}
 
 void write_page(const Trace& trace, const std::string& path, const Trace* other) {
   Tensors tensors;

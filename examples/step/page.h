@@ -13,4 +13,7 @@ namespace gradus::step {
 /// Throws Error when the file cannot be written.
 void write_page(const Trace& trace, const std::string& path, const Trace* other = nullptr);
 
+/// Throws Error where another file stands than a page: nobody's file is lost.
+void check_place_of_page(const std::string& path);
+
 }  // namespace gradus::step

@@ -3,6 +3,8 @@
 #include <charconv>
 #include <filesystem>
 
+#include "core/files/atomic_file.h"
+#include "core/files/replaceable.h"
 #include "core/tensor/error.h"
 #include "core/trace/provenance.h"
 #include "core/trace/verdict.h"
@@ -142,6 +144,7 @@ void make_folder_of(const std::string& path) {
 
 std::string Session::save(const std::string& arguments) {
   if (arguments.empty()) throw Error("expected a file, as in: save runs/step.trace");
+  if (!is_written_directly(arguments)) check_replaceable(arguments, Trace::is_trace, "a trace");
   make_folder_of(arguments);
   trace_.save(arguments);
   return fmt::format("the trace is in {}\n", printable(arguments));
@@ -149,6 +152,7 @@ std::string Session::save(const std::string& arguments) {
 
 std::string Session::html(const std::string& arguments) {
   if (arguments.empty()) throw Error("expected a file, as in: html runs/step.html");
+  check_place_of_page(arguments);
   make_folder_of(arguments);
   write_page(trace_, arguments, before_.empty() ? nullptr : &before_.back());
   return fmt::format("the page is in {}\n", printable(arguments));

@@ -6,8 +6,8 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
-#include <fstream>
 
+#include "core/files/replaceable.h"
 #include "core/tensor/error.h"
 #include "examples/training/model_file.h"
 
@@ -17,25 +17,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
-/// Nothing is written over a file that was not made for it: only over an empty one and over those
-/// that are `ours`.
-void check_replaceable(const std::string& path, bool ours(const std::string&, const std::string&),
-                       const std::string& kind, const std::string& what) {
-  if (!fs::exists(path)) return;
-  if (!fs::is_regular_file(path))
-    throw Error(fmt::format("{}: is not a file; expected a place for {}", path, what));
-  if (fs::file_size(path) > 0 && !ours(path, kind))
-    throw Error(fmt::format(
-        "{}: holds something else than {} and stays as it is; move it away, or choose another "
-        "place",
-        path, what));
-}
-
-bool is_picture(const std::string& path, const std::string& /*kind*/) {
-  constexpr std::string_view ours = R"(<svg xmlns="http://www.w3.org/2000/svg" role="img" width=")";
-  std::string beginning(ours.size(), '\0');
-  std::ifstream(path, std::ios::binary).read(beginning.data(), std::ssize(beginning));
-  return beginning == ours;
+bool is_picture(const std::string& path) {
+  return begins_with(path, R"(<svg xmlns="http://www.w3.org/2000/svg" role="img" width=")");
 }
 
 }  // namespace
@@ -58,12 +41,13 @@ std::vector<std::string> prepare_to_train(
     const std::vector<std::string>& pictures) {
   const std::string checkpoint = model_path + ".checkpoint";
   prepare_to_write(model_path);
-  check_replaceable(model_path, is_model, kind, "a model of this " + kind);
-  check_replaceable(checkpoint, is_model, kind, "a checkpoint of this " + kind);
+  const auto ours = [&](const std::string& path) { return is_model(path, kind); };
+  check_replaceable(model_path, ours, "a model of this " + kind);
+  check_replaceable(checkpoint, ours, "a checkpoint of this " + kind);
   std::vector<std::string> paths;
   for (const std::string& name : pictures) {
     paths.push_back((fs::path(model_path).parent_path() / name).string());
-    check_replaceable(paths.back(), is_picture, "", "a picture of this program");
+    check_replaceable(paths.back(), is_picture, "a picture of this program");
   }
   if (report_path.empty()) return paths;
   prepare_to_write(report_path);
@@ -80,10 +64,6 @@ void check_apart(const std::string& option, const std::string& path,
         (path == its || (fs::is_regular_file(path, missing) && fs::equivalent(path, its, missing))))
       throw Error(fmt::format("{} {}: is the same file as {} {}; choose another place", option,
                               path, other, its));
-}
-
-std::string beside(const std::string& model_path, const std::string& name) {
-  return (fs::path(model_path).parent_path() / name).string();
 }
 
 }  // namespace gradus::training

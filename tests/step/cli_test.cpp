@@ -62,3 +62,32 @@ TEST_CASE("what step cannot open is refused by name") {
   CHECK(contains(run(folder, "$step 5 --model none").err, "none: "));
   CHECK(contains(run(folder, "$step --help").out, "an LSTM cell over four time steps"));
 }
+
+TEST_CASE("step writes over pages and traces of its own, and over nobody else's files") {
+  const Folder folder;
+  const std::string notes = "notes that nobody has elsewhere\n";
+  write(folder / "notes", notes);
+  write(folder / "index.html", "<!doctype html>\n<html lang=\"en\"><title>My own</title>");
+  const std::string page = contents(folder / "index.html");
+  for (const std::string command :
+       {"$step 1 --html notes", "echo 'html notes' | $step", "echo 'save notes' | $step",
+        "$step 1 --html index.html", "echo 'html index.html' | $step"}) {
+    CAPTURE(command);
+    const Result result = run(folder, command);
+    CHECK(contains(result.out + result.err, "and stays as it is; move it away, or choose another"));
+    CHECK(contents(folder / "notes") == notes);
+    CHECK(contents(folder / "index.html") == page);
+  }
+  write(folder / "empty", "");
+  for (const int again : {1, 2}) {
+    CAPTURE(again);
+    CHECK(run(folder, "$step 1 --html page").status == 0);
+    CHECK(run(folder, "echo 'html page' | $step").status == 0);
+    CHECK(run(folder, "echo 'save trace' | $step").status == 0);
+    CHECK(run(folder, "echo 'save empty' | $step").status == 0);
+  }
+  CHECK(contains(contents(folder / "page"), "<title>Gradus</title>"));
+  CHECK(run(folder, "$step trace --html /dev/stdout >> notes").status == 0);
+  CHECK(contents(folder / "notes").starts_with(notes + "<!doctype html>"));
+  CHECK(contains(run(folder, "echo 'save page' | $step").out, "holds something else than a trace"));
+}
