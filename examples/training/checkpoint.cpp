@@ -151,8 +151,8 @@ void Checkpoint::read_report(const json& j, Position& read) const {
   }
   const auto best = j.at("best").get<int64_t>();
   if (best < -1 || best >= std::ssize(read.report.epochs))
-    throw Error(fmt::format("damaged: its best epoch is number {} of {}", best + 1,
-                            read.report.epochs.size()));
+    throw Error(fmt::format("damaged: its best is {}; expected -1 to {}", best,
+                            std::ssize(read.report.epochs) - 1));
   read.report.best = static_cast<int>(best);
   read.best = j.value("checksum", uint64_t{0});
   read.earlier = j.value("earlier_checksum", uint64_t{0});

@@ -141,7 +141,7 @@ TEST_CASE("a checkpoint whose place lies outside of its run is refused, and noth
   CHECK(contains(error_with_number("tokens", -1), "damaged: its tokens is -1; expected 0 to "));
   for (const json& best : {json(-2), json(1), json(1e18), json(INT64_MAX)})
     CHECK(contains(error_with_report([&](json& report) { report["best"] = best; }),
-                   "damaged: its best epoch is number "));
+                   "damaged: its best is "));
   for (const char* part : {"epochs", "best", "checksum"})
     CHECK(error_with_report([&](json& report) { report[part] = "x"; }) ==
           "damaged: its \"report\" does not hold what a checkpoint's does");
