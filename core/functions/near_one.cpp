@@ -7,24 +7,25 @@
 
 namespace gradus {
 
-Tensor near_one(const Tensor& x, const Axes& axes) {
+Tensor near_one(const Tensor& x, const Axes& axes, int n) {
   Tensor result = max(abs(x.detach()), axes, keepdims).detach();
   dispatch_float("near_one", x.dtype(), [&](auto element) {
     using T = decltype(element);
     constexpr int most = sizeof(T) == sizeof(float) ? 100 : 900;  // 1 / k must not leave the range
     T* values = result.mutable_data<T>();
-    for (int64_t i = 0; i < result.numel(); ++i)
-      values[i] = values[i] > 0 && std::isfinite(values[i])
-                      ? std::ldexp(T(1), std::clamp(-std::ilogb(values[i]), -most, most))
-                      : T(1);
+    for (int64_t i = 0; i < result.numel(); ++i) {
+      const bool has_size = values[i] > 0 && std::isfinite(values[i]);
+      const int size = has_size ? std::ilogb(values[i]) : 0, wanted = std::clamp(size, -n, n);
+      values[i] = std::ldexp(T(1), std::clamp(wanted - size, -most, most));
+    }
   });
   return result;
 }
 
 bool squares_fit(const Tensor& sums) {
-  const double most = sums.dtype() == DType::float32 ? 0x1p100 : 0x1p900;
+  const double least = sums.dtype() == DType::float32 ? 0x1p-100 : 0x1p-900;
   return std::ranges::all_of(sums.to_vector<double>(),
-                             [=](double sum) { return sum >= 1 / most && sum <= most; });
+                             [=](double sum) { return sum >= least && std::isfinite(sum); });
 }
 
 }  // namespace gradus

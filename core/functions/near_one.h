@@ -6,11 +6,11 @@
 /// it is, look whether the squares fit, and only if not, compute again with rows that are near 1.
 namespace gradus {
 
-/// For each row over `axes`, which stay with size 1, 1 or the power of two by which its elements
-/// come so near to 1 that their squares can be summed.
-Tensor near_one(const Tensor& x, const Axes& axes);
+/// For each row over `axes`, which stay with size 1, 1 or the power of two by which its largest
+/// element comes to between 2⁻ⁿ and 2ⁿ.
+Tensor near_one(const Tensor& x, const Axes& axes, int n = 0);
 
-/// Whether sums of squares are far from both ends of the range. Zeros are not.
+/// Whether sums of squares neither left the range nor came close to its lower end. Zeros did.
 bool squares_fit(const Tensor& sums);
 
 }  // namespace gradus

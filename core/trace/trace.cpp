@@ -36,13 +36,34 @@ void for_each_element(const Tensor& x, F f) {
 }
 }  // namespace
 
+namespace {
+
+/// A sum of millions of numbers, or of squares of 10²⁰⁰: of blocks, so that its error does not grow
+/// with their number.
+class Total {
+ public:
+  void add(long double x) {
+    block_ += x;
+    if (++count_ % 1024 != 0) return;
+    sum_ += block_;
+    block_ = 0;
+  }
+  long double value() const { return sum_ + block_; }
+
+ private:
+  long double sum_ = 0, block_ = 0;
+  int64_t count_ = 0;
+};
+
+}  // namespace
+
 Summary summarise(const Tensor& x) {
   constexpr double infinity = std::numeric_limits<double>::infinity();
   Summary s;
   s.count = x.numel();
   s.min = infinity;
   s.max = -infinity;
-  long double sum = 0, squares = 0;  // millions of them, or of 10²⁰⁰
+  Total sum, squares;
   for_each_element(x, [&](double value) {
     if (!std::isfinite(value)) {
       ++(std::isnan(value) ? s.nans : s.infinities);
@@ -51,8 +72,8 @@ Summary summarise(const Tensor& x) {
     s.zeros += value == 0;
     s.min = std::min(s.min, value);
     s.max = std::max(s.max, value);
-    sum += value;
-    squares += static_cast<long double>(value) * value;
+    sum.add(value);
+    squares.add(static_cast<long double>(value) * value);
   });
   s.histogram.assign(Summary::bins, 0);
   const int64_t finite = s.count - s.nans - s.infinities;
@@ -60,8 +81,8 @@ Summary summarise(const Tensor& x) {
     s.min = s.max = 0;
     return s;
   }
-  s.mean = static_cast<double>(sum / static_cast<long double>(finite));
-  s.norm = static_cast<double>(std::sqrt(squares));
+  s.mean = static_cast<double>(sum.value() / static_cast<long double>(finite));
+  s.norm = static_cast<double>(std::sqrt(squares.value()));
   const double width = s.max / Summary::bins - s.min / Summary::bins;
   const double per_width = width > 0 && std::isfinite(1 / width) ? 1 / width : 0;
   for_each_element(x, [&](double value) {
