@@ -74,7 +74,7 @@ std::vector<T> Tensor::to_vector() const {
   std::vector<T> result;
   try {
     result.reserve(static_cast<size_t>(numel()));
-  } catch (const std::bad_alloc&) {
+  } catch (const std::exception&) {  // std::bad_alloc, or std::length_error
     throw Error(fmt::format("to_vector: expected enough memory for {}, got none", description()));
   }
   dispatch(dtype(), [&](auto element) {
