@@ -102,6 +102,13 @@ const std::map<std::string, Score> scores{{"dot", Score::dot},
                                           {"general", Score::general},
                                           {"additive", Score::additive}};
 
+TransformerOptions transformer_options(const json& c) {
+  TransformerOptions options{
+      .feed_forward = 5, .norm_first = c["norm_first"], .bias = c.value("bias", true)};
+  if (c.contains("activation")) options.activation = [](const Tensor& x) { return gelu(x); };
+  return options;
+}
+
 void check_named_case(const std::string& name, const json& c) {
   Generator generator(1);
   const std::string kind = name.substr(0, name.find(' '));
@@ -118,9 +125,11 @@ void check_named_case(const std::string& name, const json& c) {
                  return Named{{"y", embedding(tensor(ids, {2, 4}))}};
                });
   } else if (kind == "layer_norm") {
-    check_case(c, LayerNorm(6), [](LayerNorm& norm, Named& in) {
-      return Named{{"y", norm(in["x"])}};
-    });
+    const auto axes = c.value("axes", std::vector<int64_t>{6});
+    const bool has_weight = c["parameters"].contains("weight");
+    const bool has_bias = c["parameters"].contains("bias");
+    const LayerNorm layer(axes, {.weight = has_weight, .bias = has_bias});
+    check_case(c, layer, [](LayerNorm& norm, Named& in) { return Named{{"y", norm(in["x"])}}; });
   } else if (kind == "lstm_cell") {
     check_case(c, LSTMCell(4, 5, generator), [](LSTMCell& cell, Named& in) {
       const LSTMState next = cell(in["x"], {in["h"], in["c"]});
@@ -135,7 +144,8 @@ void check_named_case(const std::string& name, const json& c) {
       return Named{{"h", cell(in["x"], in["h"])}};
     });
   } else if (kind == "lstm" || kind == "gru" || kind == "rnn") {
-    const RecurrentOptions options{.layers = c["layers"], .bidirectional = c["bidirectional"]};
+    const RecurrentOptions options{
+        .layers = c["layers"], .bidirectional = c["bidirectional"], .bias = c.value("bias", true)};
     if (kind == "lstm") check_recurrent(c, LSTM(4, 3, generator, options));
     if (kind == "gru") check_recurrent(c, GRU(4, 3, generator, options));
     if (kind == "rnn") check_recurrent(c, RNN(4, 3, generator, options, activation_of(c)));
@@ -169,18 +179,14 @@ void check_named_case(const std::string& name, const json& c) {
                        {"weights", c["averaged"] ? mean(a.weights, {1}) : a.weights}};
         });
   } else if (kind == "transformer_encoder_layer") {
-    check_case(c,
-               TransformerEncoderLayer(6, 2, generator,
-                                       {.feed_forward = 5, .norm_first = c["norm_first"]}),
+    check_case(c, TransformerEncoderLayer(6, 2, generator, transformer_options(c)),
                [&](TransformerEncoderLayer& layer, Named& in) {
                  return Named{{"y", layer(in["x"], Mask::attend(tensor_of(c["attended"]),
                                                                 Mask::batch_time))}};
                });
   } else if (kind == "transformer_decoder_layer") {
     check_case(
-        c,
-        TransformerDecoderLayer(6, 2, generator,
-                                {.feed_forward = 5, .norm_first = c["norm_first"]}),
+        c, TransformerDecoderLayer(6, 2, generator, transformer_options(c)),
         [&](TransformerDecoderLayer& layer, Named& in) {
           const Tensor &x = in["x"], &memory = in["memory"];
           return Named{{"y", layer(x, layer.prepare(x), Mask::causal(3, 3),
@@ -204,7 +210,7 @@ void check_named_case(const std::string& name, const json& c) {
 TEST_CASE("layers compute PyTorch's outputs and gradients in float32") {
   std::ifstream file(std::string(GRADUS_TEST_DATA) + "/layers/golden/layers.json");
   const json cases = json::parse(file);
-  REQUIRE(cases.size() == 51);
+  REQUIRE(cases.size() == 60);
   for (const auto& entry : cases.items()) {
     CAPTURE(entry.key());
     check_named_case(entry.key(), entry.value());

@@ -23,10 +23,10 @@ gradus::Optimizer make(const nlohmann::json& description, const Parameters& para
       o.beta2 = options.value("beta2", o.beta2);
     }
     if constexpr (requires { o.alpha; }) o.alpha = options.value("alpha", o.alpha);
-    if constexpr (requires { o.nesterov; }) {
-      o.momentum = options.value("momentum", o.momentum);
-      o.nesterov = options.value("nesterov", o.nesterov);
-    }
+    if constexpr (requires { o.momentum; }) o.momentum = options.value("momentum", o.momentum);
+    if constexpr (requires { o.nesterov; }) o.nesterov = options.value("nesterov", o.nesterov);
+    if constexpr (requires { o.centred; }) o.centred = options.value("centred", o.centred);
+    if constexpr (requires { o.amsgrad; }) o.amsgrad = options.value("amsgrad", o.amsgrad);
     return o;
   };
   if (SGDOptions o; kind == "SGD") return SGD(parameters, set(o));

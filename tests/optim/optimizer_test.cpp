@@ -45,7 +45,7 @@ std::vector<double> values(const Parameters& parameters) {
 
 TEST_CASE("every optimiser, with every option, takes the steps that PyTorch's takes") {
   const json updates = golden("updates");
-  REQUIRE(updates.at("cases").size() == 13);
+  REQUIRE(updates.at("cases").size() == 18);
   for (const DType dtype : {DType::float32, DType::float64})
     for (const json& item : updates.at("cases")) {
       CAPTURE(name_of(dtype));

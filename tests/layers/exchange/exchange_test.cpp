@@ -55,6 +55,52 @@ struct Recurrent {
   RNN rnn;
 };
 
+/// The model without biases of golden/make_exchange.py, with the names of torch.nn.Transformer.
+struct WithoutBiases {
+  template <class Layer>
+  struct Stack {
+    std::vector<Layer> layers;
+    LayerNorm norm{{4}, {.bias = false}};
+    void parameters(auto&& visit) { visit("layers", layers), visit("norm", norm); }
+  };
+  struct Transformer {
+    Stack<TransformerEncoderLayer> encoder;
+    Stack<TransformerDecoderLayer> decoder;
+    void parameters(auto&& visit) { visit("encoder", encoder), visit("decoder", decoder); }
+  };
+
+  explicit WithoutBiases(Generator& generator)
+      : encoder(3, 2, generator, {.layers = 2, .bidirectional = true, .bias = false}),
+        plain({4}, {.weight = false, .bias = false}),
+        over_two({5, 4}, {}) {
+    const TransformerOptions options{
+        .feed_forward = 6, .norm_first = false, .bias = false, .activation = [](const Tensor& x) {
+          return gelu(x);
+        }};
+    for (int i = 0; i < 2; ++i) transformer.encoder.layers.emplace_back(4, 2, generator, options);
+    transformer.decoder.layers.emplace_back(4, 2, generator, options);
+  }
+
+  Tensor operator()(const Tensor& x) const {
+    const Tensor source = plain(encoder(x).output);
+    Tensor memory = source, y = over_two(source);
+    for (const auto& layer : transformer.encoder.layers) memory = layer(memory);
+    memory = transformer.encoder.norm(memory);
+    for (const auto& layer : transformer.decoder.layers)
+      y = layer(y, layer.prepare(y), Mask::causal(5, 5), layer.cross.prepare(memory, memory), {})
+              .output;
+    return transformer.decoder.norm(y);
+  }
+  void parameters(auto&& visit) {
+    visit("encoder", encoder), visit("plain", plain), visit("over_two", over_two);
+    visit("transformer", transformer);
+  }
+
+  LSTM encoder;
+  LayerNorm plain, over_two;
+  Transformer transformer;
+};
+
 struct Golden {
   explicit Golden(const std::string& file)
       : weights(load_tensors(std::string(GRADUS_TEST_DATA) + "/layers/golden/" + file).tensors) {
@@ -83,6 +129,18 @@ TEST_CASE(
     "a model with PyTorch's weights computes PyTorch's output, and gives them back unchanged") {
   const Golden torch("torch.safetensors");
   Tagger model = tagger(1);
+  load_pytorch(model, torch.weights);
+  CHECK(largest_difference(model(torch.input), torch.output) < 1e-6);
+  CHECK(same(to_pytorch(model, torch.weights), torch.weights));
+}
+
+TEST_CASE(
+    "PyTorch's Transformer, LSTM and LayerNorm without biases are loaded by their own names") {
+  const Golden torch("torch_without_biases.safetensors");
+  for (const auto& [name, weight] : torch.weights)
+    CHECK((name.find("bias") == name.npos || name == "over_two.bias"));
+  Generator generator(1);
+  WithoutBiases model(generator);
   load_pytorch(model, torch.weights);
   CHECK(largest_difference(model(torch.input), torch.output) < 1e-6);
   CHECK(same(to_pytorch(model, torch.weights), torch.weights));

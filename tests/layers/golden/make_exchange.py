@@ -1,17 +1,54 @@
 """Writes the weights of one small tagger and of one small recurrent model in PyTorch and in Keras,
 as state_dict and as paths, with an input and its output beside them ("input", "output"):
 torch.safetensors, keras.safetensors, torch_recurrent.safetensors, keras_recurrent.safetensors.
+And those of a model without biases in PyTorch, torch_without_biases.safetensors.
 
     KERAS_BACKEND=torch python3 make_exchange.py    (torch, keras, safetensors)
+    python3 make_exchange.py without_biases         (that file alone: torch, safetensors)
 """
 import os
 
 os.environ["KERAS_BACKEND"] = "torch"
-import keras
+import sys
+
 import torch
 from safetensors.torch import save_file
 
 FOLDER = os.path.dirname(os.path.abspath(__file__))
+
+
+class WithoutBiases(torch.nn.Module):
+    """An LSTM, a LayerNorm without parameters and one over two axes, and a whole Transformer."""
+
+    def __init__(self):
+        super().__init__()
+        self.encoder = torch.nn.LSTM(3, 2, num_layers=2, bidirectional=True, batch_first=True,
+                                     bias=False)
+        self.plain = torch.nn.LayerNorm(4, elementwise_affine=False)
+        self.over_two = torch.nn.LayerNorm((5, 4))
+        self.transformer = torch.nn.Transformer(
+            4, 2, num_encoder_layers=2, num_decoder_layers=1, dim_feedforward=6, dropout=0.0,
+            activation="gelu", batch_first=True, bias=False)
+
+    def forward(self, x):
+        source = self.plain(self.encoder(x)[0])
+        target = self.over_two(source)
+        return self.transformer(source, target, tgt_mask=torch.ones(5, 5).triu(1) == 1)
+
+
+torch.manual_seed(9)
+model = WithoutBiases().eval()
+for parameter in model.parameters():
+    torch.nn.init.uniform_(parameter, -0.7, 0.7)
+x = torch.randn(2, 5, 3)
+with torch.no_grad():
+    save_file({"input": x, "output": model(x), **model.state_dict()},
+              os.path.join(FOLDER, "torch_without_biases.safetensors"))
+if sys.argv[1:] == ["without_biases"]:
+    sys.exit()
+
+import keras
+
 IDS = torch.tensor([[1, 5, 2, 6], [3, 3, 0, 4]])
 
 

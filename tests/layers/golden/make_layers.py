@@ -66,8 +66,22 @@ def layer_norm():
     add("layer_norm", {}, {"x": x}, dict(layer.named_parameters()), {"y": layer(x)})
 
 
+def other_layer_norms():
+    for axes, options in (((6,), dict(elementwise_affine=False)), ((6,), dict(bias=False)),
+                          ((2, 6), dict()), ((2, 6), dict(elementwise_affine=False))):
+        x, layer = leaf(3, 2, 6), nn.LayerNorm(axes, **options)
+        for p in layer.parameters():
+            nn.init.normal_(p)
+        layer.double()
+        parameters = dict(layer.named_parameters())
+        add(f"layer_norm over {len(axes)} axes of {', '.join(parameters) or 'no parameters'}",
+            {"axes": axes}, {"x": x}, parameters, {"y": layer(x)})
+
+
 def one_bias(kind, net, suffix=""):
     """PyTorch adds two biases where Gradus has one: the second is zero but for b_hn of a GRU."""
+    if not net.bias:
+        return {part: getattr(net, part + suffix) for part in ("weight_ih", "weight_hh")}, {}
     bias, second = getattr(net, "bias_ih" + suffix), getattr(net, "bias_hh" + suffix)
     hidden = second.shape[0] // 3
     with torch.no_grad():
@@ -101,10 +115,10 @@ def recurrent_cell(kind, **options):
     add_parts(name, parts)
 
 
-def recurrent(kind, layers, bidirectional, lengths, **options):
+def recurrent(kind, layers, bidirectional, lengths, bias=True, **options):
     batch, time, size, hidden, directions = 3, 5, 4, 3, 2 if bidirectional else 1
     make = {"lstm": nn.LSTM, "gru": nn.GRU, "rnn": nn.RNN}[kind]
-    net = make(size, hidden, layers, batch_first=True, bidirectional=bidirectional,
+    net = make(size, hidden, layers, batch_first=True, bidirectional=bidirectional, bias=bias,
                **{"nonlinearity": v for v in options.values()}).double()
     parameters, parts = {}, {}
     for layer in range(layers):
@@ -126,7 +140,9 @@ def recurrent(kind, layers, bidirectional, lengths, **options):
     else:
         y, after = net(x, before)
     name = " ".join([kind, *options.values(), f"of {layers} layers, {directions} directions, "
-                     f"lengths {lengths or 'all'}"])
+                     f"lengths {lengths or 'all'}"] + ([] if bias else ["no biases"]))
+    if not bias:
+        options["bias"] = False
     after = dict(zip("hc", after)) if kind == "lstm" else {"h": after}
     add(name, {"layers": layers, "bidirectional": bidirectional, "lengths": lengths, **options},
         inputs, parameters, {"y": y, **after})
@@ -210,16 +226,19 @@ def split_attention(name, theirs):
     for i, part in enumerate(("query", "key", "value")):
         rows = slice(size * i, size * (i + 1))
         parts[f"{name}.{part}.weight"] = (theirs.in_proj_weight, rows)
-        parts[f"{name}.{part}.bias"] = (theirs.in_proj_bias, rows)
+        if theirs.in_proj_bias is not None:
+            parts[f"{name}.{part}.bias"] = (theirs.in_proj_bias, rows)
     parts[f"{name}.output.weight"] = (theirs.out_proj.weight, slice(None))
-    parts[f"{name}.output.bias"] = (theirs.out_proj.bias, slice(None))
+    if theirs.out_proj.bias is not None:
+        parts[f"{name}.output.bias"] = (theirs.out_proj.bias, slice(None))
     return parts
 
 
-def transformer_layer(kind, norm_first):
+def transformer_layer(kind, norm_first, **options):
     decodes = kind == "decoder"
     make = nn.TransformerDecoderLayer if decodes else nn.TransformerEncoderLayer
-    net = make(6, 2, dim_feedforward=5, dropout=0.0, batch_first=True, norm_first=norm_first)
+    net = make(6, 2, dim_feedforward=5, dropout=0.0, batch_first=True, norm_first=norm_first,
+               **options)
     for p in net.parameters():
         if p.dim() == 1:
             nn.init.normal_(p)
@@ -239,10 +258,13 @@ def transformer_layer(kind, norm_first):
     layers = {"feed_forward.inner": net.linear1, "feed_forward.outer": net.linear2}
     layers |= {norm: getattr(net, f"norm{i + 1}") for i, norm in enumerate(norms)}
     for name, layer in layers.items():
-        parts[name + ".weight"], parts[name + ".bias"] = ((layer.weight, slice(None)),
-                                                          (layer.bias, slice(None)))
+        parts[name + ".weight"] = (layer.weight, slice(None))
+        if layer.bias is not None:
+            parts[name + ".bias"] = (layer.bias, slice(None))
     name = f"transformer_{kind}_layer with norm_first {norm_first}"
-    add(name, {"norm_first": norm_first, "attended": numbers(1 - ignored.float()),
+    if options:
+        name += ", gelu and no biases"
+    add(name, {**options, "norm_first": norm_first, "attended": numbers(1 - ignored.float()),
                "memory_attended": numbers(1 - memory_ignored.float())},
         {"x": x, "memory": memory} if decodes else {"x": x}, {}, {"y": y})
     add_parts(name, parts)
@@ -272,6 +294,11 @@ for causal in (False, True):
 for norm_first in (False, True):
     transformer_layer("encoder", norm_first)
     transformer_layer("decoder", norm_first)
+other_layer_norms()
+for kind in ("lstm", "gru", "rnn"):
+    recurrent(kind, 1, True, [3, 5, 1], bias=False)
+transformer_layer("encoder", True, activation="gelu", bias=False)
+transformer_layer("decoder", False, activation="gelu", bias=False)
 
 with open(os.path.join(os.path.dirname(os.path.abspath(__file__)), "layers.json"), "w") as file:
     json.dump(cases, file, separators=(",", ":"))

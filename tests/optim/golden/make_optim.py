@@ -21,10 +21,12 @@ def numbers(x):
 
 
 def torch_options(options):
-    names = {"learning_rate": "lr", "epsilon": "eps"}
+    names = {"learning_rate": "lr", "epsilon": "eps", "centred": "centered"}
     options = {names.get(k, k): v for k, v in options.items()}
     if "beta1" in options:
         options["betas"] = (options.pop("beta1"), options.pop("beta2"))
+    elif "beta2" in options:
+        options["betas"] = (0.9, options.pop("beta2"))
     return options
 
 
@@ -46,6 +48,11 @@ OPTIMISERS = [
     ("Adam", dict(learning_rate=0.02, weight_decay=0.5)),
     ("AdamW", dict()),
     ("AdamW", dict(learning_rate=0.02, beta1=0.8, beta2=0.95, epsilon=1e-4, weight_decay=0.5)),
+    ("RMSprop", dict(learning_rate=0.03, momentum=0.8)),
+    ("RMSprop", dict(learning_rate=0.03, centred=True)),
+    ("RMSprop", dict(learning_rate=0.03, alpha=0.9, weight_decay=0.2, momentum=0.5, centred=True)),
+    ("Adam", dict(learning_rate=0.05, beta2=0.5, weight_decay=0.1, amsgrad=True)),
+    ("AdamW", dict(learning_rate=0.05, beta2=0.5, weight_decay=0.1, amsgrad=True)),
 ]
 
 SHAPES = [(2, 3), (4,)]
