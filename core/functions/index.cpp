@@ -84,6 +84,39 @@ Tensor index_select(const Tensor& x, int axis, const Tensor& ids) {
   return permute(gather(permute(x, to_front), ids), back);
 }
 
+namespace {
+
+/// Where the elements that take_along_axis() takes from x stand in a row-major tensor of `shape`,
+/// to which x is expanded.
+Tensor flat_indices(const Tensor& x, const Shape& shape, const Tensor& indices, int axis) {
+  const Shape taken = shape.with(axis, indices.shape()[axis]);
+  const Strides strides = contiguous_strides(shape);
+  const int64_t size = shape[axis], stride = strides[axis];
+  Tensor flat = Tensor::uninitialised(taken, DType::int64);
+  int64_t* to = flat.mutable_data<int64_t>();
+  const int64_t* ids = indices.data<int64_t>();
+  for_each_row<2>(
+      taken, {broadcast_strides(indices.shape(), indices.strides(), taken), strides.with(axis, 0)},
+      [&](auto at, int64_t n, auto step) {
+        for (int64_t i = 0; i < n; ++i) {
+          const int64_t id = ids[at[0] + i * step[0]];
+          if (id < 0 || id >= size)
+            throw Error(fmt::format(
+                "take_along_axis: expected indices in [0, {}) for axis {} of {}, got {}", size,
+                axis, x.description(), id));
+          *to++ = at[1] + i * step[1] + id * stride;
+        }
+      });
+  return record(
+      {"flat_indices", "where the index a stands"}, flat, {indices}, nullptr,
+      [=](const auto& inputs) { return flat_indices(x, shape, inputs[0], axis); },
+      [=] {
+        return Attributes{{"axis", axis}, {"shape", std::vector(shape.begin(), shape.end())}};
+      });
+}
+
+}  // namespace
+
 Tensor take_along_axis(const Tensor& x, const Tensor& indices, int axis) {
   axis = checked_axis("take_along_axis", axis, x.shape());
   if (indices.rank() != x.rank())
@@ -96,24 +129,7 @@ Tensor take_along_axis(const Tensor& x, const Tensor& indices, int axis) {
   const Shape shape =
       broadcast("take_along_axis", x.shape().with(axis, 1), indices.shape().with(axis, 1));
   const Tensor from = contiguous(expand(x, shape.with(axis, size)));
-  const Shape taken = shape.with(axis, indices.shape()[axis]);
-  const Strides strides = contiguous_strides(from.shape()).with(axis, 0);
-  Tensor flat = Tensor::uninitialised(taken, DType::int64);
-  int64_t* to = flat.mutable_data<int64_t>();
-  const int64_t *ids = indices.data<int64_t>(), stride = contiguous_strides(from.shape())[axis];
-  for_each_row<2>(
-      taken, {broadcast_strides(indices.shape(), indices.strides(), taken), strides},
-      [&](auto at, int64_t n, auto step) {
-        for (int64_t i = 0; i < n; ++i) {
-          const int64_t id = ids[at[0] + i * step[0]];
-          if (id < 0 || id >= size)
-            throw Error(fmt::format(
-                "take_along_axis: expected indices in [0, {}) for axis {} of {}, got {}", size,
-                axis, x.description(), id));
-          *to++ = at[1] + i * step[1] + id * stride;
-        }
-      });
-  return gather(reshape(from, {-1}), flat);
+  return gather(reshape(from, {-1}), flat_indices(x, from.shape(), indices, axis));
 }
 
 Tensor masked_select(const Tensor& x, const Tensor& condition) {

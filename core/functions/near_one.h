@@ -10,7 +10,8 @@ namespace gradus {
 /// element comes to between 2⁻ⁿ and 2ⁿ.
 Tensor near_one(const Tensor& x, const Axes& axes, int n = 0);
 
-/// Whether sums of squares neither left the range nor came close to its lower end. Zeros did.
+/// Whether sums of squares neither left the range nor came close to its lower end. Zeros did. Yes
+/// for an observer of all ops, who wants the steps that do not depend on the values.
 bool squares_fit(const Tensor& sums);
 
 }  // namespace gradus

@@ -104,7 +104,12 @@ Tensor one_hot(const Tensor& ids, int64_t classes, DType dtype) {
       row += classes;
     }
   });
-  return result;
+  return record(
+      {"one_hot", "1 at the index a"}, result, {ids}, nullptr,
+      [=](const auto& x) { return one_hot(x[0], classes, dtype); },
+      [=] {
+        return Attributes{{"classes", classes}};
+      });
 }
 
 }  // namespace gradus

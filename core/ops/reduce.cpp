@@ -226,9 +226,10 @@ Tensor logsumexp(const Tensor& x, const Axes& axes, bool keepdims) {
 
 namespace {
 
-/// The index of the first element along one axis that comes before all others, or of the first NaN.
+/// The index of the element along one axis that comes before all others, of equal ones the first or
+/// the last; or of the first NaN.
 template <class IsBefore>
-Tensor first_index(const char* op, const char* formula, const Tensor& x, int axis,
+Tensor first_index(const char* op, const char* formula, const Tensor& x, int axis, bool last,
                    IsBefore is_before) {
   axis = checked_axis(op, axis, x.shape());
   const int64_t n = x.shape()[axis];
@@ -246,27 +247,28 @@ Tensor first_index(const char* op, const char* formula, const Tensor& x, int axi
     for (int64_t& index : result.mutable_span<int64_t>()) {
       index = 0;
       for (int64_t i = 1; i < n && row[index] == row[index]; ++i)
-        if (is_before(row[i], row[index]) || row[i] != row[i]) index = i;
+        if (is_before(row[i], row[index]) || (last && row[i] == row[index]) || row[i] != row[i])
+          index = i;
       row += n;
     }
   });
   return record(
       {op, formula}, result, {x}, nullptr,
-      [=](const auto& x) { return first_index(op, formula, x[0], axis, is_before); },
+      [=](const auto& x) { return first_index(op, formula, x[0], axis, last, is_before); },
       [=] {
-        return Attributes{{"axis", axis}};
+        return Attributes{{"axis", axis}, {"last", int64_t{last}}};
       });
 }
 
 }  // namespace
 
-Tensor argmax(const Tensor& x, int axis) {
-  return first_index("argmax", "the index of the largest", x, axis,
+Tensor argmax(const Tensor& x, int axis, bool last) {
+  return first_index("argmax", "the index of the largest", x, axis, last,
                      [](auto a, auto b) { return a > b; });
 }
 
-Tensor argmin(const Tensor& x, int axis) {
-  return first_index("argmin", "the index of the smallest", x, axis,
+Tensor argmin(const Tensor& x, int axis, bool last) {
+  return first_index("argmin", "the index of the smallest", x, axis, last,
                      [](auto a, auto b) { return a < b; });
 }
 

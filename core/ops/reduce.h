@@ -27,10 +27,10 @@ Tensor prod(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 /// to the elements that are ∞, in equal parts.
 Tensor logsumexp(const Tensor& x, const Axes& axes = {}, bool keepdims = false);
 
-/// The int64 index of the largest element along one axis, of several the first, or of the first
-/// NaN. Not differentiable. Throws Error for an axis of size 0.
-Tensor argmax(const Tensor& x, int axis);
+/// The int64 index of the largest element along one axis, of several the first (or the `last`), or
+/// of the first NaN. Not differentiable. Throws Error for an axis of size 0.
+Tensor argmax(const Tensor& x, int axis, bool last = false);
 /// The same of the smallest.
-Tensor argmin(const Tensor& x, int axis);
+Tensor argmin(const Tensor& x, int axis, bool last = false);
 
 }  // namespace gradus

@@ -130,7 +130,7 @@ void OnnxGraph::check_same_as(const OnnxGraph& other) const {
     if (onnx::tensor_message("", a).text() != onnx::tensor_message("", b).text())
       throw Error(fmt::format(
           "onnx: a constant {} {} changes with the inputs or from call to call: it is computed not "
-          "by ops (as one_hot is), or drawn at random",
+          "by ops (as the places of masked_select are), or drawn at random",
           gradus::name_of(a.dtype()), a.shape().text()));
   }
 }

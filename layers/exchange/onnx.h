@@ -25,10 +25,10 @@ struct OnnxOperator {
 /// By the name of the op.
 using OnnxOperators = std::map<std::string, OnnxOperator>;
 
-/// The ops of one forward pass as an ONNX graph (https://onnx.ai, opset 13). See export_onnx().
+/// The ops of one forward pass as an ONNX graph (https://onnx.ai, opset 16). See export_onnx().
 class OnnxGraph {
  public:
-  static constexpr int opset = 13;
+  static constexpr int opset = 16;
 
   explicit OnnxGraph(OnnxOperators operators = {});
   OnnxGraph(OnnxGraph&&) noexcept;
@@ -65,7 +65,8 @@ Tensor example_input(const Tensor& x, int64_t places = 0);
 ///     export_onnx("tagger.onnx", tagger, ids);
 ///
 /// All sizes are those of the given inputs; masks, lengths and what C++ code decides on the way
-/// become part of the graph. log1p and expm1 become log(1 + x) and eˣ − 1, which round near 0.
+/// become part of the graph. log1p and expm1 become log(1 + x) and eˣ − 1, which round near 0; var,
+/// stddev and layer_norm become what they are for squares within the range of the dtype.
 ///
 /// An op of the user's own that computes by other ops is exported as those. For any other one
 /// `operators` names an operator, to which the op's attributes are given: one of ONNX
@@ -81,7 +82,7 @@ Tensor example_input(const Tensor& x, int64_t places = 0);
 /// {{"fft", {.type = "Fft", .domain = "com.example"}}}.
 ///
 /// Throws Error, and writes nothing, for an op without an operator, and where steps or constants
-/// change with the values of the inputs (one_hot, a random mask), which a graph cannot say.
+/// change with the values of the inputs (masked_select, a random mask), which a graph cannot say.
 template <class L, class... Inputs>
 void export_onnx(const std::string& path, const OnnxOperators& operators, L& model,
                  const Inputs&... inputs) {

@@ -162,7 +162,7 @@ std::string Graph::text() const {
   }
   Message model;
   model
-      .integer(1, 7)  // the version of the format that came with opset 13
+      .integer(1, 8)  // the version of the format that came with opset 16
       .bytes(2, "gradus")
       .bytes(7,
              written.text() + title.text() + initializers.text() + inputs.text() + outputs.text());

@@ -2,6 +2,8 @@
 
 #include <functional>
 #include <map>
+#include <numeric>
+#include <span>
 #include <string>
 #include <utility>
 #include <vector>
@@ -15,6 +17,10 @@
 namespace gradus::onnx {
 
 namespace {
+
+OnnxOperator argument_of(const char* type) {
+  return {type, {{"last", "select_last_index"}}, {{"keepdims", 0}}};
+}
 
 /// Ops that are one operator.
 const OnnxOperators operators{{"add", {"Add"}},
@@ -55,8 +61,8 @@ const OnnxOperators operators{{"add", {"Add"}},
                               {"permute", {"Transpose", {{"order", "perm"}}}},
                               {"concat", {"Concat"}},
                               {"gather", {"Gather"}},
-                              {"argmax", {"ArgMax", {}, {{"keepdims", 0}}}},
-                              {"argmin", {"ArgMin", {}, {{"keepdims", 0}}}}};
+                              {"argmax", argument_of("ArgMax")},
+                              {"argmin", argument_of("ArgMin")}};
 
 using Values = std::vector<Value>;
 
@@ -158,6 +164,38 @@ Value remainder(const Step& s) {
   return s.node("Sub", {a, s.node("Mul", {floor_divide(s), b})});
 }
 
+/// Each element of the source is added in the row that its index says.
+Value scatter_add(const Step& s) {
+  const Shape &source = s.op.inputs[0].shape(), &ids = s.op.inputs[1].shape();
+  std::vector<int64_t> shape{ids.numel()}, column{ids.numel()};
+  for (int axis = ids.rank(); axis < source.rank(); ++axis)
+    shape.push_back(source[axis]), column.push_back(1);
+  const Value rows = s.node("Reshape", {s.inputs[1], s.list(column)});
+  const Value indices = s.node("Expand", {rows, s.list(shape)});
+  const Value updates = s.node("Reshape", {s.inputs[0], s.list(shape)});
+  const Value nothing = s.graph.constant(zeros(s.op.output.shape(), s.op.output.dtype()));
+  return s.node("ScatterElements", {nothing, indices, updates},
+                {{"axis", int64_t{0}}, {"reduction", "add"}});
+}
+
+Value one_hot(const Step& s) {
+  const Value values = s.graph.constant(tensor({0, 1}));
+  const Value result = s.node("OneHot", {s.inputs[0], s.list({s.integer("classes")}), values});
+  return s.cast(result, type_of(s.op.output.dtype()));
+}
+
+/// index · stride + the place of the element whose index is 0.
+Value flat_indices(const Step& s) {
+  const std::vector<int64_t>& sizes = s.integers("shape");
+  const Shape shape{std::span(sizes)};
+  const auto axis = static_cast<int>(s.integer("axis"));
+  std::vector<int64_t> places(static_cast<size_t>(shape.numel()));
+  std::iota(places.begin(), places.end(), int64_t{0});
+  const Value first = s.graph.constant(slice(tensor(places, shape), axis, 0, 1));
+  const Value stride = s.list({contiguous_strides(shape)[axis]});
+  return s.node("Add", {s.node("Mul", {s.inputs[0], stride}), first});
+}
+
 /// Ops that are several operators, or whose attributes are inputs there.
 const std::map<std::string, std::function<Value(const Step&)>> compositions{
     {"greater", [](const Step& s) { return s.comparison("Greater"); }},
@@ -185,6 +223,9 @@ const std::map<std::string, std::function<Value(const Step&)>> compositions{
     {"max", [](const Step& s) { return s.reduction("ReduceMax"); }},
     {"logsumexp", [](const Step& s) { return s.reduction("ReduceLogSumExp"); }},
     {"floor_divide", floor_divide},
+    {"scatter_add", scatter_add},
+    {"one_hot", one_hot},
+    {"flat_indices", flat_indices},
     {"remainder", remainder},
     {"log1p",
      [](const Step& s) {

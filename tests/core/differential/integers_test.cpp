@@ -165,7 +165,8 @@ Case draw_fold(Draw& draw) {
   return c;
 }
 
-/// argmax, argmin, sort and argsort: by counting, for each element, those that come before it.
+/// argmax, argmin, sort and argsort: by counting, for each element, those that come before it; of
+/// equal ones those on its left, or, for the `last` of the largest, on its right.
 Case draw_order(Draw& draw) {
   const auto kind = draw.between(0, 3);
   Shape shape = draw.shape(1, 4, 300);
@@ -173,6 +174,7 @@ Case draw_order(Draw& draw) {
   if (kind < 2) shape[axis] = std::max<int64_t>(shape[axis], 1);
   draw.integers(shape);
   const bool descending = kind == 0 || (kind > 1 && draw.one_in(2));
+  const bool last = kind < 2 && draw.one_in(2);
   const Grouped grouped{{axis},
                         kind > 1,
                         false,
@@ -182,15 +184,16 @@ Case draw_order(Draw& draw) {
                             size_t before = 0;
                             for (size_t k = 0; k < x.size(); ++k)
                               before += descending ? x[k].v > x[i].v : x[k].v < x[i].v;
-                            for (size_t k = 0; k < i; ++k) before += x[k].v == x[i].v;
+                            for (size_t k = 0; k < x.size(); ++k)
+                              before += x[k].v == x[i].v && (last ? k > i : k < i);
                             y[before] = kind == 3 ? x[i] : Number(static_cast<Real>(i));
                           }
                           if (kind < 2) y.resize(1);
                           return y;
                         },
                         nullptr};
-  const std::string codes[] = {fmt::format("argmax(a, {})", axis),
-                               fmt::format("argmin(a, {})", axis),
+  const std::string codes[] = {fmt::format("argmax(a, {}, {})", axis, last),
+                               fmt::format("argmin(a, {}, {})", axis, last),
                                fmt::format("argsort(a, {}, {})", axis, descending),
                                fmt::format("sort(a, {}, {}).values", axis, descending)};
   Case c;
@@ -198,9 +201,9 @@ Case draw_order(Draw& draw) {
   c.library = [=](Inputs x) {
     switch (kind) {
       case 0:
-        return argmax(x[0], axis);
+        return argmax(x[0], axis, last);
       case 1:
-        return argmin(x[0], axis);
+        return argmin(x[0], axis, last);
       case 2:
         return argsort(x[0], axis, descending);
       default:

@@ -389,12 +389,26 @@ TEST_CASE("NaN is kept: by max, argmax, select, relu and clamp") {
   const Tensor x = tensor({3, not_a_number, 1, 5});
   CHECK(argmax(x, 0).item() == 1);
   CHECK(argmin(x, 0).item() == 1);
+  for (const bool last : {false, true}) {
+    CHECK(argmax(tensor({3, not_a_number, 5, not_a_number}), 0, last).item() == 1);
+    CHECK(argmin(tensor({3, not_a_number, 1, not_a_number}), 0, last).item() == 1);
+  }
   CHECK(is_nan(max(x).item()));
   CHECK(is_nan(min(x).item()));
   CHECK(where(full({}, not_a_number), 1, 2).item() == 1);
   CHECK(is_nan(relu(x)[1].item()));
   CHECK(is_nan(clamp(x, 0, 1)[1].item()));
   CHECK(argsort(x).to_vector<int64_t>() == std::vector<int64_t>{2, 0, 3, 1});
+}
+
+TEST_CASE("of equal elements argmax and argmin give the first index, or the last") {
+  const Tensor x = tensor({{2, 7, 7, 2}, {0, -0.0, -0.0, 0}, {infinity, 1, infinity, 1}});
+  const auto indices = [](const Tensor& y) { return y.to_vector<int64_t>(); };
+  CHECK(indices(argmax(x, 1)) == std::vector<int64_t>{1, 0, 0});
+  CHECK(indices(argmax(x, 1, true)) == std::vector<int64_t>{2, 3, 2});
+  CHECK(indices(argmin(x, 1)) == std::vector<int64_t>{0, 0, 1});
+  CHECK(indices(argmin(x, 1, true)) == std::vector<int64_t>{3, 3, 3});
+  CHECK(indices(argmax(transpose(x), 0, true)) == std::vector<int64_t>{2, 3, 2});
 }
 
 TEST_CASE("logsumexp's gradient at ∞ goes to what is ∞, and at −∞ is 0") {
