@@ -12,7 +12,7 @@ if [ "$kind" = shared ]; then
     -DCMAKE_CXX_FLAGS="${CXXFLAGS-} -O1" -DBUILD_SHARED_LIBS=ON -DBUILD_TESTING=OFF
   "$cmake" --build "$build" --target gradus_core gradus_layers gradus_optim gradus_training
 fi
-rm -rf "$prefix" "$work/moved" "$work/consumer"
+rm -rf "$prefix" "$work/moved" "$work/consumer" "$work/without_training"
 for component in development library; do
   "$cmake" --install "$build" --prefix "$prefix" --component $component
 done
@@ -23,6 +23,9 @@ echo "--- find_package"
 "$cmake" --build "$work/consumer"
 (cd "$work" && consumer/consumer)
 (cd "$work" && consumer/circle)
+# Without what gradus::training needs, the rest is found all the same.
+"$cmake" -S "$source/tests/consumer" -B "$work/without_training" -G Ninja \
+  -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_DISABLE_FIND_PACKAGE_CLI11=ON
 
 echo "--- pkg-config, from a folder that was moved"
 mv "$prefix" "$work/moved"
