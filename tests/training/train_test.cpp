@@ -262,3 +262,22 @@ TEST_CASE("nobody trains into a model that somebody else trains into") {
   CHECK_FALSE(std::filesystem::exists(folder / "model.lock"));
   quietly(line, three_epochs(folder / "model"));
 }
+
+TEST_CASE("a best model that somebody else has replaced is not reported as this run's") {
+  const Folder folder;
+  Line line = untrained();
+  auto worse_each_time = line_task();
+  worse_each_time.validate = [figure = 0.0](Line&) mutable { return Figures{++figure}; };
+  const auto replace_in_the_second_epoch = [&, batch = 0]() mutable {
+    if (++batch == 30) {
+      Line other = untrained(2);
+      save_tensors(folder / "model", {named_tensors(other), worse_each_time.about});
+    }
+    return false;
+  };
+  CHECK(contains(error_of([&] {
+                   quietly(line, three_epochs(folder / "model"), replace_in_the_second_epoch,
+                           worse_each_time);
+                 }),
+                 "was replaced by another program; the best model of this run, epoch 1, is lost"));
+}

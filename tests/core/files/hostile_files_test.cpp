@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <limits>
 #include <thread>
 
@@ -81,6 +82,23 @@ TEST_CASE("a file that is cut off or rewritten while it is read is an error, not
   is_done = true;
   rewriter.join();
   CHECK(refused == 300);
+}
+
+TEST_CASE("a file that is rewritten while it is read, in its own size, is an error") {
+  const Folder folder;
+  const std::string path = folder / "model";
+  save_tensors(path, {{{"w", ones({1 << 22})}}, {}});
+  std::atomic<bool> is_done = false;
+  std::thread rewriter([&] {
+    std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
+    while (!is_done) file.seekp(-4, std::ios::end).write("\0\0\x80\x3f", 4).flush();
+  });
+  std::string error = "no error";  // the clock of files has ticks: one of many loads is enough
+  for (int i = 0; i < 1000 && error == "no error"; ++i)
+    error = error_of([&] { load_tensors(path); });
+  is_done = true;
+  rewriter.join();
+  CHECK(error.find("was changed by another program while it was read") != error.npos);
 }
 
 TEST_CASE("all types of the format that a tensor can hold are read, exactly") {
