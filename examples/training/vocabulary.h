@@ -10,7 +10,7 @@
 
 namespace gradus::training {
 
-/// The tokens that every vocabulary begins with: <pad>, <bos>, <eos>, <unk>.
+/// The tokens that every vocabulary begins with: `<pad>`, `<bos>`, `<eos>`, `<unk>`.
 inline constexpr std::int64_t pad_id = 0, bos_id = 1, eos_id = 2, unk_id = 3;
 
 /// The tokens that a model knows, numbered from 0; after the four specials by falling count, then
@@ -41,13 +41,13 @@ class Vocabulary {
   /// Throws std::out_of_range unless 0 ≤ id < size().
   const std::string& token(std::int64_t id) const;
 
-  /// One id per token, without <bos> and <eos>.
+  /// One id per token, without `<bos>` and `<eos>`.
   std::vector<std::int64_t> encode(const std::vector<std::string>& tokens) const;
 
   /// The same for text, split into tokens by the vocabulary's unit.
   std::vector<std::int64_t> encode_text(std::string_view text) const;
 
-  /// The tokens before the first <eos>, without <bos> and <pad>.
+  /// The tokens before the first `<eos>`, without `<bos>` and `<pad>`.
   std::vector<std::string> decode(const std::vector<std::int64_t>& ids) const;
 
   /// The same as text.
