@@ -34,10 +34,11 @@ std::string curve_svg(std::string_view title, std::string_view x_label, std::str
 
 /// The map as lines of text, all of one display width: a row per target token, a column per
 /// source token, and the weight as a shade: " " below 1/8, "░" below 3/8, "▒" below 5/8, "▓" below
-/// 7/8, "█" above; "?" where it is not a number. Throws as `check` does.
-std::string attention_text(const AttentionMap& map);
+/// 7/8, "█" above; "?" where it is not a number. Targets are cut to `widest_target` columns. Throws
+/// as `check` does.
+std::string attention_text(const AttentionMap& map, int widest_target = 20);
 
 /// The same as a self-contained SVG; the weight shows when the pointer rests on a cell.
-std::string attention_svg(const AttentionMap& map);
+std::string attention_svg(const AttentionMap& map, int widest_target = 24);
 
 }  // namespace gradus::terminal

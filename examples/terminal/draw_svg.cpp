@@ -225,7 +225,7 @@ std::string curve_svg(std::string_view title, std::string_view x_label, std::str
   return svg.document(right + 24, bottom + 62, title, description, curve_style);
 }
 
-std::string attention_svg(const AttentionMap& map) {
+std::string attention_svg(const AttentionMap& map, int widest_target) {
   check(map);
   Svg svg;
   if (map.source.empty() || map.target.empty()) {
@@ -233,7 +233,7 @@ std::string attention_svg(const AttentionMap& map) {
     return svg.document(240, 64, "Attention map", describe(map), attention_style);
   }
 
-  const auto source = fit(map.source, 24), target = fit(map.target, 24);
+  const auto source = fit(map.source, 24), target = fit(map.target, widest_target);
   const double columns = source.size(), rows = target.size();
   const double cell = std::clamp(480 / std::max(columns, rows), 26.0, 46.0);
   const double widest = widest_px(source);

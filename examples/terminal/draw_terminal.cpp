@@ -177,11 +177,11 @@ std::string curve_text(std::string_view title, const std::vector<Curve>& curves,
   return out + legend(curves, left, left + columns);
 }
 
-std::string attention_text(const AttentionMap& map) {
+std::string attention_text(const AttentionMap& map, int widest_target) {
   check(map);
   if (map.source.empty() || map.target.empty()) return "(no tokens, no attention)\n";
 
-  const auto source = fit(map.source, 20), target = fit(map.target, 20);
+  const auto source = fit(map.source, 20), target = fit(map.target, widest_target);
   int label_width = 0;
   for (const std::string& token : target) {
     label_width = std::max(label_width, display_width(token));

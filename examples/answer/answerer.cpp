@@ -1,0 +1,195 @@
+#include "examples/answer/answerer.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/functions/cross_entropy.h"
+#include "core/functions/softmax.h"
+#include "core/ops/reduce.h"
+#include "examples/terminal/output.h"
+#include "examples/training/memory.h"
+#include "layers/batches.h"
+
+namespace gradus::answer {
+
+using namespace training;
+
+namespace {
+
+using Indices = std::vector<int64_t>;
+constexpr int64_t most_units = 4096;
+
+nlohmann::json to_json(const LearnOptions& o) {
+  return {{"size", o.model.size},
+          {"hops", o.model.hops},
+          {"memory", o.model.memory},
+          {"tying", o.model.tying == Tying::adjacent ? "adjacent" : "layer-wise"},
+          {"position", o.model.position},
+          {"linear-start", o.linear_start},
+          {"noise", o.noise}};
+}
+
+std::vector<Indices> batches_of(const Encoded& data, const Indices& questions, int64_t memory,
+                                int64_t batch_size, Generator* generator) {
+  Indices lengths;
+  for (const int64_t q : questions)
+    lengths.push_back(std::min(memory, data.end[q] - data.begin[q]));
+  auto batches = batches_by_length(lengths, {.batch_size = batch_size}, generator);
+  for (Indices& batch : batches)
+    for (int64_t& i : batch) i = questions[i];
+  return batches;
+}
+
+MemoryOutput run(const MemoryNetwork& network, const Batch& batch) {
+  return network(batch.story, batch.question, batch.mask);
+}
+
+int64_t count_right(const Tensor& logits, const Tensor& answers) {
+  const Indices guessed = argmax(logits, 1).to_vector<int64_t>();
+  const Indices wanted = answers.to_vector<int64_t>();
+  int64_t right = 0;
+  for (size_t i = 0; i < wanted.size(); ++i) right += guessed[i] == wanted[i];
+  return right;
+}
+
+}  // namespace
+
+const std::vector<Figure> figures{{"valid_loss", "valid loss {:.3f}"},
+                                  {"accuracy", "accuracy {:.1f} %"}};
+
+Answerer load(const std::string& path) {
+  return read_model(path, kind_of_model, [](const TensorFile& file) {
+    const StoredOptions stored(file.metadata);
+    const MemoryOptions options{.size = stored.integer("size", most_units),
+                                .hops = stored.integer("hops", 100),
+                                .memory = stored.integer("memory", most_units),
+                                .tying = stored.named("tying", tyings),
+                                .position = stored.boolean("position")};
+    Vocabulary vocabulary = vocabulary_in(file.metadata, "vocabulary");
+    Generator generator(0);
+    MemoryNetwork network(vocabulary.size(), options, generator);
+    Answerer answerer{std::move(vocabulary), std::move(network)};
+    load_tensors_into(answerer, file.tensors);
+    return answerer;
+  });
+}
+
+Learned learn(const Stories& stories, const LearnOptions& options, const TrainOptions& training) {
+  std::set<std::string> answers;
+  for (const Question& question : stories.questions) answers.insert(answer_token(question.answer));
+  if (answers.size() < 2)
+    throw Error(fmt::format(
+        "all {} questions have the same answer{}; expected two or more different ones",
+        stories.questions.size(), answers.empty() ? "" : ", '" + *answers.begin() + "'"));
+  Vocabulary vocabulary = vocabulary_of(stories);
+  const int64_t d = options.model.size, n = vocabulary.size(), memory = options.model.memory;
+  check_memory(
+      (options.model.hops + 1) * d * (n + memory),
+      fmt::format("a model of --size {}, --hops {} and {} words", d, options.model.hops, n));
+  Generator generator(training.seed);
+  MemoryNetwork network(n, options.model, generator);
+  Answerer answerer{std::move(vocabulary), std::move(network)};
+  const Encoded data(stories, answerer.vocabulary);
+
+  // Every tenth story is for the validation, with all its questions.
+  Indices learned, held_out;
+  int64_t story = 0;
+  for (int64_t q = 0; q < std::ssize(data.begin); ++q) {
+    story += q > 0 && data.begin[q] != data.begin[q - 1];
+    (story % 10 == 9 ? held_out : learned).push_back(q);
+  }
+  if (held_out.empty())
+    throw Error(
+        fmt::format("expected at least 10 stories, of which one is for the validation, got "
+                    "{}",
+                    story + 1));
+  const auto loss = [&](Answerer& a, const Indices& questions, Generator* noise) {
+    const Batch batch = batch_of(data, questions, memory, options.noise, noise);
+    return BatchLoss{
+        cross_entropy(run(a.network, batch).logits, batch.answers, {.reduction = Reduction::sum}),
+        std::ssize(questions)};
+  };
+  std::string all;
+  for (const std::string& sentence : stories.sentences) all += sentence + '\n';
+  for (const Question& q : stories.questions)
+    all += fmt::format("{}\t{}\t{}\t{}\n", q.text, q.answer, q.begin, q.end);
+  const auto validation = batches_of(data, held_out, memory, 100, nullptr);
+  const Task<Answerer, Indices> task{
+      .about = description(kind_of_model, to_json(options),
+                           {{"vocabulary", answerer.vocabulary.to_json()}}),
+      .data = {{"stories", checksum(all)}},
+      .begin_epoch = [&](Answerer& a,
+                         int64_t epoch) { a.network.linear = epoch <= options.linear_start; },
+      .batches =
+          [&](Generator& of) {
+            return batches_of(data, learned, memory, training.batch_size, &of);
+          },
+      .loss = loss,
+      .validate =
+          [&](Answerer& a) {
+            a.network.linear = false;
+            double sum = 0;
+            int64_t right = 0;
+            for (const Indices& questions : validation) {
+              const Batch batch = batch_of(data, questions, memory);
+              const Tensor logits = run(a.network, batch).logits;
+              sum += cross_entropy(logits, batch.answers, {.reduction = Reduction::sum}).item();
+              right += count_right(logits, batch.answers);
+            }
+            const auto asked = double(held_out.size());
+            return Figures{sum / asked, 100 * double(right) / asked};
+          },
+      .figures = figures,
+      .better = higher(1),
+      .item = "questions"};
+  terminal::say("{} questions to learn, {} to judge on; {} words, {} parameters\n", learned.size(),
+                held_out.size(), n, parameter_count(answerer));
+  TrainReport report = train(answerer, task, training);
+  return {std::move(answerer), std::move(report)};
+}
+
+std::map<std::string, Score> scores(const Answerer& answerer, const Stories& stories) {
+  const NoGrad pause;
+  const Encoded data(stories, answerer.vocabulary);
+  std::map<std::string, Indices> kinds;
+  for (int64_t q = 0; q < std::ssize(stories.questions); ++q)
+    kinds[stories.questions[q].kind].push_back(q);
+  std::map<std::string, Score> all;
+  const int64_t memory = answerer.network.options.memory;
+  for (const auto& [kind, questions] : kinds)
+    for (const Indices& some : batches_of(data, questions, memory, 100, nullptr)) {
+      const Batch batch = batch_of(data, some, memory);
+      all[kind].right += count_right(run(answerer.network, batch).logits, batch.answers);
+      all[kind].asked += std::ssize(some);
+    }
+  return all;
+}
+
+Answer answer(const Answerer& answerer, const std::vector<std::string>& story,
+              const std::string& question) {
+  const NoGrad pause;
+  if (story.empty()) throw Error("there is no story yet; expected a sentence before a question");
+  const Encoded data({story, {{0, std::ssize(story), question, "", ""}}}, answerer.vocabulary);
+  if (std::ranges::all_of(data.questions[0], [](int64_t id) { return id == unk_id; }))
+    throw Error(fmt::format("no word of '{}' is among the {} words of the model", question,
+                            answerer.vocabulary.size()));
+  const int64_t memory = answerer.network.options.memory;
+  const MemoryOutput output = run(answerer.network, batch_of(data, {0}, memory));
+  const std::vector<float> p = softmax(output.logits).to_vector<float>();
+  const auto best = std::ranges::max_element(p);
+  Answer result{answerer.vocabulary.token(best - p.begin()), *best, {}};
+  const int64_t hops = output.weights.size(1), sentences = output.weights.size(2);
+  const std::vector<float> weights = output.weights.to_vector<float>();
+  for (int64_t hop = 0; hop < hops; ++hop)
+    result.attention.source.push_back(fmt::format("hop {}", hop + 1));
+  for (int64_t i = sentences - 1; i >= 0; --i) {  // the oldest one first, as it was told
+    result.attention.target.push_back(story[std::ssize(story) - 1 - i]);
+    auto& row = result.attention.weights.emplace_back();
+    for (int64_t hop = 0; hop < hops; ++hop) row.push_back(weights[hop * sentences + i]);
+  }
+  return result;
+}
+
+}  // namespace gradus::answer

@@ -1,0 +1,58 @@
+#pragma once
+
+#include <map>
+
+#include "examples/answer/stories.h"
+#include "examples/terminal/draw.h"
+#include "examples/training/train.h"
+
+namespace gradus::answer {
+
+inline constexpr const char* kind_of_model = "question answerer";
+
+inline const std::map<std::string, Tying> tyings{{"adjacent", Tying::adjacent},
+                                                 {"layer-wise", Tying::layer_wise}};
+
+/// A memory network with the words that it knows.
+struct Answerer {
+  training::Vocabulary vocabulary;
+  MemoryNetwork network;
+
+  void parameters(auto&& visit) { visit("network", network); }
+};
+Answerer load(const std::string& path);
+
+struct LearnOptions {
+  MemoryOptions model;
+  int linear_start = 0;  ///< epochs without the softmax (section 4.1)
+  double noise = 0.1;    ///< empty memories in training, by sentence
+};
+
+/// Trains on nine stories in ten of `stories`, and keeps the model with the fewest wrong answers to
+/// the others. Throws Error when the questions have fewer than two different answers.
+struct Learned {
+  Answerer answerer;
+  training::TrainReport report;
+};
+Learned learn(const Stories& stories, const LearnOptions& options,
+              const training::TrainOptions& training);
+extern const std::vector<training::Figure> figures;
+
+/// Right answers by kind of question.
+struct Score {
+  int64_t right = 0, asked = 0;
+  double accuracy() const { return asked == 0 ? 0 : 100.0 * double(right) / double(asked); }
+};
+std::map<std::string, Score> scores(const Answerer& answerer, const Stories& stories);
+
+/// An answer, and how much each hop looked at each sentence.
+struct Answer {
+  std::string text;
+  double probability;
+  terminal::AttentionMap attention;  ///< a row for each sentence, a column for each hop
+};
+/// Throws Error for a story without sentences, and when no word of the question is known.
+Answer answer(const Answerer& answerer, const std::vector<std::string>& story,
+              const std::string& question);
+
+}  // namespace gradus::answer

@@ -1,0 +1,166 @@
+#include "examples/answer/memory_network.h"
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <numeric>
+
+#include "core/ops/pointwise.h"
+#include "layers/check/check.h"
+
+using namespace gradus;
+using namespace gradus::answer;
+
+namespace {
+
+constexpr int64_t vocabulary = 7;
+using Words = std::vector<int64_t>;
+
+/// The bags of sentences, by their definition: nothing but a sum over places.
+Bags bags(const std::vector<Words>& sentences, const std::vector<int64_t>& shape) {
+  Bags bags{zeros(Shape(shape)), zeros(Shape(shape))};
+  for (size_t i = 0; i < sentences.size(); ++i)
+    for (size_t j = 0; j < sentences[i].size(); ++j) {
+      const size_t at = i * vocabulary + static_cast<size_t>(sentences[i][j]);
+      bags.counts.mutable_span<float>()[at] += 1;
+      bags.places.mutable_span<float>()[at] +=
+          static_cast<float>(j + 1) / static_cast<float>(sentences[i].size());
+    }
+  return bags;
+}
+
+/// Two stories of three and two sentences, newest first, the last one padded.
+struct Example {
+  Bags story = bags({{1, 2, 3}, {3, 2, 1}, {4, 4}, {5, 1, 6, 2}, {0}, {}}, {2, 3, vocabulary});
+  Bags question = bags({{6, 1}, {2, 5, 0}}, {2, vocabulary});
+  Mask mask = Mask::lengths(std::vector<int64_t>{3, 2}, 3);
+};
+
+MemoryNetwork network(const MemoryOptions& options) {
+  Generator generator(3);
+  MemoryNetwork made(vocabulary, options, generator);
+  for_each_parameter(made, [&](const std::string&, Tensor& x) {
+    x = random_normal(x.shape(), 0, 0.7, generator).require_grad();
+  });
+  return made;
+}
+
+using Vector = std::vector<double>;
+
+/// The paper's equations, word by word and number by number.
+struct Naive {
+  const MemoryNetwork& n;
+  size_t d = static_cast<size_t>(n.options.size);
+
+  static double at(const Tensor& x, size_t row, size_t column) {
+    return x.span<float>()[row * static_cast<size_t>(x.size(1)) + column];
+  }
+  Vector encode(const Words& words, const Tensor& A) const {
+    Vector sum(d);
+    for (size_t j = 1; j <= words.size(); ++j)
+      for (size_t k = 1; k <= d; ++k) {
+        const double J = double(words.size());
+        const double l = (1 - double(j) / J) - double(k) / double(d) * (1 - 2 * double(j) / J);
+        sum[k - 1] += (n.options.position ? l : 1) * at(A, k - 1, size_t(words[j - 1]));
+      }
+    return sum;
+  }
+  /// The logits; the weights of the hops are appended to `p`.
+  Vector operator()(const std::vector<Words>& story, const Words& question,
+                    std::vector<double>& p) const {
+    const bool adjacent = n.options.tying == Tying::adjacent;
+    Vector u = encode(question, adjacent ? n.words[0] : n.B);
+    for (size_t hop = 0; hop < size_t(n.options.hops); ++hop) {
+      const size_t A = adjacent ? hop : 0, C = adjacent ? hop + 1 : 1;
+      Vector weights, o(d);
+      for (size_t i = 0; i < story.size(); ++i) {
+        const Vector m = encode(story[i], n.words[A]);
+        double score = 0;
+        for (size_t k = 0; k < d; ++k) score += u[k] * (m[k] + at(n.times[A], i, k));
+        weights.push_back(n.linear ? score : std::exp(score));
+      }
+      const double total = n.linear ? 1 : std::accumulate(weights.begin(), weights.end(), 0.0);
+      for (size_t i = 0; i < story.size(); ++i) {
+        const Vector c = encode(story[i], n.words[C]);
+        for (size_t k = 0; k < d; ++k) o[k] += weights[i] / total * (c[k] + at(n.times[C], i, k));
+        p.push_back(weights[i] / total);
+      }
+      Vector next = o;
+      for (size_t k = 0; k < d; ++k)
+        if (adjacent)
+          next[k] += u[k];
+        else
+          for (size_t r = 0; r < d; ++r) next[k] += at(n.H, k, r) * u[r];
+      u = next;
+    }
+    Vector logits(vocabulary);
+    for (size_t v = 0; v < logits.size(); ++v)
+      for (size_t k = 0; k < d; ++k)
+        logits[v] += u[k] * (adjacent ? at(n.words.back(), k, v) : at(n.W, v, k));
+    return logits;
+  }
+};
+
+const std::vector<MemoryOptions> variants{
+    {.size = 4, .hops = 3, .memory = 5},
+    {.size = 4, .hops = 2, .memory = 5, .position = false},
+    {.size = 3, .hops = 3, .memory = 4, .tying = Tying::layer_wise}};
+
+}  // namespace
+
+TEST_CASE("the memory network keeps the promises of a layer, in a linear start too") {
+  for (const MemoryOptions& options : variants)
+    for (const bool linear : {false, true}) {
+      MemoryNetwork layer = network(options);
+      layer.linear = linear;
+      Example x;
+      const LayerReport report = check_layer(layer, x.story, x.question, x.mask);
+      CHECK_MESSAGE(report.passed(), report.text());
+    }
+}
+
+TEST_CASE("the memory network is what its equations say") {
+  const std::vector<Words> story{{1, 2, 3}, {3, 2, 1}, {4, 4}};
+  for (const MemoryOptions& options : variants)
+    for (const bool linear : {false, true}) {
+      MemoryNetwork layer = network(options);
+      layer.linear = linear;
+      const Example x;
+      const MemoryOutput output = layer(x.story, x.question, x.mask);
+      std::vector<double> weights;
+      const Vector expected = Naive{layer}(story, {6, 1}, weights);
+      for (size_t v = 0; v < expected.size(); ++v)
+        CHECK(output.logits.span<float>()[v] == doctest::Approx(expected[v]).epsilon(1e-5));
+      for (size_t i = 0; i < weights.size(); ++i)
+        CHECK(contiguous(output.weights).span<float>()[i] ==
+              doctest::Approx(weights[i]).epsilon(1e-5));
+    }
+}
+
+TEST_CASE("adjacent and layer-wise weights have the parameters of the paper") {
+  // Adjacent: K + 1 matrices of words, and as many of times. Layer-wise: A, B, C, W; two T; H.
+  MemoryNetwork adjacent = network(variants[0]), layer_wise = network(variants[2]);
+  CHECK(parameter_count(adjacent) == 4 * (4 * vocabulary + 5 * 4));
+  CHECK(parameter_count(layer_wise) == 4 * 3 * vocabulary + 2 * 4 * 3 + 3 * 3);
+}
+
+TEST_CASE("the order of words counts with position encoding, and not without it") {
+  const Bags question = bags({{5}}, {1, vocabulary});
+  for (const bool position : {true, false}) {
+    MemoryNetwork layer = network({.size = 4, .memory = 2, .position = position});
+    const auto logits = [&](const Words& words) {
+      return layer(bags({words}, {1, 1, vocabulary}), question).logits.to_vector<float>();
+    };
+    CHECK((logits({1, 2}) == logits({2, 1})) == !position);
+  }
+}
+
+TEST_CASE("more sentences than the memory holds, and sizes below 1, are errors") {
+  const Example x;
+  CHECK_THROWS_WITH_AS(
+      network({.size = 4, .memory = 2})(x.story, x.question, x.mask),
+      doctest::Contains("memory_network: expected at most 2 sentences, got (2, 3, 7)"), Error);
+  Generator generator(1);
+  CHECK_THROWS_AS(MemoryNetwork(0, {}, generator), Error);
+  CHECK_THROWS_AS(MemoryNetwork(3, {.hops = 0}, generator), Error);
+}
