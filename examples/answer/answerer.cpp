@@ -93,18 +93,19 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
   Answerer answerer{std::move(vocabulary), std::move(network)};
   const Encoded data(stories, answerer.vocabulary);
 
-  // Every tenth story is for the validation, with all its questions.
+  // One story in ten, always the same ones, is for the validation, with all its questions.
   Indices learned, held_out;
-  int64_t story = 0;
+  Generator split(1);
+  bool is_held_out = false;
   for (int64_t q = 0; q < std::ssize(data.begin); ++q) {
-    story += q > 0 && data.begin[q] != data.begin[q - 1];
-    (story % 10 == 9 ? held_out : learned).push_back(q);
+    if (q == 0 || data.begin[q] != data.begin[q - 1]) is_held_out = split.below(10) == 0;
+    (is_held_out ? held_out : learned).push_back(q);
   }
-  if (held_out.empty())
-    throw Error(
-        fmt::format("expected at least 10 stories, of which one is for the validation, got "
-                    "{}",
-                    story + 1));
+  if (held_out.empty() || learned.empty())
+    throw Error(fmt::format(
+        "expected questions about some 50 stories or more, of which one in ten is for the "
+        "validation, got {} questions",
+        data.begin.size()));
   const auto loss = [&](Answerer& a, const Indices& questions, Generator* noise) {
     const Batch batch = batch_of(data, questions, memory, options.noise, noise);
     return BatchLoss{

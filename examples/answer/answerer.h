@@ -29,7 +29,8 @@ struct LearnOptions {
 };
 
 /// Trains on nine stories in ten of `stories`, and keeps the model with the fewest wrong answers to
-/// the others. Throws Error when the questions have fewer than two different answers.
+/// the others. Throws Error when the questions have fewer than two different answers, and for too
+/// few stories.
 struct Learned {
   Answerer answerer;
   training::TrainReport report;

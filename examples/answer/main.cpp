@@ -213,11 +213,13 @@ int main(int argc, char** argv) {
       "worlds that it draws itself, shows what it looks at, and answers what you ask.");
   app.require_subcommand(0, 1);
   Settings s;
-  TrainOptions options{.epochs = 60,
+  const bool demonstration = argc < 2 || argv[1][0] == '-';
+  s.learn.linear_start = demonstration ? 8 : 20;
+  TrainOptions options{.epochs = demonstration ? 40 : 100,
                        .batch_size = 32,
-                       .learning_rate = 5e-3,
+                       .learning_rate = 0.01,
                        .decay = true,
-                       .clip = 40,
+                       .clip = 1,
                        .patience = 1000};
   const auto add_model = [&](CLI::App* command) {
     MemoryOptions& m = s.learn.model;
@@ -241,7 +243,6 @@ int main(int argc, char** argv) {
     add_integer(command, "--task", s.task, 0, 9999, "number of a task; 0: all of them, jointly");
   };
   const std::string model = "runs/answer.safetensors";
-  const bool demonstration = argc < 2 || argv[1][0] == '-';
   add_model(&app);
   add_files(&app, options, s.report, model);
   add_integer(&app, "--worlds", s.worlds, 60, 1'000'000, "worlds in each language");

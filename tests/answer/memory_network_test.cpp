@@ -5,6 +5,7 @@
 #include <cmath>
 #include <numeric>
 
+#include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "layers/check/check.h"
 

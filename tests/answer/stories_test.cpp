@@ -101,7 +101,7 @@ TEST_CASE("a batch has the newest sentences first, and at most as many as the me
   CHECK(at(batch.story.places, 1, "a") == 0.5);
   CHECK(at(batch.story.places, 1, "b") == 1);
   CHECK(at(batch.question.counts, 1, "d") == 1);
-  CHECK(batch.mask.attended().to_vector<int>() == std::vector{1, 1, 1, 0});
+  CHECK(batch.mask.attended().to_vector<double>() == std::vector<double>{1, 1, 1, 0});
   CHECK(batch.answers.to_vector<int64_t>() == std::vector{vocabulary.id("b"), vocabulary.id("a")});
 
   const Batch small = batch_of(data, {0}, 1);

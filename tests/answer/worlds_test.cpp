@@ -63,7 +63,7 @@ struct Reading {
     if (q[0] == "Who") return holder.at(q.back());
     if (q[1] == "many") {
       int count = 0;
-      for (const auto& [thing, person] : holder) count += person == q[5];
+      for (const auto& [thing, person] : holder) count += person == q[4];
       return std::array{"none", "one", "two", "three", "four"}[static_cast<size_t>(count)];
     }
     if (q[0] == "Is") {
