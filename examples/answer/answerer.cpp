@@ -148,6 +148,7 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
   terminal::say("{} questions to learn, {} to judge on; {} words, {} parameters\n", learned.size(),
                 held_out.size(), n, parameter_count(answerer));
   TrainReport report = train(answerer, task, training);
+  answerer.network.linear = false;
   return {std::move(answerer), std::move(report)};
 }
 

@@ -64,9 +64,9 @@ TEST_CASE("a task is learned, judged, and asked") {
   REQUIRE_MESSAGE(result.status == 0, result.err);
   CHECK(contains(result.out, "questions/s"));
   CHECK(contains(result.out, "qa1 single"));
-  CHECK(contains(result.out, "1 tasks above 5 %"));
+  CHECK(contains(result.out, "of 1 tasks above 5 %"));
   const json end = json::parse(contents(folder / "r.json")).back();
-  CHECK(end.at("mean_error") < 10);
+  CHECK(end.at("mean_error") < 20);  // guessing a room gives 67
   CHECK(end.at("errors").at("qa1 single") == end.at("mean_error"));
 
   const Result judged = run(folder, "$answer eval --model m --data en --task 1 --report e.json");
@@ -128,8 +128,9 @@ TEST_CASE("interrupted and resumed, answer ends with the bits of an uninterrupte
     kill -INT $pid
     wait $pid)");
   CHECK(stopped.status == 130);
-  check_refused(run(folder, train + learn + "--resume --hops 3"), "hops: 2 in the checkpoint, 3");
-  check_refused(run(folder, train + learn + "--resume --task 12"), "checksum of the stories");
+  const std::string other = "$answer train --data en --model m --size 12 --rate 0.02 --resume ";
+  check_refused(run(folder, other + learn + "--hops 3"), "hops: 2 in the checkpoint, 3 now");
+  check_refused(run(folder, other + "--hops 2 --task 12"), "checksum of the stories");
   const Result resumed = run(folder, train + learn + "--resume");
   CHECK_MESSAGE(resumed.status == 0, resumed.err);
   CHECK(contents(folder / "m") == contents(folder / "whole"));

@@ -103,9 +103,9 @@ struct Naive {
 };
 
 const std::vector<MemoryOptions> variants{
-    {.size = 4, .hops = 3, .memory = 5},
-    {.size = 4, .hops = 2, .memory = 5, .position = false},
-    {.size = 3, .hops = 3, .memory = 4, .tying = Tying::layer_wise}};
+    {.size = 4, .hops = 3, .memory = 6},
+    {.size = 4, .hops = 2, .memory = 6, .position = false},
+    {.size = 3, .hops = 3, .memory = 6, .tying = Tying::layer_wise}};
 
 }  // namespace
 
@@ -141,8 +141,8 @@ TEST_CASE("the memory network is what its equations say") {
 TEST_CASE("adjacent and layer-wise weights have the parameters of the paper") {
   // Adjacent: K + 1 matrices of words, and as many of times. Layer-wise: A, B, C, W; two T; H.
   MemoryNetwork adjacent = network(variants[0]), layer_wise = network(variants[2]);
-  CHECK(parameter_count(adjacent) == 4 * (4 * vocabulary + 5 * 4));
-  CHECK(parameter_count(layer_wise) == 4 * 3 * vocabulary + 2 * 4 * 3 + 3 * 3);
+  CHECK(parameter_count(adjacent) == 4 * (4 * vocabulary + 6 * 4));
+  CHECK(parameter_count(layer_wise) == 4 * 3 * vocabulary + 2 * 6 * 3 + 3 * 3);
 }
 
 TEST_CASE("the order of words counts with position encoding, and not without it") {
