@@ -99,9 +99,9 @@ TEST_CASE("the answers about worlds are what their stories say") {
     ++answers[question.kind][question.answer];
   }
   CHECK(answers.size() == world_kinds.size());
-  for (const auto& [kind, counts] :
-       answers)  // guessing one answer is right for the most part of none
-    for (const auto& [answer, count] : counts) CHECK_MESSAGE(count <= 275, kind, ": ", answer);
+  for (const auto& kind : answers)  // guessing one answer is right for the most part of none
+    for (const auto& answer : kind.second)
+      CHECK_MESSAGE(answer.second <= 275, kind.first, ": ", answer.first);
 }
 
 TEST_CASE("two languages tell of the same worlds") {

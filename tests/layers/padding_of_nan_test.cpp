@@ -113,7 +113,8 @@ TEST_CASE(
       {"causal blocks", BlockAttention{2, {.causal = true}}},
       {"blocks without gradient", BlockAttention{2, {.gradient = false}}},
       {"blocks of another attention", BlockAttention{2, {.attend = whole}}}};
-  for (const auto& [name, attend] : functions) {
+  for (const auto& [what, attend] : functions) {
+    const std::string name = what;
     CAPTURE(name);
     const Tensor q = sequences(1, 4);
     check_padding([&, &attend = attend](double filling) -> Run {

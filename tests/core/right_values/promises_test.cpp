@@ -141,8 +141,9 @@ TEST_CASE("every clause on what throws, header by header") {
        [&] { Optimizer("None", std::vector<Tensor>{zeros({1}).require_grad()}, 1, {}, nullptr); }},
       {"warm_up before no schedule", [&] { warm_up(2, nullptr); }},
   };
-  for (const auto& [name, call] : calls) {
-    INFO(std::string(name));
+  for (const auto& [clause, call] : calls) {
+    const std::string name = clause;
+    INFO(name);
     CHECK_THROWS_AS(call(), Error);
   }
 }
