@@ -11,7 +11,7 @@ namespace gradus {
 Tensor near_one(const Tensor& x, const Axes& axes, int n = 0);
 
 /// Whether sums of squares neither left the range nor came close to its lower end. Zeros did. Yes
-/// for an observer of all ops, who wants the steps that do not depend on the values.
+/// for an observer of all ops, which records ops that hold for any values.
 bool squares_fit(const Tensor& sums);
 
 }  // namespace gradus

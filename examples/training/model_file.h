@@ -15,7 +15,7 @@
 namespace gradus::training {
 
 /// The metadata of a model file: "format", "options" (a JSON object), vocabularies and what else
-/// the program wants to find there.
+/// the program reads from it.
 using Description = std::map<std::string, std::string>;
 
 /// "format" is "gradus KIND 1"; `kind` is what errors call the model: "translator".

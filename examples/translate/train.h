@@ -17,7 +17,7 @@ inline const std::vector<Figure> figures = {{"valid_loss", "valid loss {:.3f}"},
 /// The figures of an epoch as they stand in its report.
 Evaluation evaluation_of(const EpochReport& epoch);
 
-/// What examples/training/train.h wants to know: batches of similar length, shuffled; the loss per
+/// The Task of examples/training/train.h: batches of similar length, shuffled; the loss per
 /// target token; the figures on `valid`, of which BLEU decides. Refers to what it is given.
 struct TranslationTask {
   TranslationTask(Trained& trained, const std::vector<Pair>& train_pairs,

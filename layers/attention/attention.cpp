@@ -207,7 +207,7 @@ AttentionOutput Attention::attend(const Tensor& given_query, const KeyValues& pr
   // W_q and W_p take gradients from the queries themselves.
   const Tensor q = query || position ? seeing_queries(given_query, given_mask) : given_query;
   const auto [all_keys, values] = attended.of(prepared);
-  // A function of one's own may make numbers of NaN.
+  // A score function of the user may turn NaN into numbers.
   const Tensor k = score == Score::own ? seen_keys(all_keys, mask) : all_keys;
   const Tensor scores = scores_of_seen(
       q, k, mask, [this](const Tensor& q, const Tensor& k) { return scores_of(*this, q, k); });
