@@ -93,7 +93,7 @@ Gradient product(const Tensor& a, const Tensor& b, const Tensor& input) {
 Tensor matmul(const Tensor& a, const Tensor& b) {
   check_float("matmul", a);
   if (a.rank() < 2 || b.rank() < 2)
-    throw Error(fmt::format("matmul: wants at least two axes each: {} · {}", a.description(),
+    throw Error(fmt::format("matmul: expected at least two axes each, got {} · {}", a.description(),
                             b.description()));
   const int64_t inner = a.shape()[a.rank() - 1];
   if (inner != b.shape()[b.rank() - 2])
@@ -170,7 +170,7 @@ Gradient product_with_weight(const Backward& s) {
 Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
   check_float("linear", x);
   if (x.rank() < 1 || weight.rank() != 2 || x.shape().back() != weight.shape()[1])
-    throw Error(fmt::format("linear: wants x (…, in) and a weight (out, in): {} · {}ᵀ",
+    throw Error(fmt::format("linear: expected x (…, in) and a weight (out, in), got {} · {}ᵀ",
                             x.description(), weight.description()));
   for (const Tensor* other : {&weight, &b})
     if (other->defined() && other->dtype() != x.dtype())

@@ -296,8 +296,8 @@ Tensor tensor(const NestedList& list, DType dtype) {
 template <class T>
 Tensor tensor(std::span<const T> values, const Shape& shape) {
   if (static_cast<int64_t>(values.size()) != shape.numel())
-    throw Error(fmt::format("tensor: shape {} wants {} values, was given {}", shape.text(),
-                            shape.numel(), values.size()));
+    throw Error(fmt::format("tensor: expected {} values for shape {}, got {}", shape.numel(),
+                            shape.text(), values.size()));
   Tensor result = Tensor::uninitialised(shape, dtype_of<T>());
   std::copy(values.begin(), values.end(), result.mutable_data<T>());
   return result;

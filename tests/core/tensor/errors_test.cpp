@@ -107,7 +107,7 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
        },
        "argmax: expected at least one element on axis 1, got (2, 0)"},
       // matrix products
-      {[&] { matmul(matrix, row); }, "matmul: wants at least two axes each: (2, 3) · (3)"},
+      {[&] { matmul(matrix, row); }, "matmul: expected at least two axes each, got (2, 3) · (3)"},
       {[&] { matmul(matrix, matrix); }, "matmul: inner sizes differ: (2, 3) · (2, 3)"},
       {[&] { matmul(matrix, transpose(doubles)); },
        "matmul: dtypes differ: float32 (2, 3) · float64 (3, 2)"},
@@ -122,7 +122,7 @@ TEST_CASE("bad input is refused with the op, the rule and what was given") {
       {[&] { linear(matrix, doubles); },
        "linear: dtypes differ: float32 (2, 3) and float64 (2, 3)"},
       {[&] { linear(x, matrix); },
-       "linear: wants x (…, in) and a weight (out, in): (2, 3, 4) · (2, 3)ᵀ"},
+       "linear: expected x (…, in) and a weight (out, in), got (2, 3, 4) · (2, 3)ᵀ"},
       {[&] {
          linear(row, matrix, zeros({4, 2}));
        },

@@ -39,7 +39,8 @@ TEST_CASE("a tensor is made from vectors and spans, which it copies") {
   CHECK(values(y) == Values{1, 2, 3, 4});
   CHECK(tensor(std::vector<double>{1}, {1}).dtype() == DType::float64);
   CHECK(tensor(std::vector<int64_t>{1}, {1}).dtype() == DType::int64);
-  CHECK(error_of([&] { tensor(numbers, {3}); }) == "tensor: shape (3) wants 3 values, was given 4");
+  CHECK(error_of([&] { tensor(numbers, {3}); }) ==
+        "tensor: expected 3 values for shape (3), got 4");
 }
 
 TEST_CASE("full, zeros, ones and arange fill any dtype") {
