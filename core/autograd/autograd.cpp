@@ -8,12 +8,12 @@
 
 #include "core/autograd/node.h"
 #include "core/tensor/error.h"
+#include "core/tensor/switches.h"
 
 namespace gradus {
 
 namespace {
 
-thread_local bool recording = true;
 std::atomic<uint64_t> next_order{1};
 
 const std::string no_name;
@@ -27,15 +27,17 @@ std::string size_text(const Tensor& x) {
 
 // --- recording ----------------------------------------------------------------------------------
 
-NoGrad::NoGrad(bool active) : before_(recording) { recording = recording && !active; }
-NoGrad::~NoGrad() { recording = before_; }
+NoGrad::NoGrad(bool active) : before_(switches.recording) {
+  switches.recording = before_ && !active;
+}
+NoGrad::~NoGrad() { switches.recording = before_; }
 
-EnableGrad::EnableGrad() : before_(recording) { recording = true; }
-EnableGrad::~EnableGrad() { recording = before_; }
+EnableGrad::EnableGrad() : before_(switches.recording) { switches.recording = true; }
+EnableGrad::~EnableGrad() { switches.recording = before_; }
 
 bool is_recording(std::span<const Tensor> inputs) {
-  return recording && std::any_of(inputs.begin(), inputs.end(),
-                                  [](const Tensor& x) { return x.requires_grad(); });
+  return switches.recording && std::any_of(inputs.begin(), inputs.end(),
+                                           [](const Tensor& x) { return x.requires_grad(); });
 }
 
 namespace {
@@ -151,7 +153,7 @@ Tensor Backward::room_for_gradient(size_t i) const {
 }
 
 bool Backward::is_recorded() const {
-  if (!recording) return false;
+  if (!switches.recording) return false;
   return gradient.requires_grad() || (output_.tensor.defined() && output_.tensor.requires_grad()) ||
          std::any_of(inputs_.begin(), inputs_.end(),
                      [](const Operand& input) { return input.tensor.requires_grad(); });

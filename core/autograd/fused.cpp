@@ -1,14 +1,9 @@
 #include "core/autograd/fused.h"
 
 #include "core/autograd/node.h"
+#include "core/tensor/switches.h"
 
 namespace gradus {
-
-namespace {
-
-thread_local bool composing = false;
-
-}  // namespace
 
 std::vector<Gradient> differentiate(const Forward& composition, const Backward& b) {
   // The inputs may depend on each other, and what lies behind them must not be touched by this pass
@@ -34,9 +29,9 @@ std::vector<Gradient> differentiate(const Forward& composition, const Backward& 
   return result;
 }
 
-NoFusion::NoFusion(bool active) : before_(composing) { composing = composing || active; }
-NoFusion::~NoFusion() { composing = before_; }
+NoFusion::NoFusion(bool active) : before_(switches.fused) { switches.fused = before_ && !active; }
+NoFusion::~NoFusion() { switches.fused = before_; }
 
-bool NoFusion::in_force() { return composing; }
+bool NoFusion::in_force() { return !switches.fused; }
 
 }  // namespace gradus

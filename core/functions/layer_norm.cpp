@@ -76,7 +76,6 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
     using T = decltype(element);
     const auto& kernels = simd::kernels<T>();
     T *all_dx = dx.mutable_data<T>(), *all_parts = parts.mutable_data<T>();
-    const auto multiply = kernels.functions[simd::index_of<simd::Multiply>()];
     for_rows(blocks, block * n, [&](int64_t k) {
       std::vector<T> centred(static_cast<size_t>(n));
       T *dw = all_parts + k * n, *db = all_parts + (blocks + k) * n;
@@ -84,15 +83,13 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
         // With r = 1 / √(variance + epsilon), d = x − mean and u = g · weight:
         // dL/dx = r · (u − mean(u) − d · r² · mean(u · d)), all of it times the scale of d
         T *d = centred.data(), *out = all_dx + i * n;
-        const T *gradient = g.data<T>() + i * n, size = static_cast<T>(n);
+        const T *gradient = g.data<T>() + i * n, *w = weight.data<T>(), size = static_cast<T>(n);
         const auto [r, scale] = centre(x.data<T>() + i * n, n, epsilon, d);
-        multiply(gradient, weight.data<T>(), weight.data<T>(), out, n);
-        const T mean_u = kernels.sum(out, n) / size, mean_ud = kernels.dot(out, d, n) / size;
-        kernels.affine(out, r, -r * mean_u, out, n);
-        kernels.add_scaled(d, -r * r * r * mean_ud, out, n);
+        T sum_u = 0, sum_ud = 0;
+        kernels.sum_products(gradient, w, d, n, &sum_u, &sum_ud);
+        kernels.layer_norm_gradients(r, -r * (sum_u / size), -r * r * r * (sum_ud / size), gradient,
+                                     w, d, out, dw, db, n);
         if (scale != 1) kernels.affine(out, scale, 0, out, n);
-        kernels.multiply_add(gradient, d, r, dw, dw, n);
-        kernels.add_into(gradient, db, n);
       }
     });
   });

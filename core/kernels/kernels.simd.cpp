@@ -108,9 +108,28 @@ T max(const T* x, int64_t n) {
   return result;
 }
 
-/// Two lines of sums and two of squares, in blocks as those of sum_of.
+/// A whole batch of elements, and the first n of one.
 template <class T>
-void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
+struct Whole {
+  Batch<T> load(const T* x, T /*fill*/) const { return Batch<T>::load_unaligned(x); }
+  void store(const Batch<T>& value, T* x) const { value.store_unaligned(x); }
+};
+template <class T>
+struct First {
+  int64_t n;
+  Batch<T> load(const T* x, T fill) const { return load_first<T>(x, n, fill); }
+  void store(const Batch<T>& value, T* x) const { store_first<T>(value, x, n); }
+};
+
+template <class T>
+struct Pair {
+  Batch<T> x, y;
+};
+
+/// Σ x and Σ x · y of the pairs (x, y) that `at(i, part)` gives for the part, whole or first, of a
+/// batch of elements from i on: each in two lines, in blocks as those of sum_of.
+template <class T, class At>
+void two_sums(int64_t n, At at, T* sum, T* product) {
   using B = Batch<T>;
   constexpr int count = 2 * line_batches<T>;
   constexpr int64_t piece = 2 * line<T>;
@@ -119,25 +138,18 @@ void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
     const int64_t end = n - begin < sum_block / 2 ? n : begin + sum_block / 2;
     B sums[count], products[count];
     for (int k = 0; k < count; ++k) sums[k] = products[k] = B(T(0));
-    auto add = [&](int k, B deviation) {
-      sums[k] = sums[k] + deviation;
-      products[k] = xsimd::fma(deviation, deviation, products[k]);
+    auto add = [&](int k, const Pair<T>& pair) {
+      sums[k] = sums[k] + pair.x;
+      products[k] = xsimd::fma(pair.x, pair.y, products[k]);
     };
     int64_t i = begin;
     for (; i + piece <= end; i += piece)
 #pragma GCC unroll 8
-      for (int k = 0; k < count; ++k) {
-        const B deviation = B::load_unaligned(x + i + k * width<T>) - B(mean);
-        deviation.store_unaligned(d + i + k * width<T>);
-        add(k, deviation);
-      }
+      for (int k = 0; k < count; ++k) add(k, at(i + k * width<T>, Whole<T>{}));
 #pragma GCC unroll 8
     for (int k = 0; k < count; ++k, i += width<T>) {
       if (i >= end) continue;
-      const int64_t rest = end - i < width<T> ? end - i : width<T>;
-      const B deviation = load_first<T>(x + i, rest, mean) - B(mean);
-      store_first<T>(deviation, d + i, rest);
-      add(k, deviation);
+      add(k, at(i, First<T>{end - i < width<T> ? end - i : width<T>}));
     }
     alignas(64) T lanes[2][line<T>];
     constexpr int r = line_batches<T>;
@@ -148,7 +160,29 @@ void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
     for (int which = 0; which < 2; ++which) totals[which] += total_of(lanes[which]);
   }
   *sum = static_cast<T>(totals[0]);
-  *squares = static_cast<T>(totals[1]);
+  *product = static_cast<T>(totals[1]);
+}
+
+template <class T>
+void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
+  two_sums<T>(
+      n,
+      [=](int64_t i, auto part) {
+        const Batch<T> deviation = part.load(x + i, mean) - Batch<T>(mean);
+        part.store(deviation, d + i);
+        return Pair<T>{deviation, deviation};
+      },
+      sum, squares);
+}
+
+template <class T>
+void sum_products(const T* a, const T* b, const T* c, int64_t n, T* ab, T* abc) {
+  two_sums<T>(
+      n,
+      [=](int64_t i, auto part) {
+        return Pair<T>{part.load(a + i, T(0)) * part.load(b + i, T(0)), part.load(c + i, T(0))};
+      },
+      ab, abc);
 }
 
 constexpr int64_t most_rows = 128, most_columns = 4096;  // of a block
@@ -213,15 +247,22 @@ void affine(const T* x, T scale, T offset, T* out, int64_t n) {
 }
 
 template <class T>
-void add_scaled(const T* x, T scale, T* out, int64_t n) {
-  map([=](const auto* x, auto* y) { y[0] = xsimd::fma(Batch<T>(scale), x[0], x[1]); },
-      Inputs<T, 2>{{x, out}}, Outputs<T, 1>{{out}}, n);
-}
-
-template <class T>
 void multiply_add(const T* a, const T* b, T scale, const T* c, T* out, int64_t n) {
   map([=](const auto* x, auto* y) { y[0] = xsimd::fma(x[0], x[1] * Batch<T>(scale), x[2]); },
       Inputs<T, 3>{{a, b, c}}, Outputs<T, 1>{{out}}, n);
+}
+
+template <class T>
+void layer_norm_gradients(T scale, T offset, T slope, const T* g, const T* w, const T* d, T* dx,
+                          T* dw, T* db, int64_t n) {
+  map(
+      [=](const auto* x, auto* y) {
+        using B = Batch<T>;
+        y[0] = xsimd::fma(B(slope), x[2], xsimd::fma(B(scale), x[0] * x[1], B(offset)));
+        y[1] = xsimd::fma(x[0], x[2] * B(scale), x[3]);
+        y[2] = x[4] + x[0];
+      },
+      Inputs<T, 5>{{g, w, d, dw, db}}, Outputs<T, 3>{{dx, dw, db}}, n);
 }
 
 template <class T, class... Row>
@@ -231,13 +272,14 @@ constexpr Kernels<T> make(List<Row...>) {
           max<T>,
           dot<T>,
           centre<T>,
+          sum_products<T>,
           sum_rows<T>,
           add_rows<T>,
           add_into<T>,
           exp_shifted<T>,
           affine<T>,
-          add_scaled<T>,
-          multiply_add<T>};
+          multiply_add<T>,
+          layer_norm_gradients<T>};
 }
 
 // Constant-initialised: no code of this instruction set runs before it is chosen.

@@ -23,6 +23,8 @@ struct Kernels {
   T (*dot)(const T* a, const T* b, int64_t n);  ///< Σ a · b
   /// d = x − mean, and Σ d and Σ d²
   void (*centre)(const T* x, T mean, T* d, int64_t n, T* sum, T* squares);
+  /// Σ a · b and Σ a · b · c
+  void (*sum_products)(const T* a, const T* b, const T* c, int64_t n, T* ab, T* abc);
   /// out[j] = Σ over i < rows of x[i · step + j], for j < columns; of at most 128 rows
   void (*sum_rows)(const T* x, int64_t step, int64_t rows, int64_t columns, T* out);
   /// totals[j] += the same of any number of rows, in blocks of 128
@@ -30,9 +32,11 @@ struct Kernels {
   void (*add_into)(const T* x, T* out, int64_t n);                   ///< out += x
   void (*exp_shifted)(const T* x, T shift, T* out, int64_t n);       ///< out = exp(x − shift)
   void (*affine)(const T* x, T scale, T offset, T* out, int64_t n);  ///< out = scale · x + offset
-  void (*add_scaled)(const T* x, T scale, T* out, int64_t n);        ///< out += scale · x
   /// out = scale · a · b + c
   void (*multiply_add)(const T* a, const T* b, T scale, const T* c, T* out, int64_t n);
+  /// dx = scale · g · w + offset + slope · d,  dw += scale · g · d,  db += g
+  void (*layer_norm_gradients)(T scale, T offset, T slope, const T* g, const T* w, const T* d,
+                               T* dx, T* dw, T* db, int64_t n);
 };
 
 /// The kernels for the best instruction set that this processor has.

@@ -7,6 +7,7 @@
 
 #include "core/kernels/pool.h"
 #include "core/tensor/error.h"
+#include "core/tensor/switches.h"
 
 namespace gradus {
 
@@ -25,7 +26,14 @@ void set_threads(int count) {
 }
 
 void run_ranges(int64_t n, int64_t ranges, const std::function<void(int64_t, int64_t)>& body) {
-  pool::run_ranges(n, ranges, body);
+  pool::run_ranges(n, ranges, [&body, callers = switches](int64_t begin, int64_t end) {
+    const struct Restore {
+      Switches own = switches;
+      ~Restore() { switches = own; }
+    } restore;
+    switches = callers;
+    body(begin, end);
+  });
 }
 
 }  // namespace gradus

@@ -12,8 +12,9 @@
 /// - Writing is not: while one thread writes a tensor's values (by assign, mutable_data, an
 ///   optimiser or loading), no other may read or write tensors that share its storage.
 /// - A Generator belongs to one thread at a time.
-/// - Switches that live in a scope (NoGrad, NoFusion, a trace) hold for the thread that made them,
-///   and not for bodies that parallel_for runs on other threads.
+/// - NoGrad, EnableGrad and NoFusion hold for the thread that made them, and for the bodies that
+/// its
+///   parallel_for runs on other threads. A trace and a Scope hold for their thread alone.
 /// - Large ops of several threads take turns in the pool.
 ///
 /// A process may fork at any time outside a body of parallel_for, and the child may use ops.

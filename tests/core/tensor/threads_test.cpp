@@ -13,6 +13,9 @@
 #include <stdexcept>
 #include <vector>
 
+#include "core/autograd/fused.h"
+#include "core/ops/pointwise.h"
+#include "tests/core/autograd/leaf.h"
 #include "tests/core/helpers.h"
 
 using namespace gradus;
@@ -109,6 +112,32 @@ TEST_CASE("calls from within a range run on its thread") {
   });
   CHECK(total == 400);
   CHECK(pieces == 4);
+}
+
+TEST_CASE("NoGrad and NoFusion hold for every range, and no longer on its thread") {
+  const Threads scope(3);
+  const Tensor x = leaf({1, 2});
+  const auto count = [&](auto asked) {
+    std::atomic<int> yes = 0;
+    parallel_for(3, 1, [&](int64_t, int64_t) { yes += asked(); });
+    return yes.load();
+  };
+  const auto recorded = [&] { return (x + x).requires_grad(); };
+  const auto composed = [] { return NoFusion::in_force(); };
+  CHECK(count(recorded) == 3);
+  {
+    const NoGrad no_grad;
+    const NoFusion no_fusion;
+    CHECK(count(recorded) == 0);
+    CHECK(count(composed) == 3);
+    CHECK(count([&] {
+            const EnableGrad enable;
+            return recorded();
+          }) == 3);
+    CHECK_THROWS_AS(parallel_for(3, 1, [](int64_t, int64_t) { throw Error("stop"); }), Error);
+  }
+  CHECK(count(recorded) == 3);
+  CHECK(count(composed) == 0);
 }
 
 TEST_CASE("the number of threads is what was set, and at least one") {
