@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cmath>
 #include <limits>
 #include <vector>
@@ -31,24 +32,24 @@ Tensor composed_layer_norm(const std::vector<Tensor>& inputs, double epsilon) {
   return deviation / sqrt(variance) * weight + bias;
 }
 
-/// x − mean of one row times `scale`, a power of two, into `out`; returns 1 / √(variance + epsilon)
-/// / scale. The scale is 1 unless squares, or the third power of what is returned, leave the range.
+/// What a row is divided by: 1 / √(variance + epsilon) / scale is `inverse`, where x − mean was
+/// multiplied by `scale`, a power of two: 1 unless squares, or inverse³, leave the range.
 template <class T>
 struct Centred {
   T inverse, scale = 1;
 };
+
+/// Takes the rest of the mean out of the row d = x − mean, whose sums are given, and scales it.
 template <class T>
-Centred<T> centre(const T* x, int64_t n, double epsilon, T* out) {
+Centred<T> finish(const T* x, int64_t n, double epsilon, T sum, T squares, T* d) {
   const auto& kernels = simd::kernels<T>();
-  const T size = static_cast<T>(n), mean = kernels.sum(x, n) / size;
-  T sum, squares;
-  kernels.centre(x, mean, out, n, &sum, &squares);
+  const T size = static_cast<T>(n);
   T variance = squares / size + static_cast<T>(epsilon);
   // The mean was rounded: where it matters, what it left is taken out as well.
   const T rest = sum / size, tiny = std::numeric_limits<T>::epsilon() / 4;
   if (std::abs(rest) > tiny * std::sqrt(variance)) {
-    kernels.affine(out, 1, -rest, out, n);
-    variance = kernels.dot(out, out, n) / size + static_cast<T>(epsilon);
+    kernels.affine(d, 1, -rest, d, n);
+    variance = kernels.dot(d, d, n) / size + static_cast<T>(epsilon);
   }
   constexpr T most = sizeof(T) == sizeof(float) ? T(0x1p50) : T(0x1p500);
   if (variance > 1 / most && variance < most) return {1 / std::sqrt(variance)};
@@ -57,12 +58,31 @@ Centred<T> centre(const T* x, int64_t n, double epsilon, T* out) {
   if (!(largest > 0 && std::isfinite(largest))) return {1 / std::sqrt(variance)};
   const int exponent = std::max(std::ilogb(largest), std::numeric_limits<T>::min_exponent);
   const T scale = std::ldexp(T(1), -exponent);
-  kernels.affine(x, scale, 0, out, n);
-  kernels.centre(out, kernels.sum(out, n) / size, out, n, &sum, &squares);
-  kernels.affine(out, 1, -sum / size, out, n);
-  const double near = static_cast<double>(kernels.dot(out, out, n) / size),
+  kernels.affine(x, scale, 0, d, n);
+  kernels.centre(d, kernels.sum(d, n) / size, d, n, &sum, &squares);
+  kernels.affine(d, 1, -sum / size, d, n);
+  const double near = static_cast<double>(kernels.dot(d, d, n) / size),
                offset = epsilon * static_cast<double>(scale) * static_cast<double>(scale);
   return {static_cast<T>(1 / std::sqrt(near + offset)), scale};
+}
+
+constexpr int64_t most_rows = 4;  // at a time: one computes while another waits for its sum
+
+/// x − mean of at most 4 rows times their scales, into d.
+template <class T>
+void centre(const T* x, int64_t rows, int64_t n, double epsilon, T* d, Centred<T>* result) {
+  const auto& kernels = simd::kernels<T>();
+  T mean[most_rows], sum[most_rows], squares[most_rows];
+  for (int64_t i = 0; i < rows; ++i) mean[i] = kernels.sum(x + i * n, n) / static_cast<T>(n);
+  for (int64_t i = 0; i < rows; ++i)
+    kernels.centre(x + i * n, mean[i], d + i * n, n, &sum[i], &squares[i]);
+  for (int64_t i = 0; i < rows; ++i)
+    result[i] = finish(x + i * n, n, epsilon, sum[i], squares[i], d + i * n);
+}
+
+/// As many as stay in the cache.
+int64_t rows_at_once(int64_t n) {
+  return std::clamp<int64_t>(2048 / std::max<int64_t>(n, 1), 1, most_rows);
 }
 
 std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
@@ -77,19 +97,25 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
     const auto& kernels = simd::kernels<T>();
     T *all_dx = dx.mutable_data<T>(), *all_parts = parts.mutable_data<T>();
     for_rows(blocks, block * n, [&](int64_t k) {
-      std::vector<T> centred(static_cast<size_t>(n));
-      T *dw = all_parts + k * n, *db = all_parts + (blocks + k) * n;
-      for (int64_t i = k * block; i < std::min(rows, (k + 1) * block); ++i) {
+      std::vector<T> centred(static_cast<size_t>(most_rows * n));
+      T *dw = all_parts + k * n, *db = all_parts + (blocks + k) * n, *d = centred.data();
+      const int64_t end = std::min(rows, (k + 1) * block), step = rows_at_once(n);
+      for (int64_t first = k * block; first < end; first += step) {
+        const int64_t count = std::min(step, end - first);
         // With r = 1 / √(variance + epsilon), d = x − mean and u = g · weight:
         // dL/dx = r · (u − mean(u) − d · r² · mean(u · d)), all of it times the scale of d
-        T *d = centred.data(), *out = all_dx + i * n;
-        const T *gradient = g.data<T>() + i * n, *w = weight.data<T>(), size = static_cast<T>(n);
-        const auto [r, scale] = centre(x.data<T>() + i * n, n, epsilon, d);
-        T sum_u = 0, sum_ud = 0;
-        kernels.sum_products(gradient, w, d, n, &sum_u, &sum_ud);
-        kernels.layer_norm_gradients(r, -r * (sum_u / size), -r * r * r * (sum_ud / size), gradient,
-                                     w, d, out, dw, db, n);
-        if (scale != 1) kernels.affine(out, scale, 0, out, n);
+        const T *gradient = g.data<T>() + first * n, *w = weight.data<T>();
+        T *out = all_dx + first * n, sum_u[most_rows], sum_ud[most_rows], size = static_cast<T>(n);
+        Centred<T> by[most_rows];
+        centre(x.data<T>() + first * n, count, n, epsilon, d, by);
+        for (int64_t i = 0; i < count; ++i)
+          kernels.sum_products(gradient + i * n, w, d + i * n, n, &sum_u[i], &sum_ud[i]);
+        for (int64_t i = 0; i < count; ++i) {
+          const auto [r, scale] = by[i];
+          kernels.layer_norm_gradients(r, -r * (sum_u[i] / size), -r * r * r * (sum_ud[i] / size),
+                                       gradient + i * n, w, d + i * n, out + i * n, dw, db, n);
+          if (scale != 1) kernels.affine(out + i * n, scale, 0, out + i * n, n);
+        }
       }
     });
   });
@@ -115,10 +141,16 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
     dispatch_float("layer_norm", x.dtype(), [&](auto element) {
       using T = decltype(element);
       const int64_t n = row_size(x);
-      for_rows(row_count(x), n, [&, from = x.data<T>(), to = y.mutable_data<T>()](int64_t i) {
-        T* out = to + i * n;
-        const T inverse = centre(from + i * n, n, epsilon, out).inverse;
-        simd::kernels<T>().multiply_add(out, w.data<T>(), inverse, offset.data<T>(), out, n);
+      const T *from = x.data<T>(), *scale = w.data<T>(), *shift = offset.data<T>();
+      T* to = y.mutable_data<T>();
+      const int64_t rows = row_count(x), step = rows_at_once(n);
+      for_rows((rows + step - 1) / step, step * n, [&](int64_t k) {
+        const int64_t first = k * step, count = std::min(step, rows - first);
+        Centred<T> by[most_rows];
+        centre(from + first * n, count, n, epsilon, to + first * n, by);
+        for (int64_t i = first; i < first + count; ++i)
+          simd::kernels<T>().multiply_add(to + i * n, scale, by[i - first].inverse, shift,
+                                          to + i * n, n);
       });
     });
     return y;

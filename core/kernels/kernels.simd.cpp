@@ -65,9 +65,11 @@ template <class T, class Step, class Join>
 /// The sum of a line in float64, in four sums side by side.
 template <class T>
 double total_of(const T* lanes) {
-  double sums[4] = {0, 0, 0, 0};
+  using Four [[gnu::vector_size(4 * sizeof(T))]] = T;
+  using Sums [[gnu::vector_size(4 * sizeof(double))]] = double;
+  Sums sums = {};
   for (int64_t i = 0; i < line<T>; i += 4)
-    for (int64_t j = 0; j < 4; ++j) sums[j] += lanes[i + j];
+    sums += __builtin_convertvector(*reinterpret_cast<const Four*>(lanes + i), Sums);
   return (sums[0] + sums[1]) + (sums[2] + sums[3]);
 }
 
