@@ -1,9 +1,11 @@
 #include <doctest/doctest.h>
 
+#include <regex>
 #include <sstream>
 #include <string>
 #include <vector>
 
+#include "core/tensor/processor.h"
 #include "tests/program.h"
 
 using namespace gradus::testing;
@@ -43,6 +45,42 @@ TEST_CASE("the notes show the programs that the tests compile, to the letter") {
   REQUIRE(end != std::string::npos);
   const std::string block = example.substr(begin, end - begin);
   CHECK(file("core/README.md").find("```cpp\n" + block + "\n```") != std::string::npos);
+}
+
+TEST_CASE("the README shows what its first program prints") {
+  const std::string output = run(Folder(), GRADUS_FIRST).out;
+  CHECK_MESSAGE(
+      file("README.md").find("$ build/release/first\n" + output + "```") != std::string::npos,
+      output);
+}
+
+TEST_CASE("the README shows what its first command prints, translates and draws") {
+  if (!gradus::reproducible()) {
+    MESSAGE("skipped: this processor has no AVX2, or OpenBLAS computes products");
+    return;
+  }
+  const Folder folder;
+  const Result trained = run(folder, "$translate");
+  REQUIRE_MESSAGE(trained.status == 0, trained.err);
+  // How fast it is differs from run to run.
+  const std::regex speed("[0-9,]+ tokens/s|after [0-9:]+|[0-9]+ threads?");
+  const std::string printed = std::regex_replace(trained.out, speed, "");
+  std::istringstream shown(blocks(file("README.md"), "").at(0));
+  for (std::string line; std::getline(shown, line);) {
+    if (line.starts_with("[")) continue;
+    CHECK_MESSAGE(printed.find(std::regex_replace(line, speed, "") + "\n") != std::string::npos,
+                  line);
+  }
+  const std::string sentence = "echo \"My father bought four skirts yesterday morning.\" | ",
+                    arguments = "translate text --model runs/translate.safetensors";
+  const std::string translation = run(folder, sentence + "$" + arguments).out;
+  CHECK_MESSAGE(
+      file("README.md").find("$ " + sentence + "./run " + arguments + "\n" + translation) !=
+          std::string::npos,
+      translation);
+  const bool is_same_picture =
+      contents(folder / "runs/attention.svg") == file("examples/translate/attention.svg");
+  CHECK(is_same_picture);
 }
 
 TEST_CASE("the chapter on layers of one's own shows its program and what that prints") {
