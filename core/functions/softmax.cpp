@@ -67,13 +67,10 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
     dispatch_float("softmax", g.dtype(), [&](auto element) {
       using T = decltype(element);
       const auto& kernels = simd::kernels<T>();
-      const auto multiply = kernels.functions[simd::index_of<simd::Multiply>()];
       const int64_t n = row_size(g);
       for_rows(row_count(g), n, [&, to = dx.mutable_data<T>()](int64_t i) {
         const T *p = y.data<T>() + i * n, *gradient = g.data<T>() + i * n;
-        T* out = to + i * n;
-        kernels.affine(gradient, 1, -kernels.dot(gradient, p, n), out, n);
-        multiply(out, p, p, out, n);
+        kernels.shifted_product(gradient, -kernels.dot(gradient, p, n), p, to + i * n, n);
       });
     });
     return std::vector<Gradient>{dx};

@@ -249,6 +249,12 @@ void affine(const T* x, T scale, T offset, T* out, int64_t n) {
 }
 
 template <class T>
+void shifted_product(const T* a, T offset, const T* b, T* out, int64_t n) {
+  map([=](const auto* x, auto* y) { y[0] = (x[0] + Batch<T>(offset)) * x[1]; },
+      Inputs<T, 2>{{a, b}}, Outputs<T, 1>{{out}}, n);
+}
+
+template <class T>
 void multiply_add(const T* a, const T* b, T scale, const T* c, T* out, int64_t n) {
   map([=](const auto* x, auto* y) { y[0] = xsimd::fma(x[0], x[1] * Batch<T>(scale), x[2]); },
       Inputs<T, 3>{{a, b, c}}, Outputs<T, 1>{{out}}, n);
@@ -280,6 +286,7 @@ constexpr Kernels<T> make(List<Row...>) {
           add_into<T>,
           exp_shifted<T>,
           affine<T>,
+          shifted_product<T>,
           multiply_add<T>,
           layer_norm_gradients<T>};
 }

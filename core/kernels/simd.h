@@ -32,6 +32,8 @@ struct Kernels {
   void (*add_into)(const T* x, T* out, int64_t n);                   ///< out += x
   void (*exp_shifted)(const T* x, T shift, T* out, int64_t n);       ///< out = exp(x − shift)
   void (*affine)(const T* x, T scale, T offset, T* out, int64_t n);  ///< out = scale · x + offset
+  /// out = (a + offset) · b
+  void (*shifted_product)(const T* a, T offset, const T* b, T* out, int64_t n);
   /// out = scale · a · b + c
   void (*multiply_add)(const T* a, const T* b, T scale, const T* c, T* out, int64_t n);
   /// dx = scale · g · w + offset + slope · d,  dw += scale · g · d,  db += g
