@@ -40,21 +40,21 @@ void check_close(const std::string& what, const Tensor& given, const json& expec
 /// PyTorch's parameters and inputs in, its outputs and gradients expected out.
 template <class L, class F>
 void check_case(const json& c, L layer, F outputs_of) {
-  load_tensors_into(layer, tensors_of(c["parameters"]));
-  Named leaves = tensors_of(c["inputs"]);
+  load_tensors_into(layer, tensors_of(c.at("parameters")));
+  Named leaves = tensors_of(c.at("inputs"));
   for (auto& [name, input] : leaves) input.require_grad();
   const Named outputs = outputs_of(layer, leaves);
   leaves.merge(named_tensors(layer));
   Tensor loss = zeros({});
-  REQUIRE(outputs.size() == c["outputs"].size());
+  REQUIRE(outputs.size() == c.at("outputs").size());
   for (const auto& [name, output] : outputs) {
-    check_close(name, output, c["outputs"][name]);
-    loss = loss + sum(output * tensor_of(c["seeds"][name]));
+    check_close(name, output, c.at("outputs")[name]);
+    loss = loss + sum(output * tensor_of(c.at("seeds")[name]));
   }
   loss.backward();
-  REQUIRE(c["gradients"].size() == leaves.size());
+  REQUIRE(c.at("gradients").size() == leaves.size());
   for (const auto& [name, leaf] : leaves)
-    check_close("gradient of " + name, leaf.grad(), c["gradients"][name]);
+    check_close("gradient of " + name, leaf.grad(), c.at("gradients")[name]);
 }
 
 Tensor nth(const Named& in, const std::string& name, int64_t i) { return in.at(name)[i]; }
@@ -84,7 +84,7 @@ void check_recurrent(const json& c, const Net& net) {
     std::vector<std::decay_t<decltype(initial_state(in, 0, net.forward[0]))>> initial;
     for (int64_t i = 0; i < in["h"].size(0); ++i)
       initial.push_back(initial_state(in, i, net.forward[0]));
-    const auto lengths = c["lengths"].get<std::vector<int64_t>>();
+    const auto lengths = c.at("lengths").get<std::vector<int64_t>>();
     const Mask mask = lengths.empty() ? Mask() : Mask::lengths(lengths, in["x"].size(1));
     const auto result = net(in["x"], initial, mask);
     Named outputs = named_states(result.states);
@@ -94,7 +94,7 @@ void check_recurrent(const json& c, const Net& net) {
 }
 
 RNNActivation activation_of(const json& c) {
-  return c["activation"] == "relu" ? RNNActivation::relu : RNNActivation::tanh;
+  return c.value("activation", "tanh") == "relu" ? RNNActivation::relu : RNNActivation::tanh;
 }
 
 const std::map<std::string, Score> scores{{"dot", Score::dot},
@@ -104,7 +104,7 @@ const std::map<std::string, Score> scores{{"dot", Score::dot},
 
 TransformerOptions transformer_options(const json& c) {
   TransformerOptions options{
-      .feed_forward = 5, .norm_first = c["norm_first"], .bias = c.value("bias", true)};
+      .feed_forward = 5, .norm_first = c.at("norm_first"), .bias = c.value("bias", true)};
   if (c.contains("activation")) options.activation = [](const Tensor& x) { return gelu(x); };
   return options;
 }
@@ -113,21 +113,21 @@ void check_named_case(const std::string& name, const json& c) {
   Generator generator(1);
   const std::string kind = name.substr(0, name.find(' '));
   if (kind == "dense") {
-    check_case(c, Dense(4, 5, generator, {.bias = c["bias"].get<bool>()}),
+    check_case(c, Dense(4, 5, generator, {.bias = c.at("bias").get<bool>()}),
                [](Dense& dense, Named& in) {
                  return Named{{"y", dense(in["x"])}};
                });
   } else if (kind == "embedding") {
     std::vector<int64_t> ids;
-    for (const json& row : c["ids"]) ids.insert(ids.end(), row.begin(), row.end());
-    check_case(c, Embedding(6, 3, generator, c["padding_id"].get<int64_t>()),
+    for (const json& row : c.at("ids")) ids.insert(ids.end(), row.begin(), row.end());
+    check_case(c, Embedding(6, 3, generator, c.at("padding_id").get<int64_t>()),
                [&](Embedding& embedding, Named&) {
                  return Named{{"y", embedding(tensor(ids, {2, 4}))}};
                });
   } else if (kind == "layer_norm") {
     const auto axes = c.value("axes", std::vector<int64_t>{6});
-    const bool has_weight = c["parameters"].contains("weight");
-    const bool has_bias = c["parameters"].contains("bias");
+    const bool has_weight = c.at("parameters").contains("weight");
+    const bool has_bias = c.at("parameters").contains("bias");
     const LayerNorm layer(axes, {.weight = has_weight, .bias = has_bias});
     check_case(c, layer, [](LayerNorm& norm, Named& in) { return Named{{"y", norm(in["x"])}}; });
   } else if (kind == "lstm_cell") {
@@ -144,58 +144,60 @@ void check_named_case(const std::string& name, const json& c) {
       return Named{{"h", cell(in["x"], in["h"])}};
     });
   } else if (kind == "lstm" || kind == "gru" || kind == "rnn") {
-    const RecurrentOptions options{
-        .layers = c["layers"], .bidirectional = c["bidirectional"], .bias = c.value("bias", true)};
+    const RecurrentOptions options{.layers = c.at("layers"),
+                                   .bidirectional = c.at("bidirectional"),
+                                   .bias = c.value("bias", true)};
     if (kind == "lstm") check_recurrent(c, LSTM(4, 3, generator, options));
     if (kind == "gru") check_recurrent(c, GRU(4, 3, generator, options));
     if (kind == "rnn") check_recurrent(c, RNN(4, 3, generator, options, activation_of(c)));
   } else if (kind == "attention") {
-    const Score score = scores.at(c["score"]);
+    const Score score = scores.at(c.at("score"));
     const bool is_dot = score == Score::dot || score == Score::scaled_dot;
     Mask mask;
-    if (!c["attended"].empty()) {
+    if (!c.at("attended").empty()) {
       std::vector<float> attended;
-      for (const json& row : c["attended"]) attended.insert(attended.end(), row.begin(), row.end());
+      for (const json& row : c.at("attended"))
+        attended.insert(attended.end(), row.begin(), row.end());
       mask = Mask::attend(tensor(attended, {2, 4}), Mask::batch_time);
     }
     check_case(
-        c, Attention(score, 4, is_dot ? 4 : 6, generator, {.additive_size = c["additive_size"]}),
+        c, Attention(score, 4, is_dot ? 4 : 6, generator, {.additive_size = c.at("additive_size")}),
         [&](Attention& attention, Named& in) {
           const auto a = attention(in["query"], in["keys"], in["values"], mask);
           return Named{{"output", a.output}, {"weights", a.weights}};
         });
   } else if (kind == "multi_head_attention") {
-    const auto attended = c["attended"];
     Mask mask;
-    if (!attended.is_null()) {
-      const Tensor ones = tensor_of(attended);
+    if (!c.at("attended").is_null()) {
+      const Tensor ones = tensor_of(c.at("attended"));
       mask = Mask::attend(ones, ones.rank() == 2 ? Mask::batch_time : Mask::elements);
     }
-    check_case(
-        c, MultiHeadAttention(6, 3, generator, {.key_size = 4, .value_size = 5, .bias = c["bias"]}),
-        [&](MultiHeadAttention& attention, Named& in) {
-          const auto a = attention(in["query"], in["keys"], in["values"], mask);
-          return Named{{"output", a.output},
-                       {"weights", c["averaged"] ? mean(a.weights, {1}) : a.weights}};
-        });
+    check_case(c,
+               MultiHeadAttention(6, 3, generator,
+                                  {.key_size = 4, .value_size = 5, .bias = c.value("bias", true)}),
+               [&](MultiHeadAttention& attention, Named& in) {
+                 const auto a = attention(in["query"], in["keys"], in["values"], mask);
+                 return Named{{"output", a.output},
+                              {"weights", c.at("averaged") ? mean(a.weights, {1}) : a.weights}};
+               });
   } else if (kind == "transformer_encoder_layer") {
     check_case(c, TransformerEncoderLayer(6, 2, generator, transformer_options(c)),
                [&](TransformerEncoderLayer& layer, Named& in) {
-                 return Named{{"y", layer(in["x"], Mask::attend(tensor_of(c["attended"]),
+                 return Named{{"y", layer(in["x"], Mask::attend(tensor_of(c.at("attended")),
                                                                 Mask::batch_time))}};
                });
   } else if (kind == "transformer_decoder_layer") {
-    check_case(
-        c, TransformerDecoderLayer(6, 2, generator, transformer_options(c)),
-        [&](TransformerDecoderLayer& layer, Named& in) {
-          const Tensor &x = in["x"], &memory = in["memory"];
-          return Named{{"y", layer(x, layer.prepare(x), Mask::causal(3, 3),
-                                   layer.cross.prepare(memory, memory),
-                                   Mask::attend(tensor_of(c["memory_attended"]), Mask::batch_time))
-                                 .output}};
-        });
+    check_case(c, TransformerDecoderLayer(6, 2, generator, transformer_options(c)),
+               [&](TransformerDecoderLayer& layer, Named& in) {
+                 const Tensor &x = in["x"], &memory = in["memory"];
+                 return Named{
+                     {"y", layer(x, layer.prepare(x), Mask::causal(3, 3),
+                                 layer.cross.prepare(memory, memory),
+                                 Mask::attend(tensor_of(c.at("memory_attended")), Mask::batch_time))
+                               .output}};
+               });
   } else if (kind == "scaled_dot_product_attention") {
-    const Mask mask = c["causal"] ? Mask::causal(4, 4) : Mask();
+    const Mask mask = c.at("causal") ? Mask::causal(4, 4) : Mask();
     check_case(c, NoParameters{}, [&](NoParameters&, Named& in) {
       return Named{
           {"output", ScaledDotAttention{}(in["query"], in["keys"], in["values"], mask).output}};
