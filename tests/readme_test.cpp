@@ -7,6 +7,7 @@
 
 #include "core/tensor/processor.h"
 #include "tests/program.h"
+#include "tests/sanitized.h"
 
 using namespace gradus::testing;
 
@@ -54,7 +55,9 @@ TEST_CASE("the README shows what its first program prints") {
       output);
 }
 
-TEST_CASE("the README shows what its first command prints, translates and draws") {
+// A sanitizer takes a quarter of an hour for it, and has seen two epochs of it in another test.
+TEST_CASE("the README shows what its first command prints, translates and draws" *
+          doctest::skip(sanitized)) {
   if (!gradus::reproducible()) {
     MESSAGE("skipped: this processor has no AVX2, or OpenBLAS computes products");
     return;

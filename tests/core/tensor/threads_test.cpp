@@ -17,6 +17,7 @@
 #include "core/ops/pointwise.h"
 #include "tests/core/autograd/leaf.h"
 #include "tests/core/helpers.h"
+#include "tests/sanitized.h"
 
 using namespace gradus;
 using namespace gradus::testing;
@@ -28,12 +29,6 @@ struct Threads {
   ~Threads() { set_threads(before); }
   int before;
 };
-
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr bool sanitized = true;
-#else
-constexpr bool sanitized = false;
-#endif
 
 /// How many ranges there were, on as many threads.
 int ranges_of_a_job() {
