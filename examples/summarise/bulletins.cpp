@@ -1,0 +1,147 @@
+#include "examples/summarise/bulletins.h"
+
+#include <fmt/format.h>
+
+#include <map>
+#include <set>
+
+namespace gradus::summarise {
+
+namespace {
+
+using Texts = std::vector<std::string>;
+
+/// A capital letter in braces stands for a name, a small one for a number. One of the wordings of
+/// each sentence is drawn.
+struct Kind {
+  std::vector<Texts> sentences;
+  Texts headlines;
+};
+
+const std::vector<Kind> kinds{
+    {{{"The final in {T} was played before {n} people.", "{n} people came to {T} for the final."},
+      {"{B} led at the break.", "{B} had the better start."},
+      {"But then {A} beat {B} in the last minute.", "In the end {B} lost to {A}.",
+       "{A} came back and won."}},
+     {"{A} beats {B} before {n} people in {T}"}},
+    {{{"A fire broke out in {T} last night.", "Last night a mill in {T} was on fire."},
+      {"{A}, a baker, saw the smoke.", "It was {A}, a teacher, who saw the smoke."},
+      {"{n} people had to leave their homes.", "The police took {n} people out of their homes."}},
+     {"{n} people flee fire in {T}, seen by {A}"}},
+    {{{"Snow has closed the road from {A} to {B}.", "The road from {A} to {B} is under snow."},
+      {"{n} drivers spent the night in their cars.", "In their cars {n} drivers wait for help."},
+      {"Those who want to go to {B} can go by way of {C}.", "A way round leads through {C}."}},
+     {"snow closes road from {A} to {B}, {n} drivers wait"}},
+    {{{"The town of {T} has voted.", "The votes of {T} have been counted."},
+      {"{A} has {n} of them.", "{n} people were for {A}."},
+      {"{B} got no more than {m}.", "That is more than the {m} of {B}."},
+      {"The winner will begin in spring.", "There will be music on the square."}},
+     {"{A} wins vote in {T} with {n} to {m} for {B}"}},
+    {{{"There is news from {C}, the maker of clocks.", "The bank {C} told its {n} workers today."},
+      {"{A} leaves after many years.", "After a long quarrel {A} is to go."},
+      {"The new head will be {B}.", "{B} takes over, it says."}},
+     {"{B} follows {A} as head of {C}"}}};
+
+/// Whoever is thanked has done one of these.
+const Kind helpers{{{"The town of {T} thanks its helpers.", "There was a feast in {T} yesterday."},
+                    {"{} mended the bridge.", "{} carried water.", "{} cooked for {n} people.",
+                     "{} found the lost child.", "{} kept the children warm."}},
+                   {"{T} thanks "}};
+
+const Texts asides{"{X} said that there had been nothing like it since the war.",
+                   "The weather in {X} stays cold.",
+                   "In {X} the shops are closed today.",
+                   "{X} and {Y} did not want to say anything.",
+                   "The police of {X} ask for patience.",
+                   "It was the talk of the day in {X}.",
+                   "More than {x} letters have come in."};
+
+/// One bulletin while it is written.
+class Writer {
+ public:
+  Writer(bool held_out, Generator& generator) : held_out_(held_out), generator_(generator) {}
+
+  Article write() {
+    const auto kind = static_cast<size_t>(generator_.below(std::ssize(kinds) + 1));
+    const Kind& chosen = kind < kinds.size() ? kinds[kind] : helpers;
+    Texts lines;
+    std::string headline = chosen.headlines[0];
+    if (kind < kinds.size()) {
+      for (const Texts& wordings : chosen.sentences) lines.push_back(one_of(wordings));
+    } else {
+      lines.push_back(one_of(chosen.sentences[0]));
+      const Texts& deeds = chosen.sentences[1];
+      const int64_t count = 2 + generator_.below(3);
+      const std::vector<int64_t> order = generator_.permutation(std::ssize(deeds));
+      for (int64_t i = 0; i < count; ++i) {
+        const std::string name = fmt::format("{{{}}}", static_cast<char>('A' + i));
+        lines.push_back(name + deeds[static_cast<size_t>(order[static_cast<size_t>(i)])].substr(2));
+        headline += (i == 0 ? "" : i + 1 < count ? ", " : " and ") + name;
+      }
+    }
+    if (std::ssize(lines) < 6 && generator_.below(3) > 0)
+      lines.insert(lines.begin() + generator_.below(std::ssize(lines) + 1), one_of(asides));
+    Article article;
+    for (const std::string& line : lines)
+      article.text += (article.text.empty() ? "" : " ") + filled(line);
+    article.summary = filled(headline);
+    return article;
+  }
+
+ private:
+  const std::string& one_of(const Texts& texts) {
+    return texts[static_cast<size_t>(generator_.below(std::ssize(texts)))];
+  }
+
+  std::string filled(const std::string& text) {
+    std::string result;
+    for (size_t i = 0; i < text.size(); ++i)
+      if (text[i] != '{')
+        result += text[i];
+      else
+        result += value_of(text[i + 1]), i += 2;
+    return result;
+  }
+  const std::string& value_of(char slot) {
+    std::string& value = values_[slot];
+    if (!value.empty()) return value;
+    do value = slot >= 'a' ? number() : name();
+    while (!used_.insert(value).second);
+    return value;
+  }
+
+  std::string number() { return fmt::format("{}", 1000 + 2 * generator_.below(4500) + held_out_); }
+  /// Its syllables have an even sum of places in these lists, or an odd one in held-out bulletins.
+  std::string name() {
+    static const Texts parts[] = {
+        {"B", "D", "F", "G", "H", "J", "K", "L", "M", "N", "P", "R", "S", "T", "V", "Br", "Gr"},
+        {"a", "e", "i", "o", "u", "ai", "ei", "au"},
+        {"l", "r", "n", "m", "v", "d", "k", "st", "nd", "rt"},
+        {"a", "e", "i", "o", "u"},
+        {"n", "s", "r", "x", "l", "v", "th", "sk", "m", "nt"}};
+    std::string result;
+    int64_t sum = 0;
+    for (const Texts& part : parts) {
+      int64_t place = generator_.below(std::ssize(part));
+      if (&part == std::end(parts) - 1) place = place / 2 * 2 + (sum + held_out_) % 2;
+      sum += place;
+      result += part[static_cast<size_t>(place)];
+    }
+    return result;
+  }
+
+  bool held_out_;
+  Generator& generator_;
+  std::map<char, std::string> values_;
+  std::set<std::string> used_;
+};
+
+}  // namespace
+
+std::vector<Article> draw_bulletins(int64_t count, bool held_out, Generator& generator) {
+  std::vector<Article> articles;
+  while (std::ssize(articles) < count) articles.push_back(Writer(held_out, generator).write());
+  return articles;
+}
+
+}  // namespace gradus::summarise
