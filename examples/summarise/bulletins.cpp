@@ -15,7 +15,7 @@ using Texts = std::vector<std::string>;
 /// each sentence is drawn.
 struct Kind {
   std::vector<Texts> sentences;
-  Texts headlines;
+  std::string headline;
 };
 
 const std::vector<Kind> kinds{
@@ -23,30 +23,30 @@ const std::vector<Kind> kinds{
       {"{B} led at the break.", "{B} had the better start."},
       {"But then {A} beat {B} in the last minute.", "In the end {B} lost to {A}.",
        "{A} came back and won."}},
-     {"{A} beats {B} before {n} people in {T}"}},
+     "{A} beats {B} before {n} people in {T}"},
     {{{"A fire broke out in {T} last night.", "Last night a mill in {T} was on fire."},
       {"{A}, a baker, saw the smoke.", "It was {A}, a teacher, who saw the smoke."},
       {"{n} people had to leave their homes.", "The police took {n} people out of their homes."}},
-     {"{n} people flee fire in {T}, seen by {A}"}},
+     "{n} people flee fire in {T}, seen by {A}"},
     {{{"Snow has closed the road from {A} to {B}.", "The road from {A} to {B} is under snow."},
       {"{n} drivers spent the night in their cars.", "In their cars {n} drivers wait for help."},
       {"Those who want to go to {B} can go by way of {C}.", "A way round leads through {C}."}},
-     {"snow closes road from {A} to {B}, {n} drivers wait"}},
+     "snow closes road from {A} to {B}, {n} drivers wait"},
     {{{"The town of {T} has voted.", "The votes of {T} have been counted."},
       {"{A} has {n} of them.", "{n} people were for {A}."},
       {"{B} got no more than {m}.", "That is more than the {m} of {B}."},
       {"The winner will begin in spring.", "There will be music on the square."}},
-     {"{A} wins vote in {T} with {n} to {m} for {B}"}},
+     "{A} wins vote in {T} with {n} to {m} for {B}"},
     {{{"There is news from {C}, the maker of clocks.", "The bank {C} told its {n} workers today."},
       {"{A} leaves after many years.", "After a long quarrel {A} is to go."},
       {"The new head will be {B}.", "{B} takes over, it says."}},
-     {"{B} follows {A} as head of {C}"}}};
+     "{B} follows {A} as head of {C}"}};
 
-/// Whoever is thanked has done one of these.
-const Kind helpers{{{"The town of {T} thanks its helpers.", "There was a feast in {T} yesterday."},
-                    {"{} mended the bridge.", "{} carried water.", "{} cooked for {n} people.",
-                     "{} found the lost child.", "{} kept the children warm."}},
-                   {"{T} thanks "}};
+/// Followed by what those did who are thanked.
+const Kind helpers{{{"The town of {Z} thanks its helpers.", "There was a feast in {Z} yesterday."}},
+                   "{Z} thanks"};
+const Texts deeds{" mended the bridge.",    " carried water.",          " cooked for {n} people.",
+                  " found the lost child.", " kept the children warm.", " drove all night."};
 
 const Texts asides{"{X} said that there had been nothing like it since the war.",
                    "The weather in {X} stays cold.",
@@ -56,31 +56,43 @@ const Texts asides{"{X} said that there had been nothing like it since the war."
                    "It was the talk of the day in {X}.",
                    "More than {x} letters have come in."};
 
+std::string listed(const Texts& names) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i)
+    text += (i == 0 ? "" : i + 1 < names.size() ? ", " : " and ") + names[i];
+  return text;
+}
+
 /// One bulletin while it is written.
 class Writer {
  public:
   Writer(bool held_out, Generator& generator) : held_out_(held_out), generator_(generator) {}
 
   Article write() {
-    const auto kind = static_cast<size_t>(generator_.below(std::ssize(kinds) + 1));
-    const Kind& chosen = kind < kinds.size() ? kinds[kind] : helpers;
+    const auto kind = static_cast<size_t>(generator_.below(std::ssize(kinds) + 2));
+    const bool thanks = kind >= kinds.size();
+    const Kind& chosen = thanks ? helpers : kinds[kind];
     Texts lines;
-    std::string headline = chosen.headlines[0];
-    if (kind < kinds.size()) {
-      for (const Texts& wordings : chosen.sentences) lines.push_back(one_of(wordings));
-    } else {
-      lines.push_back(one_of(chosen.sentences[0]));
-      const Texts& deeds = chosen.sentences[1];
-      const int64_t count = 2 + generator_.below(3);
+    std::string headline = chosen.headline;
+    for (const Texts& wordings : chosen.sentences) lines.push_back(one_of(wordings));
+    if (thanks) {
       const std::vector<int64_t> order = generator_.permutation(std::ssize(deeds));
-      for (int64_t i = 0; i < count; ++i) {
-        const std::string name = fmt::format("{{{}}}", static_cast<char>('A' + i));
-        lines.push_back(name + deeds[static_cast<size_t>(order[static_cast<size_t>(i)])].substr(2));
-        headline += (i == 0 ? "" : i + 1 < count ? ", " : " and ") + name;
+      const int64_t sentences = 2 + generator_.below(4);
+      Texts names;
+      for (int64_t i = 0; i < sentences; ++i) {
+        Texts some;
+        for (int64_t count = 1 + generator_.below(3); count > 0; --count)
+          some.push_back(
+              fmt::format("{{{}}}", static_cast<char>('A' + names.size() + some.size())));
+        lines.push_back(listed(some) + deeds[size_t(order[size_t(i)])]);
+        names.insert(names.end(), some.begin(), some.end());
       }
+      headline += ' ' + listed(names);
     }
-    if (std::ssize(lines) < 6 && generator_.below(3) > 0)
-      lines.insert(lines.begin() + generator_.below(std::ssize(lines) + 1), one_of(asides));
+    if (std::ssize(lines) < 6 && generator_.below(3) > 0) {
+      const auto place = lines.begin() + generator_.below(std::ssize(lines) + 1);
+      lines.insert(place, one_of(asides));
+    }
     Article article;
     for (const std::string& line : lines)
       article.text += (article.text.empty() ? "" : " ") + filled(line);

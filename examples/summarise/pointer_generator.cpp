@@ -59,7 +59,7 @@ PointerGenerator::Memory PointerGenerator::encode(const Batch& batch, Generator*
   return {attention.prepare(h.output, h.output, x.mask),
           x.mask,
           {concat({ahead.h, back.h}, 1), concat({ahead.c, back.c}, 1)},
-          zeros(x.ids.shape())};
+          zeros(x.ids.shape(), h.output.dtype())};
 }
 
 AttentionOutput PointerGenerator::attend(const Tensor& states, Memory& memory) const {

@@ -4,6 +4,7 @@
 #include <limits>
 
 #include "layers/attention/coverage.h"
+#include "layers/check/check.h"
 #include "tests/core/helpers.h"
 #include "tests/layers/layer_check.h"
 
@@ -19,16 +20,32 @@ const Tensor source = tensor({{1, 3, 4, 3}, {2, 3, 0, 0}}, DType::int64);
 const Tensor targets = tensor({{3, 4, 1}, {0, 3, 2}}, DType::int64);
 const Mask mask = Mask::lengths(std::vector<int64_t>{4, 2}, 4);
 
-CopyInput example(uint64_t seed) {
+CopyInput example(uint64_t seed, const Mask& seen = mask.unsqueeze(1)) {
   const Tensor scores = irregular({batch, steps, 4}, seed + 2);
   return {irregular({batch, steps, size}, seed), irregular({batch, steps, vocabulary}, seed + 1),
-          softmax(scores, -1, mask.unsqueeze(1))};
+          softmax(scores, -1, seen)};
 }
 
 Copy copy_layer() {
   Generator generator(1);
   return as_float64(Copy(size, generator));
 }
+
+/// With the attention that the weights come from.
+struct Pointer {
+  static Generator& seeded() {
+    static Generator generator(1);
+    return generator;
+  }
+  Attention attention{Score::additive, size, 3, seeded()};
+  Copy copy = copy_layer();
+
+  Tensor operator()(const Tensor& states, const Tensor& keys, const Tensor& logits,
+                    const Tensor& ids, const Mask& seen) const {
+    return copy({states, logits, attention(states, keys, keys, seen).weights}, ids, words, seen);
+  }
+  void parameters(auto&& visit) { visit("attention", attention), visit("copy", copy); }
+};
 
 /// The paper's equations, number by number: p of a word at a step.
 double naive(const Copy& copy, const CopyInput& in, int64_t b, int64_t t, int64_t word) {
@@ -63,14 +80,17 @@ TEST_CASE("a copy layer is its equations: a mixture of writing and copying") {
 }
 
 TEST_CASE("the copy layer keeps the promises of a layer") {
-  Generator generator(2);
-  const LayerReport whole = check_layer(Copy(size, generator), example(3), source, words, mask);
+  const LayerReport whole = check_layer(copy_layer(), example(3, {}), source, words);
   CHECK_MESSAGE(whole.passed(), whole.text());
+  const LayerReport padded = check_layer(as_float64(Pointer{}), irregular({batch, steps, size}, 6),
+                                         irregular({batch, 4, 3}, 7),
+                                         irregular({batch, steps, vocabulary}, 8), source, mask);
+  CHECK_MESSAGE(padded.passed(), padded.text());
   const auto log_p = [](const Tensor& features, const Tensor& logits, const Tensor& weights,
                         const Mask& mask) {
     return copy_layer().log_p({features, logits, weights}, source, targets, mask);
   };
-  const CopyInput in = example(4);
+  const CopyInput in = example(4, {});
   const LayerReport one = check_layer(log_p, in.features, in.logits, in.weights, Mask());
   for (const auto& finding : one.findings)
     if (finding.check.ends_with("derivatives"))
@@ -79,7 +99,7 @@ TEST_CASE("the copy layer keeps the promises of a layer") {
 
 TEST_CASE("derivatives of the copy layer match finite differences, for all words and for one") {
   Copy copy = copy_layer();
-  const CopyInput x = example(5);
+  const CopyInput x = example(5, {});  // a weight of 0 has no derivative
   const std::vector<Tensor> inputs{x.features, x.logits, x.weights};
   check_gradients(copy, inputs, [&](Inputs x) { return copy({x[0], x[1], x[2]}, source, words); });
   check_gradients(copy, inputs, [&](Inputs x) {
@@ -96,8 +116,8 @@ TEST_CASE("a certain gate, certain words and weights of 0 give finite losses and
     for (const double logit : {-300.0, 0.0, 300.0}) {
       Copy copy(1, generator);
       const Tensor features = full({1, 4, 1}, gate).require_grad();
-      const Tensor logits = tensor({logit, 0, 0}, {1, 1, 3}, DType::float32).require_grad();
-      const Tensor weights = tensor({1, 0}, {1, 1, 2}, DType::float32).require_grad();
+      const Tensor logits = tensor({{{logit, 0.0, 0.0}}}).require_grad();
+      const Tensor weights = tensor({{{1, 0}}}).require_grad();
       copy.gate.weight.assign(ones({1, 1})), copy.gate.bias.assign(zeros({1}));
       // In the source with weight 1, with weight 0, in the vocabulary alone, and nowhere.
       const Tensor p =
