@@ -58,8 +58,10 @@ const Texts asides{"{X} said that there had been nothing like it since the war."
 
 std::string listed(const Texts& names) {
   std::string text;
-  for (size_t i = 0; i < names.size(); ++i)
-    text += (i == 0 ? "" : i + 1 < names.size() ? ", " : " and ") + names[i];
+  for (size_t i = 0; i < names.size(); ++i) {
+    if (i > 0) text += i + 1 < names.size() ? ", " : " and ";
+    text += names[i];
+  }
   return text;
 }
 
@@ -94,8 +96,10 @@ class Writer {
       lines.insert(place, one_of(asides));
     }
     Article article;
-    for (const std::string& line : lines)
-      article.text += (article.text.empty() ? "" : " ") + filled(line);
+    for (const std::string& line : lines) {
+      if (!article.text.empty()) article.text += ' ';
+      article.text += filled(line);
+    }
     article.summary = filled(headline);
     return article;
   }

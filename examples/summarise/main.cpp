@@ -21,7 +21,7 @@ namespace {
 struct Settings {
   Options options;
   std::string data, report, svg;
-  int64_t bulletins = 4000;
+  int64_t bulletins = 1500;
   bool map = false;
 };
 
@@ -40,15 +40,9 @@ void tell(const std::string& name, const Scores& s, nlohmann::json& report) {
                   {"names", s.names}};
 }
 
-std::vector<std::string> texts_of(const std::vector<Article>& articles) {
-  std::vector<std::string> texts;
-  for (const Article& article : articles) texts.push_back(article.text);
-  return texts;
-}
-
 Scores judge(const Summariser& summariser, const std::vector<Article>& articles) {
   std::vector<std::string> summaries;
-  for (const Written& written : summarise::summarise(summariser, texts_of(articles)))
+  for (const Written& written : summarise::summarise(summariser, articles))
     summaries.push_back(written.text);
   return scores(articles, summaries, summariser.vocabulary);
 }
@@ -80,7 +74,7 @@ int read_and_write(const Summariser& summariser, const Settings& s) {
   for (int64_t number = 1; terminal::flush_output(), std::getline(std::cin, line); ++number) try {
       if (!valid_utf8(line)) throw Error("invalid UTF-8");
       if (blank(line)) throw Error("expected a text, got an empty line");
-      show(summarise::summarise(summariser, {line})[0], s.map, s.svg);
+      show(summarise::summarise(summariser, {{line, ""}})[0], s.map, s.svg);
     } catch (const Error& error) {
       terminal::message(fmt::format("summarise: line {}: {}", number, error.what()));
       status = 1;
@@ -152,7 +146,7 @@ int demonstrate(Settings s, const TrainOptions& given) {
   tell_headings(unseen.size());
   tell("first sentence", judge_first_sentences(unseen, learned->summariser.vocabulary), end);
   for (size_t i = 0; i < reached.size(); ++i) tell(parts[i].name, reached[i], end);
-  const auto written = summarise::summarise(learned->summariser, texts_of(unseen));
+  const auto written = summarise::summarise(learned->summariser, unseen);
   for (size_t i = 0; i < 4; ++i) {
     say("\n{}\n→ ", unseen[i].text);
     show(written[i], i == 3, i == 3 ? pictures[0] : "");
@@ -174,12 +168,15 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   Settings s;
   const bool demonstration = argc < 2 || argv[1][0] == '-';
-  TrainOptions options{.epochs = demonstration ? 12 : 20,
+  TrainOptions options{.epochs = demonstration ? 10 : 20,
                        .batch_size = demonstration ? 32 : 16,
-                       .learning_rate = demonstration ? 4e-3 : 1e-3,
+                       .learning_rate = demonstration ? 6e-3 : 1e-3,
                        .decay = true,
                        .clip = 2};
-  if (demonstration) s.options.min_count = 40, s.options.longest_summary = 30;
+  if (demonstration) {
+    s.options.model.embedding = 48, s.options.model.hidden = 96;
+    s.options.min_count = 20, s.options.longest_summary = 50;
+  }
   const std::string model = "runs/summarise.safetensors";
   const auto add_model = [&](CLI::App* command) {
     PointerOptions& m = s.options.model;

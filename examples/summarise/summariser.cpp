@@ -143,11 +143,9 @@ Learned learn(const std::vector<Article>& articles, const Options& options,
   return {std::move(summariser), std::move(report)};
 }
 
-std::vector<Written> summarise(const Summariser& s, const std::vector<std::string>& texts) {
-  std::vector<Article> articles;
-  for (const std::string& text : texts) articles.push_back({text, ""});
+std::vector<Written> summarise(const Summariser& s, const std::vector<Article>& articles) {
   const std::vector<Encoded> data = encoded(articles, s.vocabulary, s.options);
-  std::vector<Written> written(texts.size());
+  std::vector<Written> written(articles.size());
   std::vector<int64_t> lengths;
   for (const Encoded& article : data) {
     const auto is_known = [&](int64_t id) { return id > unk_id && id < s.vocabulary.size(); };
@@ -211,7 +209,7 @@ Scores scores(const std::vector<Article>& articles, const std::vector<std::strin
 
 std::string first_sentence(const std::string& text) {
   for (size_t i = 0; i < text.size(); ++i) {
-    if (text.substr(i).starts_with("。")) return text.substr(0, i + 3);
+    if (text.compare(i, 3, "。") == 0) return text.substr(0, i + 3);
     if (std::string_view(".!?").find(text[i]) != std::string_view::npos &&
         (i + 1 == text.size() || text[i + 1] == ' '))
       return text.substr(0, i + 1);

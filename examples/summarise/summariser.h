@@ -12,7 +12,7 @@ struct Options {
   PointerOptions model;
   int64_t min_count = 5;  ///< words that occur less often are not in the vocabulary
   int64_t longest_text = 400, longest_summary = 100;  ///< in words; further ones are left out
-  double coverage_start = 0.7;                        ///< share of the epochs before its loss joins
+  double coverage_start = 0.4;                        ///< share of the epochs before its loss joins
 };
 
 /// A network with the words that it knows.
@@ -40,8 +40,9 @@ struct Written {
   terminal::AttentionMap
       map;  ///< a row for each word of the text, a column for each of the summary
 };
-/// Throws Error for a text of which no word is known.
-std::vector<Written> summarise(const Summariser& summariser, const std::vector<std::string>& texts);
+/// Of articles without summaries, or with ones that are not looked at. Throws Error for a text of
+/// which no word is known.
+std::vector<Written> summarise(const Summariser& summariser, const std::vector<Article>& articles);
 
 /// Means over articles, all in %.
 struct Scores {
