@@ -21,7 +21,7 @@ namespace {
 struct Settings {
   Options options;
   std::string data, report, svg;
-  int64_t bulletins = 1500;
+  int64_t bulletins = 1800;
   bool map = false;
 };
 
@@ -64,7 +64,7 @@ terminal::AttentionMap looked_at(const terminal::AttentionMap& map) {
 void show(const Written& written, bool map, const std::string& svg) {
   say("{}\n", written.text);
   if (map) say("\n{}\n", terminal::attention_text(looked_at(written.map)));
-  if (!svg.empty()) write_file(svg, terminal::attention_svg(written.map));
+  if (!svg.empty()) write_file(svg, terminal::attention_svg(looked_at(written.map)));
 }
 
 /// Summarises each line of standard input.
@@ -149,7 +149,7 @@ int demonstrate(Settings s, const TrainOptions& given) {
   const auto written = summarise::summarise(learned->summariser, unseen);
   for (size_t i = 0; i < 4; ++i) {
     say("\n{}\n→ ", unseen[i].text);
-    show(written[i], i == 3, i == 3 ? pictures[0] : "");
+    show(written[i], i == 1, i == 1 ? pictures[0] : "");
   }
   write_report(s.report, report_json(learned->report, figures, end, "words"));
   say("{}\n{:.0f} s; the model is in {}, the pictures are in {} and {}\n",
@@ -168,7 +168,7 @@ int main(int argc, char** argv) {
   app.require_subcommand(0, 1);
   Settings s;
   const bool demonstration = argc < 2 || argv[1][0] == '-';
-  TrainOptions options{.epochs = demonstration ? 10 : 20,
+  TrainOptions options{.epochs = demonstration ? 12 : 20,
                        .batch_size = demonstration ? 32 : 16,
                        .learning_rate = demonstration ? 6e-3 : 1e-3,
                        .decay = true,
