@@ -38,7 +38,7 @@ struct Copy {
                     const Mask& mask = {}) const;
   /// log p of one word at each step, int64 ids (batch, steps) in the extended vocabulary: what
   /// training needs. The extended vocabulary is not built; the largest tensors are the logits and
-  /// the weights.
+  /// the weights. An ONNX export takes the targets for constants, as those of cross_entropy().
   Tensor log_p(const CopyInput& input, const Tensor& source, const Tensor& targets,
                const Mask& mask = {}) const;
 

@@ -139,7 +139,8 @@ TEST_CASE("what summarise cannot learn or read is refused by name, and nothing i
   check_refused(on(same), "expected two words or more that occur 5 times (--min-count), got 1 in");
   check_refused(on(different),
                 "expected two words or more that occur 5 times (--min-count), got 0");
-  check_refused(run(folder, "$summarise train --data train.tsv --model m --hidden 25"), "expected an even hidden size");
+  check_refused(run(folder, "$summarise train --data train.tsv --model m --hidden 25"),
+                "expected an even hidden size");
   CHECK_FALSE(fs::exists(folder / "m"));
 
   write(folder / "m", "something of mine");
