@@ -4,6 +4,7 @@
 
 #include "core/core.h"
 #include "layers/attention/attention.h"
+#include "layers/attention/copy.h"
 #include "layers/attention/coverage.h"
 #include "layers/attention/fusion.h"
 #include "layers/attention/local_attention.h"

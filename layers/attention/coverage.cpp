@@ -4,7 +4,10 @@
 
 #include <cmath>
 
+#include "core/functions/scan.h"
 #include "core/ops/movement.h"
+#include "core/ops/pointwise.h"
+#include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/tensor/scope.h"
 #include "layers/initialise.h"
@@ -31,6 +34,14 @@ KeyValues Coverage::operator()(const KeyValues& prepared, const Tensor& covered)
   Tensor amount = unsqueeze(covered, -1);
   while (amount.rank() < keys.rank()) amount = unsqueeze(amount, 1);
   return {keys + amount * weight, prepared.values};
+}
+
+Tensor coverage_loss(const Tensor& weights) {
+  if (weights.rank() != 3)
+    throw Error(fmt::format("coverage_loss: expected weights of shape (batch, steps, keys), got {}",
+                            weights.description()));
+  const Tensor covered = slice(pad(cumsum(weights, 1), 1, 1, 0), 1, 0, weights.size(1));
+  return sum(minimum(weights, covered), {-1});
 }
 
 }  // namespace gradus

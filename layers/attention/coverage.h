@@ -30,4 +30,12 @@ struct Coverage {
   void parameters(auto&& visit) { visit("weight", weight); }
 };
 
+/// What attends again to what was attended to before (See, Liu, Manning 2017, equation 12), with
+/// the weights a of all steps, (batch, steps, keys) → (batch, steps):
+///
+///     lossₜ = Σⱼ min(aₜⱼ, Cₜ₋₁ⱼ)     C₀ = 0     Cₜ = Cₜ₋₁ + aₜ
+///
+/// It is 0 in the first step and at most 1. Throws Error for weights of another rank.
+Tensor coverage_loss(const Tensor& weights);
+
 }  // namespace gradus

@@ -41,6 +41,36 @@ struct Attender {
   void parameters(auto&& visit) { visit("attention", attention); }
 };
 
+/// Two steps that look at a source, the second one where the first one did not, and then write
+/// words of a vocabulary of 7 or copy those of the source, of 9; beside it log p of words, and what
+/// was looked at again.
+struct Copier {
+  Attention attention{Score::additive, 6, 4, generator};
+  Coverage coverage{4, generator};
+  Dense logits{6, 7, generator};
+  Copy copy{6, generator};
+
+  std::pair<Tensor, Tensor> operator()(const Tensor& states, const Tensor& keys,
+                                       const Tensor& source) const {
+    const std::vector<int64_t> lengths{4, 3};
+    const Mask mask = Mask::lengths(lengths, 4);
+    const KeyValues prepared = attention.prepare(keys, keys, mask);
+    Tensor covered = zeros({2, 4});
+    std::vector<Tensor> weights;
+    for (int64_t t = 0; t < 2; ++t) {
+      const Tensor query = slice(states, 1, t, t + 1);
+      weights.push_back(attention.attend(query, coverage(prepared, covered), mask).weights);
+      covered = covered + squeeze(weights.back(), 1);
+    }
+    const CopyInput input{states, logits(states), concat(weights, 1)};
+    return {copy(input, source, 9, mask), coverage_loss(input.weights)};
+  }
+  void parameters(auto&& visit) {
+    visit("attention", attention), visit("coverage", coverage);
+    visit("logits", logits), visit("copy", copy);
+  }
+};
+
 /// Self-attention whose heads look nowhere but at what came before, in a padded batch.
 struct SelfAttender {
   MultiHeadAttention attention{6, 2, generator};
@@ -190,6 +220,10 @@ int main(int count, char** arguments) {
   Attender attender;
   auto draw = [] { return std::tuple(normal({2, 3, 6}), normal({2, 4, 4})); };
   write("attention", attender, draw, normal({2, 3, 6}), normal({2, 4, 4}));
+
+  Copier copier;
+  auto draw_copied = [] { return std::tuple(normal({2, 2, 6}), normal({2, 4, 4}), words({2, 4})); };
+  write("copy", copier, draw_copied, normal({2, 2, 6}), normal({2, 4, 4}), words({2, 4}));
 
   SelfAttender self_attender;
   auto draw_one = [] { return std::tuple(normal({2, 5, 6})); };
