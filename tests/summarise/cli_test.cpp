@@ -1,4 +1,5 @@
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 
 #include <filesystem>
 #include <nlohmann/json.hpp>
@@ -20,11 +21,11 @@ std::string meals(int count, uint64_t seed) {
   const std::string foods[] = {"bread", "soup", "fish", "rice"};
   std::string text;
   for (int i = 0; i < count; ++i) {
-    const std::string name = "n" + std::to_string(generator.below(1'000'000)),
-                      food = foods[generator.below(4)];
-    text += (i % 2 == 0 ? "Today " + name + " had " + food + "."
-                        : "It was " + food + " that came to " + name + ".") +
-            "\t" + name + " eats " + food + "\n";
+    const auto name = fmt::format("n{}", generator.below(1'000'000));
+    const std::string& food = foods[generator.below(4)];
+    text += i % 2 == 0 ? fmt::format("Today {} had {}.", name, food)
+                       : fmt::format("It was {} that came to {}.", food, name);
+    text += fmt::format("\t{} eats {}\n", name, food);
   }
   return text;
 }
@@ -134,7 +135,7 @@ TEST_CASE("what summarise cannot learn or read is refused by name, and nothing i
   std::string same, different;
   for (int i = 0; i < 20; ++i) {
     same += "a a\ta\n";
-    different += "w" + std::to_string(i) + "\tv" + std::to_string(i) + "\n";
+    different += fmt::format("w{}\tv{}\n", i, i);
   }
   check_refused(on(same), "expected two words or more that occur 5 times (--min-count), got 1 in");
   check_refused(on(different),
