@@ -15,7 +15,7 @@ struct CopyInput {
 /// Writes a word of the vocabulary or copies one of the source (pointer-generator, See, Liu,
 /// Manning 2017, equations 8 and 9):
 ///
-///     g = sigmoid(w · x + b)     p(y) = g · softmax(logits)_y + (1 − g) · Σ_{i: sᵢ = y} aᵢ
+///     g = sigmoid(w · x + b)     p(y) = g · softmax(logits)_y + (1 − g) · Σᵢ aᵢ [sᵢ = y]
 ///
 /// s are the words of the source, int64 ids (batch, source) in an extended vocabulary: V, V + 1 …
 /// stand for words that are in a source and not in the vocabulary, which therefore can only be

@@ -72,6 +72,7 @@ TEST_CASE("a file that is cut off or rewritten while it is read is an error, not
   const std::string path = folder / "model";
   const Tensor large = ones({1 << 22});
   save_tensors(path, {{{"w", large}}, {}});
+  std::filesystem::resize_file(path, 0);  // the thread may start late
   std::atomic<bool> is_done = false;
   std::thread rewriter([&] {
     for (int64_t size = 0; !is_done; size = (size + 4099) % (1 << 24))
