@@ -32,14 +32,16 @@ Tensor composed_layer_norm(const std::vector<Tensor>& inputs, double epsilon) {
   return deviation / sqrt(variance) * weight + bias;
 }
 
-/// What a row is divided by: 1 / √(variance + epsilon) / scale is `inverse`, where x − mean was
-/// multiplied by `scale`, a power of two: 1 unless squares, or inverse³, leave the range.
+/// A centred row d = (x − mean) · scale becomes normalised by d · inverse, with inverse = 1 /
+/// √(variance + epsilon) / scale. The scale is a power of two, 1 unless squares, or inverse³, leave
+/// the range.
 template <class T>
 struct Centred {
   T inverse, scale = 1;
 };
 
-/// Takes the rest of the mean out of the row d = x − mean, whose sums are given, and scales it.
+/// Takes what rounding left of the mean out of d = x − mean, whose Σ d and Σ d² are given, and
+/// scales d where it must be.
 template <class T>
 Centred<T> finish(const T* x, int64_t n, double epsilon, T sum, T squares, T* d) {
   const auto& kernels = simd::kernels<T>();

@@ -65,7 +65,7 @@ template <class T, class Step, class Join>
 /// The sum of a line in float64, in four sums side by side.
 template <class T>
 double total_of(const T* lanes) {
-  using Four [[gnu::vector_size(4 * sizeof(T))]] = T;
+  using Four [[gnu::vector_size(4 * sizeof(T)), gnu::may_alias]] = T;
   using Sums [[gnu::vector_size(4 * sizeof(double))]] = double;
   Sums sums = {};
   for (int64_t i = 0; i < line<T>; i += 4)
