@@ -56,9 +56,10 @@ TEST_CASE("names and numbers of a headline stand in its bulletin, and are new in
   }
   CHECK(names > 2 * 400);
   // What is a name or a number in the one is not in the other, and each is rare.
-  for (const auto& [word, count] : words_of(unseen))
-    if (count < 4) CHECK_MESSAGE(!known.contains(word), word);
-  for (const auto& [word, count] : known) CHECK_MESSAGE((count < 10 || count > 100), word, count);
+  for (const auto& entry : words_of(unseen))
+    if (entry.second < 4) CHECK_MESSAGE(!known.contains(entry.first), entry.first);
+  for (const auto& entry : known)
+    CHECK_MESSAGE((entry.second < 10 || entry.second > 100), entry.first, entry.second);
 }
 
 TEST_CASE("bulletins depend on the seed alone") {
