@@ -161,8 +161,7 @@ TEST_CASE("more threads come and go without those that stay") {
   }
 }
 
-// ThreadSanitizer ends a child that starts threads.
-TEST_CASE("a forked child has threads of its own, and ends" * doctest::skip(sanitized)) {
+TEST_CASE("a forked child has threads of its own, and ends") {
   const Threads scope(3);
   CHECK(ranges_of_a_job() == 3);
   CHECK(status_of_child([] { return ranges_of_a_job(); }) == 3);
@@ -178,8 +177,7 @@ TEST_CASE("a forked child has threads of its own, and ends" * doctest::skip(sani
   CHECK(ranges_of_a_job() == 3);
 }
 
-TEST_CASE("a child that was forked inside of a range gets an error when it comes out of it" *
-          doctest::skip(sanitized)) {
+TEST_CASE("a child that was forked inside of a range gets an error when it comes out of it") {
   const Threads scope(2);
   std::cout.flush();
   const pid_t parent = getpid();
@@ -202,8 +200,9 @@ TEST_CASE("a child that was forked inside of a range gets an error when it comes
   CHECK(WEXITSTATUS(status) == 1);
 }
 
+// ThreadSanitizer ends a program whose thread was refused.
 TEST_CASE("threads that the system does not give are an error, and those that were there stay" *
-          doctest::skip(sanitized)) {
+          doctest::skip(threads_watched)) {
   const Threads scope(2);
   CHECK(status_of_child([] {
           size_t pages = 0;
