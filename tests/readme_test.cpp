@@ -55,7 +55,7 @@ TEST_CASE("the README shows what its first program prints") {
       output);
 }
 
-// A sanitizer takes a quarter of an hour for it, and has seen two epochs of it in another test.
+// Under a sanitizer two of its six epochs take a quarter of an hour; another test trains those.
 TEST_CASE("the README shows what its first command prints, translates and draws" *
           doctest::skip(sanitized)) {
   if (!gradus::reproducible()) {

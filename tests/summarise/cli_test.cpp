@@ -47,7 +47,7 @@ void check_refused(const Result& result, const std::string& part) {
 
 }  // namespace
 
-TEST_CASE("texts of one's own are learned, judged and summarised, with names never seen") {
+TEST_CASE("train, eval and text work on a user's file, also for names that are new") {
   const Meals folder;
   const Result result = run(folder, train + "--epochs 20 --report r.json");
   REQUIRE_MESSAGE(result.status == 0, result.err);
