@@ -1,6 +1,7 @@
 // Compiled once per instruction set: see core/kernels/instruction_set.h.
 #include "core/kernels/batch.h"
 #include "core/kernels/simd.h"
+#include "core/kernels/split_mix.h"
 
 namespace gradus::simd {
 namespace {
@@ -260,6 +261,35 @@ void multiply_add(const T* a, const T* b, T scale, const T* c, T* out, int64_t n
       Inputs<T, 3>{{a, b, c}}, Outputs<T, 1>{{out}}, n);
 }
 
+/// Eight random numbers at a time.
+template <class T>
+void drop(const T* x, uint64_t state, uint64_t least, T scale, T* out, int64_t n) {
+  constexpr int64_t count = 8;
+  using Numbers [[gnu::vector_size(count * sizeof(uint64_t))]] = uint64_t;
+  using Signed [[gnu::vector_size(count * sizeof(int64_t))]] = int64_t;
+  using Index = decltype([] {
+    if constexpr (sizeof(T) == sizeof(float))
+      return int32_t{};
+    else
+      return int64_t{};
+  }());
+  using Taken [[gnu::vector_size(count * sizeof(T))]] = Index;
+  using Values [[gnu::vector_size(count * sizeof(T))]] = T;
+  Numbers states = Numbers{1, 2, 3, 4, 5, 6, 7, 8} * split_mix::increment + state;
+  for (int64_t i = 0; i < n; i += count, states += count * split_mix::increment) {
+    Numbers z = states;
+    split_mix::mix(z);
+    const auto bits = (Signed)(z >> 11);
+    const auto kept = __builtin_convertvector(bits >= (int64_t)least, Taken);
+    const Values factor = kept ? Values{} + scale : Values{};
+    Values value;
+    const int64_t size = n - i < count ? n - i : count;
+    __builtin_memcpy(&value, x + i, static_cast<size_t>(size) * sizeof(T));
+    value *= factor;
+    __builtin_memcpy(out + i, &value, static_cast<size_t>(size) * sizeof(T));
+  }
+}
+
 template <class T>
 void layer_norm_gradients(T scale, T offset, T slope, const T* g, const T* w, const T* d, T* dx,
                           T* dw, T* db, int64_t n) {
@@ -288,6 +318,7 @@ constexpr Kernels<T> make(List<Row...>) {
           affine<T>,
           shifted_product<T>,
           multiply_add<T>,
+          drop<T>,
           layer_norm_gradients<T>};
 }
 

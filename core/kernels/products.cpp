@@ -29,6 +29,18 @@ struct Right {
   const T* strips = nullptr;
 };
 
+/// Whether a product c of a reads a where it is. That is so where the rows of a are lines of memory
+/// of which a panel's stay in the L1 cache together. Those of a distance near a multiple of 2 KiB
+/// take each other's places there: of such ones a panel must be of few rows, and is packed where
+/// that costs little, for many columns.
+template <class T>
+bool reads_left(const simd::Products<T>& kernels, const Matrix<const T>& a, const Matrix<T>& c) {
+  if (c.rows == 1 || (a.row_stride == 1 && c.columns <= kernels.strip_columns)) return true;
+  constexpr int64_t period = elements<T>(2048), near = elements<T>(256), ways = 8;
+  const bool apart = a.row_stride < near || (a.row_stride + near) % period >= 2 * near;
+  return a.column_stride == 1 && (apart || (kernels.tile_rows < ways && c.columns <= 1024));
+}
+
 /// One thread's part of a product. The loops are those of Goto & van de Geijn, Anatomy of
 /// High-Performance Matrix Multiplication (2008), with the sides exchanged: a panel of some rows of
 /// a stays in the L1 cache while it meets the strips of a block of b, which stays in L2.
@@ -47,11 +59,13 @@ class Part {
         panel_rows_(divided_up(c.rows, panels_)),
         panel_step_(rounded_up(panel_rows_, strip_ / 2)),
         inner_(std::min(products::chain_length<T>, rounded_up(a.columns, 8))),
-        reads_a_(c.rows == 1 || (a.row_stride == 1 && c.columns <= strip_)),
-        one_block_(panels_ > 2 && a.row_stride != 1 && c.columns <= elements<T>(1 << 19) / inner_),
-        block_panels_(one_block_ ? 1
-                                 : std::clamp<int64_t>(
-                                       elements<T>(1 << 20) / (panel_step_ * inner_), 1, panels_)),
+        reads_a_(reads_left(kernels, a, c)),
+        one_block_(panels_ > 2 && !reads_a_ && c.columns <= elements<T>(1 << 19) / inner_),
+        block_panels_(
+            reads_a_ ? panels_
+            : one_block_
+                ? (a.row_stride == 1 ? 16 : 1)
+                : std::clamp<int64_t>(elements<T>(1 << 20) / (panel_step_ * inner_), 1, panels_)),
         block_columns_(
             one_block_ ? c.columns
                        : strip_ * std::max<int64_t>(4, elements<T>(1 << 18) / (strip_ * inner_))),
@@ -125,13 +139,16 @@ class Part {
     const T* panel = a_block_.data();
     for (int64_t i = block.row; i < block.last_row; i += panel_rows_) {
       const int64_t rows = std::min(panel_rows_, block.last_row - i);
-      if (one_block_) pack_a(block, i, i + rows);
+      if (one_block_ && (i - block.row) % (block_panels_ * panel_rows_) == 0) {
+        pack_a(block, i, std::min(block.last_row, i + block_panels_ * panel_rows_));
+        panel = a_block_.data();
+      }
       kernels_.multiply({reads_a_ ? &a_.at(i, block.k) : panel, b.data,
                          start.data ? &start.at(i, column) : nullptr, &c_.at(i, column),
-                         reads_a_ ? a_.column_stride : panel_step_, b.step, b.distance,
-                         start.row_stride, c_.row_stride, block.inner(), rows, last_column - column,
-                         block.k > 0});
-      if (!one_block_) panel += panel_step_ * inner_;
+                         reads_a_ ? a_.row_stride : 1, reads_a_ ? a_.column_stride : panel_step_,
+                         b.step, b.distance, start.row_stride, c_.row_stride, block.inner(), rows,
+                         last_column - column, block.k > 0});
+      panel += panel_step_ * inner_;
     }
   }
 
@@ -148,12 +165,12 @@ class Part {
 };
 
 /// How many rows of parts a product is cut into, of so many parts: evenly, with little to pack.
-int64_t rows_of_parts(int64_t parts, int64_t panels, int64_t strips) {
+int64_t rows_of_parts(int64_t parts, int64_t panels, int64_t strips, bool packs_left) {
   int64_t best = 1, least = 0;
   for (int64_t rows = 1; rows <= parts; ++rows) {
     if (parts % rows != 0) continue;
     const int64_t height = divided_up(panels, rows), width = divided_up(strips, parts / rows),
-                  cost = 4 * height * width + height + 2 * width;
+                  cost = 4 * height * width + (packs_left ? height : 0) + 2 * width;
     if (rows == 1 || cost < least) best = rows, least = cost;
   }
   return best;
@@ -163,11 +180,11 @@ template <class T>
 void multiply(const simd::Products<T>& kernels, const Matrix<const T>& a, const Right<T>& b,
               const Matrix<const T>& start, const Matrix<T>& c) {
   if (c.rows == 0 || c.columns == 0) return;
-  if (start.data && start.data != c.data && start.column_stride != 1) {
-    copy(start, c);
-    return multiply<T>(kernels, a, b, c, c);
-  }
-  if (a.columns == 0) return copy(start, c);
+  const bool moves =
+      start.data != c.data && (a.columns == 0 || (start.data && start.column_stride != 1));
+  if (moves) copy(start, c);
+  if (a.columns == 0) return;
+  if (moves) return multiply<T>(kernels, a, b, c, c);
   const int64_t panels = divided_up(c.rows, kernels.tile_rows),
                 strips = divided_up(c.columns, kernels.strip_columns);
   const double work =
@@ -175,7 +192,8 @@ void multiply(const simd::Products<T>& kernels, const Matrix<const T>& a, const 
   int64_t parts = std::min<int64_t>(pool::size(), panels * strips);
   if (work < 5e5 * static_cast<double>(parts)) parts = static_cast<int64_t>(work / 5e5);
   if (parts <= 1) return Part<T>(kernels, a, b, start, c).run();
-  const int64_t part_rows = rows_of_parts(parts, panels, strips), part_columns = parts / part_rows;
+  const int64_t part_rows = rows_of_parts(parts, panels, strips, !reads_left(kernels, a, c)),
+                part_columns = parts / part_rows;
   pool::parallel_for(parts, 1, [&](int64_t part, int64_t last) {
     if (last - part == parts) return Part<T>(kernels, a, b, start, c).run();
     for (; part < last; ++part) {

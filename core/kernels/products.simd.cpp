@@ -48,8 +48,9 @@ constexpr int strips_at_once(int rows) {
   return rows == 1 || fit(4) ? 4 : fit(2) ? 2 : 1;
 }
 
-/// `vectors` of each row: 1, or two for each strip.
-template <class T, int rows, int vectors>
+/// `vectors` of each row: 1, or two for each strip. The left side's rows are a_row apart, or lie
+/// side by side.
+template <class T, int rows, int vectors, bool apart>
 [[gnu::noinline]] void multiply_vectors(const Tile<T>& t) {
   using B = Batch<T>;
   B sums[rows][vectors];
@@ -77,9 +78,13 @@ template <class T, int rows, int vectors>
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j)
       __builtin_prefetch(t.c + i * t.c_step + (vectors + j) * width<T>, 1);
-  const T *a = t.a, *b = t.b;
-  const int64_t strip = t.b_strip;
-  for (int64_t k = t.inner; k > 0; --k, a += t.a_step, b += t.b_step) {
+  // A pointer to every third row, since an address adds at most twice a distance.
+  constexpr int pointers = apart ? (rows + 2) / 3 : 1;
+  const T *a[pointers], *b = t.b;
+  const int64_t strip = t.b_strip, row = t.a_row;
+#pragma GCC unroll 5
+  for (int p = 0; p < pointers; ++p) a[p] = t.a + 3 * p * row;
+  for (int64_t k = t.inner; k > 0; --k, b += t.b_step) {
     B right[vectors];
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j) {
@@ -89,10 +94,12 @@ template <class T, int rows, int vectors>
     }
 #pragma GCC unroll 14
     for (int i = 0; i < rows; ++i) {
-      const B left(a[i]);
+      const B left(apart ? a[i / 3][i % 3 * row] : a[0][i]);
 #pragma GCC unroll 8
       for (int j = 0; j < vectors; ++j) sums[i][j] = fused(left, right[j], sums[i][j]);
     }
+#pragma GCC unroll 5
+    for (int p = 0; p < pointers; ++p) a[p] += t.a_step;
   }
   each([&](B& sum, int i, int64_t j) {
     T* c = t.c + i * t.c_step + j;
@@ -106,7 +113,7 @@ template <class T, int rows, int vectors>
   });
 }
 
-template <class T, int rows>
+template <class T, int rows, bool apart>
 void multiply_rows(Tile<T> t) {
   constexpr int strips = strips_at_once<T>(rows);
   auto next = [&](int64_t count) {
@@ -117,9 +124,9 @@ void multiply_rows(Tile<T> t) {
   };
   if constexpr (strips > 1)
     for (; t.columns > strips * strip_columns<T> - width<T>; next(strips))
-      multiply_vectors<T, rows, 2 * strips>(t);
-  for (; t.columns > width<T>; next(1)) multiply_vectors<T, rows, 2>(t);
-  if (t.columns > 0) multiply_vectors<T, rows, 1>(t);
+      multiply_vectors<T, rows, 2 * strips, apart>(t);
+  for (; t.columns > width<T>; next(1)) multiply_vectors<T, rows, 2, apart>(t);
+  if (t.columns > 0) multiply_vectors<T, rows, 1, apart>(t);
 }
 
 /// Of at most `rows` rows.
@@ -127,7 +134,10 @@ template <class T, int rows>
 void multiply_at_most(const Tile<T>& tile) {
   if constexpr (rows > 1)
     if (tile.rows < rows) return multiply_at_most<T, rows - 1>(tile);
-  multiply_rows<T, rows>(tile);
+  if (tile.a_row == 1)
+    multiply_rows<T, rows, false>(tile);
+  else
+    multiply_rows<T, rows, true>(tile);
 }
 
 template <class T>
@@ -224,18 +234,31 @@ void multiply_row(const Row<T>& r) {
   for (; j < r.columns; j += lines) multiply_lines<T, 1>(r, j);
 }
 
-/// Lines that lie side by side.
+/// Lines that lie side by side. Behind a group's own lines it takes those of the next one, too, for
+/// as long as there are some.
 template <class T>
 void pack_side_by_side(const Packing<T>& p) {
-  for (int64_t k = 0; k < p.inner; k += 4) {
-    const int64_t last = k + 4 < p.inner ? k + 4 : p.inner;
+  constexpr int64_t rows = 4;  // two lines of memory of a group with AVX2
+  for (int64_t k = 0; k < p.inner; k += rows) {
+    const int64_t last = k + rows < p.inner ? k + rows : p.inner;
     T* to = p.to;
     for (int64_t line = 0; line < p.lines; line += p.group, to += p.group_step) {
-      const int64_t n = p.lines - line < p.group ? p.lines - line : p.group;
-      for (int64_t at = k; at < last; ++at)
-        for (int64_t i = 0; i < n; i += width<T>)
-          load_part(p.from + at * p.inner_step + line + i, n - i)
-              .store_unaligned(to + at * p.step + i);
+      const int64_t left = p.lines - line, n = left < p.group ? left : p.group;
+      const T* from = p.from + line;
+      for (int64_t i = 0; i < n; i += width<T>) {
+        auto copy = [&](int64_t at, auto load) {
+          load(from + at * p.inner_step + i).store_unaligned(to + at * p.step + i);
+        };
+        if (left - i < width<T>)
+          for (int64_t at = k; at < last; ++at)
+            copy(at, [&](const T* x) { return load_part(x, left - i); });
+        else
+          for (int64_t at = k; at < last; ++at)
+            copy(at, [&](const T* x) {
+              __builtin_prefetch(x + 2 * rows * p.inner_step);
+              return Batch<T>::load_unaligned(x);
+            });
+      }
     }
   }
 }

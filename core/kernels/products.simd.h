@@ -8,14 +8,14 @@ namespace gradus::simd {
 
 /// A tile of a product, c = start + a · b; without a start it is zero. With `adds` and no start,
 /// c += a · b, which is added when it is complete. Element (i, k) of a is
-/// a[k · a_step + i]. b is strips of `strip_columns` columns, b_strip apart, of which row k is
-/// b[k · b_step …]; their last one may be read beyond `columns`. Rows of start and of c are
+/// a[i · a_row + k · a_step]. b is strips of `strip_columns` columns, b_strip apart, of which row k
+/// is b[k · b_step …]; their last one may be read beyond `columns`. Rows of start and of c are
 /// start_step and c_step apart.
 template <class T>
 struct Tile {
   const T *a, *b, *start;
   T* c;
-  int64_t a_step, b_step, b_strip, start_step, c_step;
+  int64_t a_row, a_step, b_step, b_strip, start_step, c_step;
   int64_t inner, rows, columns;
   bool adds;
 };

@@ -36,6 +36,9 @@ struct Kernels {
   void (*shifted_product)(const T* a, T offset, const T* b, T* out, int64_t n);
   /// out = scale · a · b + c
   void (*multiply_add)(const T* a, const T* b, T scale, const T* c, T* out, int64_t n);
+  /// out[i] = x[i] · (kept ? scale : 0), kept where the random number i after `state` has first 53
+  /// bits of at least `least` (see core/kernels/split_mix.h)
+  void (*drop)(const T* x, uint64_t state, uint64_t least, T scale, T* out, int64_t n);
   /// dx = scale · g · w + offset + slope · d,  dw += scale · g · d,  db += g
   void (*layer_norm_gradients)(T scale, T offset, T slope, const T* g, const T* w, const T* d,
                                T* dx, T* dw, T* db, int64_t n);

@@ -7,16 +7,18 @@
 #include <numbers>
 #include <numeric>
 
+#include "core/kernels/split_mix.h"
 #include "core/tensor/error.h"
 
 namespace gradus {
 
 uint64_t Generator::next() {
-  uint64_t z = (state_ += 0x9e3779b97f4a7c15);
-  z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
-  z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  return z ^ (z >> 31);
+  uint64_t z = state_ += split_mix::increment;
+  split_mix::mix(z);
+  return z;
 }
+
+void Generator::skip(uint64_t n) { state_ += n * split_mix::increment; }
 
 double Generator::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 

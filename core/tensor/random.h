@@ -22,6 +22,9 @@ class Generator {
   /// A random order of [0, n).
   std::vector<int64_t> permutation(int64_t n);
 
+  /// As if n numbers had been drawn.
+  void skip(uint64_t n);
+
   uint64_t state() const { return state_; }
   void set_state(uint64_t state) { state_ = state; }
 

@@ -36,9 +36,10 @@ struct FeedForward {
 
   Tensor operator()(const Tensor& x, Generator* generator = nullptr) const {
     const Scope scope(this);
+    auto dropped = [&](const Tensor& h) { return gradus::dropout(h, dropout, generator); };
     const Tensor hidden = inner(x);
-    return outer(
-        gradus::dropout(activation ? activation(hidden) : relu(hidden), dropout, generator));
+    // What is dropped before relu is 0 after it, and only relu's result is kept for the gradient.
+    return outer(activation ? dropped(activation(hidden)) : relu(dropped(hidden)));
   }
 
   Dense inner, outer;
