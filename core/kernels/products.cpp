@@ -159,7 +159,7 @@ class Part {
   const int64_t strip_, panels_, panel_rows_, panel_step_;
   const int64_t inner_;   // of a block: a chain
   const bool reads_a_;    // where it is
-  const bool one_block_;  // of b, at most 512 KiB: lines of a are then packed panel by panel
+  const bool one_block_;  // of b, at most 512 KiB: a is then packed 16 panels at a time, or one
   const int64_t block_panels_, block_columns_;  // otherwise, of 1 MiB of a and 256 KiB of b
   const Buffer<T> a_block_;
 };
