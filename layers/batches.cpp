@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
 
 namespace gradus {
@@ -60,6 +61,17 @@ PaddedSequences pad_sequences(const std::vector<std::vector<int64_t>>& sequences
     row += longest;
   }
   return padded;
+}
+
+PaddedSequences rows_of(const PaddedSequences& sequences, int64_t begin, int64_t end) {
+  const std::span<const int64_t> all = sequences.mask.lengths();
+  if (begin < 0 || begin >= end || end > std::ssize(all))
+    throw Error(fmt::format("rows_of: expected rows within the {} that there are, got [{}, {})",
+                            all.size(), begin, end));
+  const auto lengths = all.subspan(static_cast<size_t>(begin), static_cast<size_t>(end - begin));
+  const int64_t longest = std::ranges::max(lengths);
+  return {contiguous(slice(slice(sequences.ids, 0, begin, end), 1, 0, longest)),
+          Mask::lengths(lengths, longest)};
 }
 
 }  // namespace gradus

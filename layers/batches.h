@@ -47,4 +47,7 @@ struct PaddedSequences {
 PaddedSequences pad_sequences(const std::vector<std::vector<int64_t>>& sequences,
                               int64_t padding = 0);
 
+/// Rows [begin, end), at least one, cut to the longest of them.
+PaddedSequences rows_of(const PaddedSequences& sequences, int64_t begin, int64_t end);
+
 }  // namespace gradus

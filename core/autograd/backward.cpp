@@ -181,22 +181,12 @@ class Pass {
   template <class Keep>
   void run(Keep keep) {
     const NoGrad pause(!create_graph_);
+    List<Use> awaited = last_uses_of_awaited();
     for (; !steps_.empty(); steps_.pop_back()) {
-      Step step = std::move(steps_.back());
-      Node& node = *step.node;
-      if (step.pending.defined() && step.wanted) {
-        Tensor gradient = std::move(step.pending);
-        call_hooks(node, gradient);
-        if (Observer* const o = observing()) o->on_gradient(step.node, gradient);
-        if (!node.is_leaf()) propagate(step, gradient);
-        keep(node, std::move(gradient));
-      }
-      if (!retain_ && !node.is_leaf()) {
-        node.inputs.clear();
-        node.output = {};
-        node.rule = nullptr;
-        node.released = true;
-      }
+      finish(steps_.back(), keep);
+      const int number = static_cast<int>(steps_.size()) - 1;
+      for (; !awaited.empty() && awaited.back().user == number; awaited.pop_back())
+        finish(steps_[static_cast<size_t>(awaited.back().leaf)], keep);
     }
   }
 
@@ -207,6 +197,53 @@ class Pass {
     bool wanted = false;
     size_t first_input = 0;  ///< in inputs_
   };
+
+  /// The oldest op that uses a leaf: after it the leaf's gradient is complete.
+  struct Use {
+    int user, leaf;
+  };
+
+  /// Of the leaves with hooks, so that these are called while the pass goes on; the youngest is the
+  /// last one.
+  List<Use> last_uses_of_awaited() const {
+    List<Use> uses;
+    size_t leaves = 0;
+    bool any = false;
+    for (; leaves < steps_.size() && steps_[leaves].node->is_leaf(); ++leaves)
+      any = any || !steps_[leaves].node->hooks.empty();
+    if (!any) return uses;
+    std::vector<bool> is_found(leaves);
+    for (size_t i = leaves; i < steps_.size(); ++i)
+      for (size_t k = 0; k < steps_[i].node->inputs.size(); ++k) {
+        const int leaf = inputs_[steps_[i].first_input + k];
+        const auto at = static_cast<size_t>(leaf);
+        if (leaf == NodeNumbers::none || at >= leaves || is_found[at] || !steps_[i].wanted ||
+            steps_[at].node->hooks.empty())
+          continue;
+        is_found[at] = true;
+        uses.push_back({static_cast<int>(i), leaf});
+      }
+    return uses;
+  }
+
+  /// Consumes what has arrived at a step.
+  template <class Keep>
+  void finish(Step& step, Keep& keep) {
+    Node& node = *step.node;
+    if (step.pending.defined() && step.wanted) {
+      Tensor gradient = std::move(step.pending);
+      call_hooks(node, gradient);
+      if (Observer* const o = observing()) o->on_gradient(step.node, gradient);
+      if (!node.is_leaf()) propagate(step, gradient);
+      keep(node, std::move(gradient));
+    }
+    if (!retain_ && !node.is_leaf()) {
+      node.inputs.clear();
+      node.output = {};
+      node.rule = nullptr;
+      node.released = true;
+    }
+  }
 
   bool is_wanted(const Step& step, size_t input) const {
     const int number = inputs_[step.first_input + input];

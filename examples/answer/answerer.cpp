@@ -131,16 +131,18 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
       .validate =
           [&](Answerer& a) {
             a.network.linear = false;
-            double sum = 0;
-            int64_t right = 0;
-            for (const Indices& questions : validation) {
-              const Batch batch = batch_of(data, questions, memory);
+            const auto judge = [&](int64_t i, double* numbers) {
+              const Batch batch = batch_of(data, validation[static_cast<size_t>(i)], memory);
               const Tensor logits = run(a.network, batch).logits;
-              sum += cross_entropy(logits, batch.answers, {.reduction = Reduction::sum}).item();
-              right += count_right(logits, batch.answers);
-            }
+              numbers[0] =
+                  cross_entropy(logits, batch.answers, {.reduction = Reduction::sum}).item();
+              numbers[1] = double(count_right(logits, batch.answers));
+            };
+            double sum = 0, right = 0;
+            const auto judged = share_out(std::ssize(validation), 2, judge);
+            for (size_t i = 0; i < judged.size(); i += 2) sum += judged[i], right += judged[i + 1];
             const auto asked = double(held_out.size());
-            return Figures{sum / asked, 100 * double(right) / asked};
+            return Figures{sum / asked, 100 * right / asked};
           },
       .figures = figures,
       .better = higher(1),

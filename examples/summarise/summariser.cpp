@@ -130,6 +130,14 @@ Learned learn(const std::vector<Article>& articles, const Options& options,
           },
       .batches = [&](Generator& of) { return batches_of(learned, n, training.batch_size, &of); },
       .loss = loss,
+      .part = [](const Batch& batch, const Shard& shard) -> std::optional<Batch> {
+        const int64_t rows = batch.source.ids.size(0);
+        if (shard.begin(rows) == shard.end(rows)) return std::nullopt;
+        Batch part = batch;
+        part.source = rows_of(batch.source, shard.begin(rows), shard.end(rows));
+        part.target = rows_of(batch.target, shard.begin(rows), shard.end(rows));
+        return part;
+      },
       .validate =
           [&](Summariser& s) {
             covers = options.model.coverage;

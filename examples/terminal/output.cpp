@@ -17,6 +17,7 @@ namespace gradus::terminal {
 
 namespace {
 
+bool is_mute = false;
 int output_error = 0;  // the first errno of standard output
 
 void remember(bool is_written) {
@@ -36,7 +37,10 @@ std::string printable_lines(std::string_view text) {
   return result;
 }
 
+void mute(bool muted) { is_mute = muted; }
+
 void message(std::string_view text) {
+  if (is_mute) return;
   const std::string line = printable_lines(text) + "\n";
   std::fwrite(line.data(), 1, line.size(), stderr);
 }

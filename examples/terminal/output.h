@@ -16,6 +16,9 @@ std::string printable_lines(std::string_view text);
 /// written is not missed by the program.
 void message(std::string_view text);
 
+/// From now on message() says nothing: another process says the same.
+void mute(bool muted = true);
+
 /// `text` on standard output, without what could control a terminal if that is one. Never throws;
 /// flush_output() tells whether everything was written.
 void print(std::string_view text);

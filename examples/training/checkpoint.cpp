@@ -6,6 +6,7 @@
 
 #include "core/files/json_check.h"
 #include "core/tensor/processor.h"
+#include "core/tensor/version.h"
 #include "examples/terminal/output.h"
 
 namespace gradus::training {
@@ -44,6 +45,7 @@ json settings_of(const Run& run, const TrainOptions& options) {
   settings["epochs of the decay"] = options.decay ? options.epochs : 0;
   settings["warm-up"] = options.warm_up;
   settings["clip"] = options.clip;
+  if (options.shards > 0) settings["shards"] = options.shards;
   for (const auto& [what, sum] : run.data) settings["checksum of the " + what] = sum;
   return settings;
 }
@@ -79,18 +81,42 @@ Checkpoint::Checkpoint(const Run& run, const TrainOptions& options, Adam& adam, 
              {"seconds", &at.seconds},
              {"training_seconds", &at.training_seconds}} {}
 
-void Checkpoint::save() const {
-  Description metadata = run_.about;
+void Checkpoint::check_ranks() const {
+  Ranks& ranks = world();
+  std::map<std::string, std::string> mine{
+      {"version of Gradus", version()},
+      {"compiler", __VERSION__},
+      {"kernels", kernels_in_use()},
+      {"model", kind_of(run_.about)},
+      {"model description", std::to_string(checksum(run_.about, {}))},
+      {"epochs", std::to_string(options_.epochs)},
+      {"patience", std::to_string(options_.patience)},
+      {"--resume", options_.resume ? "given" : "not given"}};
+  for (const auto& [name, value] : settings_.items()) mine[name] = value.dump();
+  check_same(ranks, mine);
+  if (ranks.size() > 1 && options_.shards < ranks.size())
+    throw Error(fmt::format(
+        "{} ranks need --shards of {} or more, got {}: each batch is cut into so many parts, which "
+        "the ranks share, and the result depends on their number alone",
+        ranks.size(), ranks.size(), options_.shards));
+}
+
+std::string Checkpoint::report_text() const {
   json epochs = json::array();
   for (const EpochReport& r : at_.report.epochs) epochs.push_back(to_json(r));
+  return json{{"epochs", epochs},
+              {"best", at_.report.best},
+              {"checksum", at_.best},
+              {"earlier_checksum", at_.earlier}}
+      .dump();
+}
+
+void Checkpoint::save() const {
+  if (!is_first_rank()) return;
+  Description metadata = run_.about;
   metadata["run"] = settings_.dump();
   metadata["kernels"] = kernels_in_use();
-  metadata["report"] = json{
-      {"epochs", epochs},
-      {"best", at_.report.best},
-      {"checksum", at_.best},
-      {"earlier_checksum",
-       at_.earlier}}.dump();
+  metadata["report"] = report_text();
   save_training_state(path_, state_, metadata);
 }
 
@@ -130,7 +156,9 @@ void Checkpoint::load() {
 void Checkpoint::check_run(const json& theirs) const {
   if (!theirs.is_object()) throw Error("damaged: its \"run\" is not a JSON object");
   std::string differences;
-  for (const auto& [name, value] : settings_.items())
+  json ours = settings_;
+  if (theirs.contains("shards") && !ours.contains("shards")) ours["shards"] = 0;
+  for (const auto& [name, value] : ours.items())
     if (theirs.value(name, json()) != value)
       differences += fmt::format("\n  {}: {} in the checkpoint, {} now", name,
                                  theirs.value(name, json()).dump(), value.dump());
@@ -175,8 +203,39 @@ void Checkpoint::check_place(const TensorFile& file, int64_t epochs) const {
   check("tokens", 0, INT64_MAX / 2);
 }
 
+std::vector<Tensor> values_of(const std::map<std::string, Tensor>& tensors) {
+  std::vector<Tensor> values;
+  for (const auto& entry : tensors) values.push_back(entry.second);
+  return values;
+}
+
 void Checkpoint::resume() {
-  load();
+  if (is_first_rank()) {
+    load();
+    put_model_in_place();
+  }
+  share();
+}
+
+/// Gives the state of rank 0 to all.
+void Checkpoint::share() {
+  if (world().size() == 1) return;
+  for (auto& [name, part] : state_) {
+    const StatePart::Tensors tensors = part.get();
+    broadcast(world(), values_of(tensors));
+    if (!is_first_rank()) part.set(tensors);
+  }
+  std::string report = report_text();
+  broadcast(world(), report);
+  if (is_first_rank()) return;
+  Position read;
+  read_report(json::parse(report), read);
+  at_.report = read.report;
+  at_.best = read.best;
+  at_.earlier = read.earlier;
+}
+
+void Checkpoint::put_model_in_place() const {
   if (at_.report.best < 0 || at_.best == 0) return;
   const uint64_t there = checksum_of_file(model_path_);
   if (there == at_.best) return;

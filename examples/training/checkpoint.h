@@ -22,20 +22,30 @@ struct Position {
 /// Begins an epoch with the generator that is its own; returns the number of its batches.
 int64_t begin_epoch(const Run& run, const TrainOptions& options, int64_t epoch);
 
+/// The tensors without their names.
+std::vector<Tensor> values_of(const std::map<std::string, Tensor>& tensors);
+
 class Checkpoint {
  public:
   Checkpoint(const Run& run, const TrainOptions& options, Adam& adam, Generator& dropout,
              Position& at);
 
+  /// Throws Error on all ranks unless they run the same: it names what differs.
+  void check_ranks() const;
+
+  /// On rank 0; the others do nothing.
   void save() const;
 
   /// Reads the state, and sees to it that the best model of the run is in its file: it may be
   /// missing there only where the run was killed after the checkpoint was written and before the
-  /// model was.
+  /// model was. Rank 0 reads, the others get the state from it.
   void resume();
 
  private:
   void load();
+  void put_model_in_place() const;
+  void share();
+  std::string report_text() const;
   void check_run(const nlohmann::json& theirs) const;
   void read_report(const nlohmann::json& j, Position& read) const;
   void check_place(const TensorFile& file, int64_t epochs) const;

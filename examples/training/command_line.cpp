@@ -4,10 +4,12 @@
 
 #include <charconv>
 #include <new>
+#include <optional>
 #include <sstream>
 
 #include "core/tensor/threads.h"
 #include "examples/terminal/output.h"
+#include "examples/training/launch.h"
 
 namespace gradus::training {
 
@@ -83,6 +85,9 @@ void add_training(CLI::App* command, TrainOptions& options, const std::string& e
              "maximum global norm of the gradients");
   add_integer(command, "--patience", options.patience, 1, 1'000'000,
               "stop after this many epochs without a better " + figure);
+  add_integer(command, "--shards", options.shards, 0, 4096,
+              "cut each batch into shards and add their gradients in one order, which gives\n"
+              "the same bits on one rank and on several (mpirun); 0: leave it whole");
   add_number(command, "--save-every", options.save_every, {0, 1e9, true, true},
              "minutes between two checkpoints within an epoch");
 }
@@ -99,22 +104,33 @@ void add_files(CLI::App* command, TrainOptions& options, std::string& report,
 int run_program(const std::string& name, CLI::App& app, int argc, char** argv,
                 const std::function<int()>& run) {
   terminal::open_standard_streams();
+  std::optional<Launch> launch;
+  const auto failed = [&](const std::string& what, int status) {
+    if (launch) launch->before_failure();
+    terminal::message(what);
+    if (launch) launch->fail(status);
+    return status;
+  };
+  const auto named = [&](const std::string& what) {
+    return fmt::format("{}: {}", launch ? launch->name(name) : name, what);
+  };
   try {
-    app.parse(argc, argv);
-  } catch (const CLI::ParseError& error) {
-    std::ostringstream out, err;
-    const int status = app.exit(error, out, err);  // help, or what is wrong
-    terminal::print(out.str());
-    return terminal::ended(name, status, err.str());
-  }
-  try {
+    launch.emplace();
+    try {
+      app.parse(argc, argv);
+    } catch (const CLI::ParseError& error) {
+      std::ostringstream out, err;
+      const int status = app.exit(error, out, err);  // help, or what is wrong
+      terminal::print(out.str());
+      if (status != 0 && world().size() > 1) return failed(named(err.str()), status);
+      return terminal::ended(name, status, err.str());
+    }
     return terminal::ended(name, run());
   } catch (const std::bad_alloc&) {
-    terminal::message(name + ": not enough memory; try smaller options (--help lists them)");
+    return failed(named("not enough memory; try smaller options (--help lists them)"), 1);
   } catch (const std::exception& error) {
-    terminal::message(fmt::format("{}: {}", name, error.what()));
+    return failed(named(error.what()), 1);
   }
-  return 1;
 }
 
 }  // namespace gradus::training

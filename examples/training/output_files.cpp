@@ -10,6 +10,7 @@
 #include "core/files/replaceable.h"
 #include "core/tensor/error.h"
 #include "examples/training/model_file.h"
+#include "examples/training/world.h"
 
 namespace gradus::training {
 
@@ -24,6 +25,7 @@ bool is_picture(const std::string& path) {
 }  // namespace
 
 void prepare_to_write(const std::string& path) {
+  if (!is_first_rank()) return;
   const fs::path folder = fs::absolute(path).parent_path();
   std::error_code error;
   fs::create_directories(folder, error);
@@ -42,12 +44,15 @@ std::vector<std::string> prepare_to_train(
   const std::string checkpoint = model_path + ".checkpoint";
   prepare_to_write(model_path);
   const auto ours = [&](const std::string& path) { return is_model(path, kind); };
-  check_replaceable(model_path, ours, "a model of this " + kind);
-  check_replaceable(checkpoint, ours, "a checkpoint of this " + kind);
+  const auto check = [](const std::string& file, auto&& is_ours, const std::string& what) {
+    if (is_first_rank()) check_replaceable(file, is_ours, what);
+  };
+  check(model_path, ours, "a model of this " + kind);
+  check(checkpoint, ours, "a checkpoint of this " + kind);
   std::vector<std::string> paths;
   for (const std::string& name : pictures) {
     paths.push_back((fs::path(model_path).parent_path() / name).string());
-    check_replaceable(paths.back(), is_picture, "a picture of this program");
+    check(paths.back(), is_picture, "a picture of this program");
   }
   if (report_path.empty()) return paths;
   prepare_to_write(report_path);

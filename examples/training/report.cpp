@@ -5,6 +5,7 @@
 #include "core/files/atomic_file.h"
 #include "core/tensor/threads.h"
 #include "examples/training/memory.h"
+#include "examples/training/world.h"
 
 namespace gradus::training {
 
@@ -40,7 +41,7 @@ json report_json(const TrainReport& report, const std::vector<Figure>& figures, 
 }
 
 void write_report(const std::string& path, const json& report) {
-  if (!path.empty()) write_file(path, report.dump(2) + "\n");
+  if (!path.empty() && is_first_rank()) write_file(path, report.dump(2) + "\n");
 }
 
 std::vector<terminal::Curve> loss_curves(const TrainReport& report) {
@@ -55,7 +56,8 @@ std::vector<terminal::Curve> loss_curves(const TrainReport& report) {
 std::string show_curves(const TrainReport& report, const std::string& unit,
                         const std::string& svg) {
   const auto curves = loss_curves(report);
-  if (!svg.empty()) write_file(svg, terminal::curve_svg("Loss per epoch", "epoch", unit, curves));
+  if (!svg.empty() && is_first_rank())
+    write_file(svg, terminal::curve_svg("Loss per epoch", "epoch", unit, curves));
   return terminal::curve_text(fmt::format("loss per epoch ({})", unit), curves);
 }
 

@@ -4,6 +4,7 @@
 
 #include <chrono>
 #include <cmath>
+#include <optional>
 
 #include "core/autograd/autograd.h"
 #include "core/ops/pointwise.h"
@@ -11,6 +12,7 @@
 #include "examples/training/file_lock.h"
 #include "examples/training/memory.h"
 #include "optim/clip.h"
+#include "optim/data_parallel.h"
 #include "optim/schedule.h"
 
 namespace gradus::training {
@@ -48,6 +50,31 @@ std::string text_of(const std::vector<Figure>& figures, const Figures& values) {
   return text;
 }
 
+/// The generator of a shard: another one for each, whichever rank computes it.
+Generator generator_of(uint64_t seed, const Position& at, int64_t shard) {
+  uint64_t state = seed ^ 0x7368617264732121;
+  for (const int64_t number : {at.epoch, at.batch, shard})
+    state = Generator(state).next() + static_cast<uint64_t>(number);
+  return Generator(Generator(state).next());
+}
+
+/// Learns one batch in shards; returns whether some rank asks to stop.
+bool learn_in_shards(const Run& run, const TrainOptions& options, DataParallel& parallel, bool stop,
+                     Adam& adam, Position& at) {
+  const auto total = parallel.step(
+      [&](int64_t shard) {
+        Generator dropout = generator_of(options.seed, at, shard);
+        const BatchLoss loss = run.loss_of_shard(at.batch, {shard, options.shards}, dropout);
+        return ShardLoss{loss.sum, loss.items};
+      },
+      stop);
+  clip_gradients(run.parameters, options.clip);
+  adam.step();
+  at.loss_sum += total.loss;
+  at.items += total.items;
+  return total.stop;
+}
+
 /// Learns one batch.
 void learn(const Run& run, int64_t batch, const TrainOptions& options, Adam& adam,
            Generator& dropout, Position& at) {
@@ -69,6 +96,17 @@ Figures validate(const Run& run) {
   return figures;
 }
 
+/// From its file into the run's tensors.
+void read_best(const Run& run, const TrainOptions& options, const Position& at) {
+  const TensorFile best = open_model(options.model_path, kind_of(run.about));
+  if (at.best != 0 && checksum(best.metadata, best.tensors) != at.best)
+    throw Error(fmt::format(
+        "{}: was replaced by another program; the best model of this run, epoch {}, is lost: train "
+        "again, into another --model",
+        options.model_path, at.report.best_epoch().epoch));
+  errors_at(options.model_path, [&] { copy_by_name(best.tensors, run.tensors); });
+}
+
 }  // namespace
 
 Better lower(size_t figure) {
@@ -85,11 +123,17 @@ TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& pro
                   const std::function<bool()>& stop) {
   Adam adam(run.parameters, {.learning_rate = options.learning_rate});
   Generator dropout(options.seed ^ 0x64726f706f757421);
-  const FileLock lock(options.model_path);
+  const bool is_first = is_first_rank();
+  std::optional<FileLock> lock;
+  if (is_first) lock.emplace(options.model_path);
   Position at;
   Checkpoint checkpoint(run, options, adam, dropout, at);
+  checkpoint.check_ranks();
   if (options.resume) checkpoint.resume();
-  if (at.best == 0) at.best = checksum_of_file(options.model_path);
+  if (at.best == 0 && is_first) at.best = checksum_of_file(options.model_path);
+  std::optional<DataParallel> parallel;
+  if (options.shards > 0)
+    parallel.emplace(run.parameters, world(), DataParallelOptions{.shards = options.shards});
   TrainReport& report = at.report;
 
   auto exhausted = [&] {
@@ -115,11 +159,15 @@ TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& pro
     };
     while (at.batch < batches) {
       adam.learning_rate = rate((at.epoch - 1) * batches + at.batch);
-      learn(run, at.batch, options, adam, dropout, at);
+      bool is_stopped = false;
+      if (parallel)  // all ranks stop after the same batch
+        is_stopped = learn_in_shards(run, options, *parallel, stop(), adam, at);
+      else
+        learn(run, at.batch, options, adam, dropout, at);
       ++at.batch;
       at.training_seconds = training_before + seconds_since(start);
       progress.update(live());
-      const bool is_stopped = stop();
+      if (!parallel) is_stopped = stop();
       if (is_stopped || seconds_since(saved) > 60 * options.save_every) {
         at.seconds = seconds_before + seconds_since(start);
         checkpoint.save();
@@ -130,6 +178,7 @@ TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& pro
         return report;
       }
     }
+    if (parallel) parallel->check(fmt::format("after epoch {}", at.epoch));
     const EpochReport epoch{static_cast<int>(at.epoch),
                             at.loss_sum / static_cast<double>(at.items),
                             validate(run),
@@ -148,20 +197,15 @@ TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& pro
     at.next_epoch();
     checkpoint.save();
     saved = std::chrono::steady_clock::now();
-    if (is_best) save_tensors(options.model_path, {run.tensors, run.about});
+    if (is_best && is_first) save_tensors(options.model_path, {run.tensors, run.about});
   }
   if (report.epochs.empty()) return report;
   if (report.best < 0)
     throw Error(
         "train: no epoch gave a model with finite parameters and a finite loss on the validation "
         "data; train with a lower --rate or --clip");
-  const TensorFile best = open_model(options.model_path, kind_of(run.about));
-  if (at.best != 0 && checksum(best.metadata, best.tensors) != at.best)
-    throw Error(fmt::format(
-        "{}: was replaced by another program; the best model of this run, epoch {}, is lost: train "
-        "again, into another --model",
-        options.model_path, report.best_epoch().epoch));
-  errors_at(options.model_path, [&] { copy_by_name(best.tensors, run.tensors); });
+  if (is_first) read_best(run, options, at);
+  broadcast(world(), values_of(run.tensors));
   return report;
 }
 

@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,8 @@
 #include "examples/terminal/progress.h"
 #include "examples/training/interrupts.h"
 #include "examples/training/model_file.h"
+#include "examples/training/shard.h"
+#include "examples/training/world.h"
 #include "layers/parameters.h"
 
 /// The training loop of every application:
@@ -37,6 +40,8 @@ struct TrainOptions {
   bool resume = false;
   double save_every = 10;  ///< minutes between two checkpoints within an epoch; each epoch ends
                            ///< with one; 0: after each batch
+  int64_t shards = 0;      ///< parts into which each batch is cut, which on several ranks are
+                           ///< computed at the same time, see optim/data_parallel.h; 0: none
 };
 
 /// The loss of a batch, summed over its items, and the number of these: the gradients are those of
@@ -74,28 +79,35 @@ struct Task {
   std::function<std::vector<Batch>(Generator&)> batches = {};
   /// The loss of a batch; in training with a generator, for dropout.
   std::function<BatchLoss(Model&, const Batch&, Generator*)> loss = {};
-  /// The figures of the model, called once an epoch; runs without recording gradients.
+  /// The rows of a batch that are a shard's; nothing where there are none. There is one for
+  /// tensors, whose first axis is cut, and for vectors.
+  std::function<std::optional<Batch>(const Batch&, const Shard&)> part = rows_of_shard<Batch>();
+  /// The figures of the model, called once an epoch, on all ranks; runs without recording
+  /// gradients.
   std::function<Figures(Model&)> validate = {};
   std::vector<Figure> figures = {{"valid_loss", "valid loss {:.3f}"}};
   Better better = lower(0);
   std::string item = "tokens";  ///< what a batch's items are: "tokens/s"
 };
 
-/// The loss per item over batches that nothing is learned from: of a validation. Throws Error when
-/// there are none.
+/// The loss per item over batches that nothing is learned from: of a validation. The ranks share
+/// them out. Throws Error when there are none.
 template <class Model, class Batch>
 double mean_loss(Model& model, const std::vector<Batch>& batches, auto&& loss) {
   if (batches.empty())
     throw Error("mean_loss: expected at least one batch to validate on, got none; give more data");
   const NoGrad pause;
-  double sum = 0;
-  int64_t items = 0;
-  for (const Batch& batch : batches) {
-    const BatchLoss of_batch = loss(model, batch, nullptr);
-    sum += of_batch.sum.item();
-    items += of_batch.items;
+  const auto losses = share_out(std::ssize(batches), 2, [&](int64_t i, double* numbers) {
+    const BatchLoss of_batch = loss(model, batches[static_cast<size_t>(i)], nullptr);
+    numbers[0] = of_batch.sum.item();
+    numbers[1] = static_cast<double>(of_batch.items);
+  });
+  double sum = 0, items = 0;
+  for (size_t i = 0; i < losses.size(); i += 2) {
+    sum += losses[i];
+    items += losses[i + 1];
   }
-  return sum / static_cast<double>(items);
+  return sum / items;
 }
 
 struct EpochReport {
@@ -123,6 +135,7 @@ struct Run {
   std::map<std::string, uint64_t> data;
   std::function<int64_t(int64_t epoch, Generator&)> begin_epoch;  ///< returns how many batches
   std::function<BatchLoss(int64_t batch, Generator&)> loss;
+  std::function<BatchLoss(int64_t batch, const Shard&, Generator&)> loss_of_shard;
   std::function<Figures()> validate;
   std::vector<Figure> figures;
   Better better;
@@ -136,13 +149,18 @@ TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& pro
 /// seed alone, so a resumed run has the same bits as an uninterrupted one. Training stops after the
 /// batch at which `stop()` returns true.
 ///
+/// With `shards`, dropout depends on the seed, the step and the shard, so the bits are the same for
+/// any number of ranks, also of those that resume. Rank 0 reads and writes the files; the others
+/// need none. Every rank returns the same report and has the best model.
+///
 /// Meanwhile a lock keeps other programs from training into `model_path`. The checkpoint of each
 /// epoch knows the best model's checksum, and is written before it: killed in between, a resumed
 /// run writes the model first.
 ///
 /// Throws Error when a gradient is not finite; when no epoch gave a model to keep; when somebody
 /// else trains into `model_path`, or has put another model there; when a checkpoint does not fit
-/// the model, the data and the options, or is damaged; and when a file cannot be written.
+/// the model, the data and the options, or is damaged; when a file cannot be written; and when
+/// ranks were started with different programs, data or options, before anything is learned.
 template <class Model, class Batch>
 TrainReport train(Model& model, const Task<Model, Batch>& task, const TrainOptions& options,
                   terminal::Progress& progress, const std::function<bool()>& stop) {
@@ -158,6 +176,11 @@ TrainReport train(Model& model, const Task<Model, Batch>& task, const TrainOptio
           },
           [&](int64_t batch, Generator& generator) {
             return task.loss(model, batches[static_cast<size_t>(batch)], &generator);
+          },
+          [&](int64_t batch, const Shard& shard, Generator& generator) {
+            if (!task.part) throw Error("--shards: the batches of this program cannot be cut");
+            const auto part = task.part(batches[static_cast<size_t>(batch)], shard);
+            return part ? task.loss(model, *part, &generator) : BatchLoss{{}, 0};
           },
           [&] { return task.validate(model); },
           task.figures,

@@ -32,6 +32,20 @@ Batch make_batch(const std::vector<Example>& examples) {
   return batch;
 }
 
+Batch rows_of(const Batch& batch, int64_t begin, int64_t end) {
+  const Tensor out = slice(batch.target_out, 0, begin, end);
+  const std::vector<int64_t> ids = out.to_vector<int64_t>();
+  int64_t tokens = 0, longest = 0;
+  for (int64_t i = 0; i < std::ssize(ids); ++i)
+    if (ids[static_cast<size_t>(i)] != pad_id) {
+      ++tokens;
+      longest = std::max(longest, i % out.size(1) + 1);
+    }
+  return {rows_of(batch.source, begin, end),
+          slice(slice(batch.target_in, 0, begin, end), 1, 0, longest), slice(out, 1, 0, longest),
+          tokens};
+}
+
 std::vector<Batch> make_batches(std::vector<Example> examples, int64_t batch_size) {
   std::ranges::stable_sort(examples, {}, [](const Example& e) { return e.source.size(); });
   std::vector<int64_t> lengths;

@@ -27,6 +27,9 @@ struct Batch {
 };
 Batch make_batch(const std::vector<Example>& examples);
 
+/// Rows [begin, end), without the columns that are padding in all of them.
+Batch rows_of(const Batch& batch, int64_t begin, int64_t end);
+
 /// All examples in batches of similar length: sorted by target length, then source length.
 std::vector<Batch> make_batches(std::vector<Example> examples, int64_t batch_size);
 

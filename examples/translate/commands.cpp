@@ -16,6 +16,7 @@
 #include "examples/training/memory.h"
 #include "examples/training/output_files.h"
 #include "examples/training/report.h"
+#include "examples/training/world.h"
 #include "examples/translate/corpus.h"
 
 namespace gradus::translate {
@@ -118,7 +119,7 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
   const auto translations = translate_texts(trained, texts);
   const auto longest = std::ranges::max_element(texts, {}, &std::string::size);
   const AttentionMap map = attention_map(trained, *longest);
-  write_file(map_path, attention_svg(map));
+  if (is_first_rank()) write_file(map_path, attention_svg(map));
 
   for (size_t i = 0; i < shown; ++i) {
     const std::string ours = trained.target.decode_text(translations[i][0].ids);

@@ -32,15 +32,20 @@ TranslationTask::TranslationTask(Trained& trained, const std::vector<Pair>& trai
                {"target vocabulary", checksum(trained.target.to_json())}},
       .batches =
           [this](Generator& generator) {
-            std::vector<const Batch*> order;
+            std::vector<Batch> order;
             for (const int64_t i : generator.permutation(std::ssize(batches)))
-              order.push_back(&batches[static_cast<size_t>(i)]);
+              order.push_back(batches[static_cast<size_t>(i)]);
             return order;
           },
       .loss =
-          [](Translator& model, const Batch* batch, Generator* generator) {
-            return BatchLoss{model.loss(*batch, generator), batch->target_tokens};
+          [](Translator& model, const Batch& batch, Generator* generator) {
+            return BatchLoss{model.loss(batch, generator), batch.target_tokens};
           },
+      .part = [](const Batch& batch, const Shard& shard) -> std::optional<Batch> {
+        const int64_t rows = batch.target_out.size(0);
+        if (shard.begin(rows) == shard.end(rows)) return std::nullopt;
+        return rows_of(batch, shard.begin(rows), shard.end(rows));
+      },
       .validate =
           [&](Translator&) {
             const auto [loss, quality] = evaluate(trained, valid);

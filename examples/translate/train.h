@@ -24,7 +24,7 @@ struct TranslationTask {
                   const std::vector<Pair>& valid, const TrainOptions& options);
 
   std::vector<Batch> batches;
-  Task<Translator, const Batch*> task;
+  Task<Translator, Batch> task;
 };
 
 /// Trains `trained` and leaves the best model in it and in the file.

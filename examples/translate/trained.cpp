@@ -8,6 +8,7 @@
 #include "core/autograd/autograd.h"
 #include "core/files/safetensors.h"
 #include "core/tensor/error.h"
+#include "examples/training/world.h"
 
 namespace gradus::translate {
 
@@ -139,23 +140,35 @@ Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
   std::vector<int64_t> lengths;
   for (const Example& example : examples)
     lengths.push_back(std::max(std::ssize(example.source), std::ssize(example.target)));
-  double loss = 0;
-  int64_t target_tokens = 0;
-  for (const auto& indices : batches_by_length(lengths, batch_options())) {
+  const auto batches = batches_by_length(lengths, batch_options());
+  const auto losses = share_out(std::ssize(batches), 2, [&](int64_t batch_number, double* numbers) {
     std::vector<Example> part;
-    for (const int64_t i : indices) part.push_back(examples[static_cast<size_t>(i)]);
+    for (const int64_t i : batches[static_cast<size_t>(batch_number)])
+      part.push_back(examples[static_cast<size_t>(i)]);
     const Batch batch = make_batch(part);
-    loss += trained.model.loss(batch).item();
-    target_tokens += batch.target_tokens;
+    numbers[0] = trained.model.loss(batch).item();
+    numbers[1] = static_cast<double>(batch.target_tokens);
+  });
+  double loss = 0, target_tokens = 0;
+  for (size_t i = 0; i < losses.size(); i += 2) {
+    loss += losses[i];
+    target_tokens += losses[i + 1];
   }
 
   std::vector<std::string> texts;
   for (const Pair& pair : pairs) texts.push_back(pair.source);
   Sentences hypotheses, references;
-  for (const auto& translations : translate_texts(trained, texts, options))
-    hypotheses.push_back(trained.target.decode(translations[0].ids));
+  const auto translate_share = [&](int64_t begin, int64_t end) {
+    Lists best;
+    for (auto& translations :
+         translate_texts(trained, {texts.begin() + begin, texts.begin() + end}, options))
+      best.push_back(std::move(translations[0].ids));
+    return best;
+  };
+  for (const auto& ids : share_out(std::ssize(texts), translate_share))
+    hypotheses.push_back(trained.target.decode(ids));
   for (const Pair& pair : pairs) references.push_back(tokens(pair.target, trained.target.unit()));
-  return {loss / static_cast<double>(target_tokens), evaluate(hypotheses, references)};
+  return {loss / target_tokens, evaluate(hypotheses, references)};
 }
 
 }  // namespace gradus::translate

@@ -5,83 +5,13 @@
 #include <cmath>
 #include <filesystem>
 
-#include "core/functions/dropout.h"
-#include "core/ops/pointwise.h"
-#include "core/ops/reduce.h"
 #include "examples/training/file_lock.h"
-#include "layers/dense.h"
 #include "tests/files.h"
+#include "tests/training/line.h"
 
 using namespace gradus;
 using namespace gradus::testing;
 using namespace gradus::training;
-
-namespace {
-
-struct Line {
-  Dense dense;
-  void parameters(auto&& visit) { visit("dense", dense); }
-};
-
-Line untrained(uint64_t seed = 1) {
-  Generator generator(seed);
-  return {Dense(2, 1, generator)};
-}
-
-/// Learns y = x₀ − 2x₁ from 20 batches of three points, drawn anew in each epoch.
-Task<Line, Tensor> line_task() {
-  return {
-      .about = description("straight line", {{"inputs", 2}}),
-      .data = {{"points", 17}},
-      .batches =
-          [](Generator& generator) {
-            std::vector<Tensor> batches;
-            for (int i = 0; i < 20; ++i)
-              batches.push_back(random_uniform({3, 2}, -1, 1, generator));
-            return batches;
-          },
-      .loss =
-          [](Line& line, const Tensor& x, Generator* generator) {
-            const Tensor seen = generator ? dropout(x, 0.1, generator) : x;
-            const Tensor wanted = sum(x * tensor({1, -2}), {1}, true);
-            const Tensor error = line.dense(seen) - wanted;
-            return BatchLoss{sum(error * error), 3};
-          },
-      .validate =
-          [](Line& line) { return Figures{std::abs(line.dense.weight.span<float>()[0] - 1.0)}; }};
-}
-
-bool never() { return false; }
-
-/// A stop that is asked for after `count` batches.
-std::function<bool()> after(int count) {
-  return [left = count]() mutable { return --left == 0; };
-}
-
-/// Trains without a word.
-TrainReport quietly(Line& line, const TrainOptions& options,
-                    const std::function<bool()>& stop = never,
-                    const Task<Line, Tensor>& task = line_task()) {
-  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> nowhere(std::fopen("/dev/null", "w"),
-                                                                std::fclose);
-  terminal::Progress progress(nowhere.get(), false);
-  return train(line, task, options, progress, stop);
-}
-
-std::string error_of(auto&& f) {
-  try {
-    f();
-    return "";
-  } catch (const std::exception& error) {
-    return error.what();
-  }
-}
-
-TrainOptions three_epochs(const std::string& model_path) {
-  return {.epochs = 3, .batch_size = 3, .learning_rate = 0.05, .model_path = model_path};
-}
-
-}  // namespace
 
 TEST_CASE("a task of a few lines is learned, and its best model is in its file") {
   const Folder folder;
