@@ -50,7 +50,7 @@ std::string Launch::name(const std::string& program) const {
 }
 
 void Launch::before_failure() {
-  if (world().rank() > 0) std::this_thread::sleep_for(std::chrono::milliseconds(700));
+  if (world().rank() > 0) std::this_thread::sleep_for(std::chrono::seconds(2));
   terminal::mute(false);
 }
 

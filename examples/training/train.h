@@ -195,7 +195,8 @@ TrainReport train(Model& model, const Task<Model, Batch>& task, const TrainOptio
 template <class Model, class Batch>
 TrainReport train(Model& model, const Task<Model, Batch>& task, const TrainOptions& options) {
   catch_interrupts();
-  terminal::Progress progress(stdout);
+  // mpirun gives its processes a terminal, whatever its own output is.
+  terminal::Progress progress(stdout, world().size() == 1 && terminal::is_terminal(stdout));
   TrainReport report = train(model, task, options, progress, is_interrupted);
   if (report.interrupted) tell_interrupted(options.model_path);
   return report;
