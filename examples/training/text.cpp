@@ -112,12 +112,6 @@ std::u32string visible(std::u32string_view text) {
   return result;
 }
 
-std::string utf8(std::u32string_view points) {
-  std::string text;
-  for (const char32_t c : points) append(text, c);
-  return text;
-}
-
 std::string nfkc(const std::string& text) {
   utf8proc_uint8_t* mapped = nullptr;
   const auto size = utf8proc_map(
@@ -173,10 +167,11 @@ std::vector<std::u32string_view> clusters_of(std::u32string_view text) {
 
 // --- words and characters -----------------------------------------------------------------------
 
-char32_t fold(char32_t c) {
-  if (c == U'’') return U'\'';
+char32_t lower(char32_t c) {
   return static_cast<char32_t>(utf8proc_tolower(static_cast<utf8proc_int32_t>(c)));
 }
+
+char32_t fold(char32_t c) { return c == U'’' ? U'\'' : lower(c); }
 
 bool closes(char32_t c) {
   const auto k = category(c);
@@ -224,29 +219,52 @@ std::vector<std::string> words(const Clusters& clusters) {
   return result;
 }
 
-std::vector<std::string> characters(const Clusters& clusters) {
+/// The clusters, of which marks beside a Chinese or Japanese character are full-width.
+std::vector<std::u32string> with_wide_marks(const Clusters& clusters) {
   constexpr std::u32string_view narrow = U",!?:;()";
-  std::vector<std::string> result;
-  std::vector<std::u32string_view> visible_ones;
-  for (const auto& cluster : clusters)
-    if (cluster != U" ") visible_ones.push_back(cluster);
+  std::vector<std::u32string> result;
   bool follows_wide = false;
-  for (std::size_t i = 0; i < visible_ones.size(); ++i) {
-    std::string& token = result.emplace_back();
-    for (char32_t c : visible_ones[i]) {
+  for (std::size_t i = 0; i < clusters.size(); ++i) {
+    std::u32string& cluster = result.emplace_back(clusters[i]);
+    if (cluster == U" ") continue;
+    const std::size_t next = i + 1 < clusters.size() && clusters[i + 1] == U" " ? i + 2 : i + 1;
+    for (char32_t& c : cluster) {
       const bool is_wide =
-          is_han_or_kana(c) || (narrow.find(c) != narrow.npos &&
-                                (follows_wide || (i + 1 < visible_ones.size() &&
-                                                  is_han_or_kana(visible_ones[i + 1][0]))));
+          is_han_or_kana(c) ||
+          (narrow.find(c) != narrow.npos &&
+           (follows_wide || (next < clusters.size() && is_han_or_kana(clusters[next][0]))));
       if (is_wide && c < 0x80) c += 0xFEE0;  // U+0021 … U+007E lie at U+FF01 … U+FF5E once more
-      if (!is_space(c)) append(token, c);
       follows_wide = is_wide;
     }
   }
   return result;
 }
 
+std::vector<std::string> characters(const Clusters& clusters) {
+  std::vector<std::string> result;
+  for (const std::u32string& cluster : with_wide_marks(clusters)) {
+    if (cluster == U" ") continue;
+    std::string& token = result.emplace_back();
+    for (const char32_t c : cluster)
+      if (!is_space(c)) append(token, c);
+  }
+  return result;
+}
+
+std::string joined_subwords(const std::vector<std::string>& tokens) {
+  std::u32string text;
+  for (const auto& token : tokens) text += code_points(token);
+  std::ranges::replace(text, U'▁', U' ');
+  return utf8(with_single_spaces(text));
+}
+
 }  // namespace
+
+std::string utf8(std::u32string_view points) {
+  std::string text;
+  for (const char32_t c : points) append(text, c);
+  return text;
+}
 
 std::u32string code_points(std::string_view text) {
   std::u32string result;
@@ -284,6 +302,20 @@ bool blank(std::string_view text) { return valid_utf8(text) && normalised_points
 
 std::string normalised(std::string_view text) { return utf8(normalised_points(text)); }
 
+std::string sentence(std::string_view text) {
+  const std::u32string points = normalised_points(text);
+  std::string result;
+  for (const std::u32string& cluster : with_wide_marks(clusters_of(points)))
+    result += utf8(cluster);
+  return result;
+}
+
+std::string in_lower_case(std::string_view text) {
+  std::string result;
+  for (const char32_t c : code_points(text)) append(result, lower(c));
+  return result;
+}
+
 Unit unit_of(const std::vector<std::string>& sentences) {
   std::int64_t letters = 0, unspaced = 0;
   for (const auto& sentence : sentences)
@@ -301,6 +333,8 @@ std::vector<std::string> tokens(std::string_view text, Unit unit) {
     for (const char32_t c : code_points(text)) append(result.emplace_back(), c);
     return result;
   }
+  if (unit == Unit::subwords)
+    throw std::invalid_argument("text: its subwords are those of a vocabulary: use its tokens()");
   std::u32string points = normalised_points(text);
   if (unit == Unit::words)
     for (char32_t& c : points) c = fold(c);
@@ -310,6 +344,7 @@ std::vector<std::string> tokens(std::string_view text, Unit unit) {
 
 std::string join(const std::vector<std::string>& tokens, Unit unit) {
   std::string text;
+  if (unit == Unit::subwords) return joined_subwords(tokens);
   if (unit != Unit::words) {
     for (const auto& token : tokens) text += token;
     return text;

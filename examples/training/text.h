@@ -6,8 +6,8 @@
 
 namespace gradus::training {
 
-/// What a text is made of.
-enum class Unit { words, characters, code_points };
+/// What a text is made of. Its subwords are those of a Vocabulary, which has found them in a text.
+enum class Unit { words, characters, code_points, subwords };
 
 /// Characters if most letters are of a script written without spaces (Han, kana, Bopomofo, Thai,
 /// Lao, Tibetan, Burmese, Khmer), else words.
@@ -39,15 +39,26 @@ std::string normalised(std::string_view text);
 ///
 /// Code points: those of the text as it stands, white space and line ends too: what a model needs
 /// that is to write text rather than sentences. Throws std::invalid_argument if `text` is not valid
-/// UTF-8.
+/// UTF-8, and for subwords.
 std::vector<std::string> tokens(std::string_view text, Unit unit);
 
+/// normalised(text) with the full-width marks of characters beside Chinese and Japanese ones; its
+/// case, spaces and other marks are as they were. Normalising it again gives the same tokens.
+std::string sentence(std::string_view text);
+
 /// The text of tokens. Words are joined by spaces, with none before closing punctuation, after
-/// opening punctuation and around hyphens; characters and code points are concatenated.
+/// opening punctuation and around hyphens; characters, code points and subwords are concatenated,
+/// and the ▁ of subwords is a space.
 std::string join(const std::vector<std::string>& tokens, Unit unit);
+
+/// Letters in lower case, each by itself. Throws std::invalid_argument if `text` is not valid
+/// UTF-8.
+std::string in_lower_case(std::string_view text);
 
 /// The code points of UTF-8 text. Throws std::invalid_argument if it is not valid.
 std::u32string code_points(std::string_view text);
+/// The reverse.
+std::string utf8(std::u32string_view points);
 
 bool valid_utf8(std::string_view text);
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <charconv>
 #include <map>
 #include <nlohmann/json.hpp>
 #include <stdexcept>
@@ -13,8 +14,10 @@
 namespace gradus::training {
 namespace {
 
-const std::map<Unit, std::string> unit_names = {
-    {Unit::words, "words"}, {Unit::characters, "characters"}, {Unit::code_points, "code points"}};
+const std::map<Unit, std::string> unit_names = {{Unit::words, "words"},
+                                                {Unit::characters, "characters"},
+                                                {Unit::code_points, "code points"},
+                                                {Unit::subwords, "subwords"}};
 
 const std::vector<std::string> specials = {"<pad>", "<bos>", "<eos>", "<unk>"};
 
@@ -48,6 +51,34 @@ std::vector<std::string> frequent(const std::vector<std::vector<std::string>>& s
                   why));
 }
 
+std::string in_hexadecimal(std::string_view bytes) {
+  std::string digits;
+  for (const char byte : bytes) digits += fmt::format("{:02x}", static_cast<unsigned char>(byte));
+  return digits;
+}
+
+std::string from_hexadecimal(const std::string& digits) {
+  std::string bytes;
+  for (std::size_t at = 0; at < digits.size(); at += 2) {
+    unsigned value = 0;
+    const char *begin = digits.data() + at, *end = digits.data() + std::min(at + 2, digits.size());
+    const auto read = std::from_chars(begin, end, value, 16);
+    if (read.ec != std::errc() || read.ptr != begin + 2)
+      refuse(fmt::format("digit {} of its model is not hexadecimal", at));
+    bytes += static_cast<char>(value);
+  }
+  return bytes;
+}
+
+Vocabulary subwords_from(const nlohmann::json& json) {
+  const auto model = json.value("model", nlohmann::json()),
+             lower_case = json.value("lower case", nlohmann::json());
+  if (!model.is_string() || !lower_case.is_boolean())
+    refuse(
+        "of subwords: expected {\"lower case\": true or false, \"model\": \"hexadecimal digits\"}");
+  return Vocabulary(Subwords(from_hexadecimal(model.get<std::string>()), lower_case.get<bool>()));
+}
+
 }  // namespace
 
 Vocabulary::Vocabulary(Unit unit, std::vector<std::string> tokens)
@@ -61,6 +92,10 @@ Vocabulary::Vocabulary(Unit unit, std::vector<std::string> tokens)
 Vocabulary::Vocabulary(const std::vector<std::vector<std::string>>& sentences, Unit unit,
                        std::int64_t min_count)
     : Vocabulary(unit, frequent(sentences, min_count)) {}
+
+Vocabulary::Vocabulary(Subwords subwords) : Vocabulary(Unit::subwords, subwords.pieces()) {
+  subwords_ = std::move(subwords);
+}
 
 Vocabulary Vocabulary::of_texts(const std::vector<std::string>& texts, Unit unit,
                                 std::int64_t min_count) {
@@ -82,6 +117,7 @@ Vocabulary Vocabulary::from_json(std::string_view text) {
   const auto named =
       std::ranges::find_if(unit_names, [&](const auto& entry) { return unit == entry.second; });
   if (named == unit_names.end()) refuse("the unit is " + unit.dump());
+  if (named->first == Unit::subwords) return subwords_from(json);
 
   const auto list = json.value("tokens", nlohmann::json());
   if (!list.is_array()) refuse("there is no list of tokens");
@@ -98,6 +134,11 @@ Vocabulary Vocabulary::from_json(std::string_view text) {
 }
 
 std::string Vocabulary::to_json() const {
+  if (subwords_)
+    return nlohmann::json{{"unit", unit_names.at(unit_)},
+                          {"lower case", subwords_->lower_case()},
+                          {"model", in_hexadecimal(subwords_->serialised())}}
+        .dump();
   return nlohmann::json{{"unit", unit_names.at(unit_)}, {"tokens", tokens_}}.dump();
 }
 
@@ -120,7 +161,11 @@ std::vector<std::int64_t> Vocabulary::encode(const std::vector<std::string>& tok
 }
 
 std::vector<std::int64_t> Vocabulary::encode_text(std::string_view text) const {
-  return encode(tokens(text, unit_));
+  return subwords_ ? subwords_->encode(text) : encode(tokens(text));
+}
+
+std::vector<std::string> Vocabulary::tokens(std::string_view text) const {
+  return subwords_ ? subwords_->split(text) : training::tokens(text, unit_);
 }
 
 std::vector<std::string> Vocabulary::decode(const std::vector<std::int64_t>& ids) const {

@@ -1,11 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <unordered_map>
 #include <vector>
 
+#include "examples/training/subwords.h"
 #include "examples/training/text.h"
 
 namespace gradus::training {
@@ -22,14 +24,18 @@ class Vocabulary {
   Vocabulary(const std::vector<std::vector<std::string>>& sentences, Unit unit,
              std::int64_t min_count = 2);
 
-  /// The same of texts, split into tokens by the unit.
+  /// The pieces of words that were found in a text, and their ids.
+  explicit Vocabulary(Subwords subwords);
+
+  /// The same of texts, split into tokens by the unit, which is not that of subwords.
   static Vocabulary of_texts(const std::vector<std::string>& texts, Unit unit,
                              std::int64_t min_count = 2);
 
   /// Reads what `to_json` wrote. Throws std::invalid_argument if it is something else.
   static Vocabulary from_json(std::string_view json);
 
-  /// {"unit": "words", "characters" or "code points", "tokens": [...]}
+  /// {"unit": "words", "characters" or "code points", "tokens": [...]}, or {"unit": "subwords",
+  /// "lower case": …, "model": the serialised model in hexadecimal digits}
   std::string to_json() const;
 
   Unit unit() const { return unit_; }
@@ -40,6 +46,12 @@ class Vocabulary {
 
   /// Throws std::out_of_range unless 0 ≤ id < size().
   const std::string& token(std::int64_t id) const;
+
+  /// The tokens of a text, known and unknown ones.
+  std::vector<std::string> tokens(std::string_view text) const;
+
+  /// Whether its tokens are in lower case whatever the text's case was.
+  bool lower_case() const { return subwords_ ? subwords_->lower_case() : unit_ == Unit::words; }
 
   /// One id per token, without `<bos>` and `<eos>`.
   std::vector<std::int64_t> encode(const std::vector<std::string>& tokens) const;
@@ -59,6 +71,7 @@ class Vocabulary {
   Unit unit_;
   std::vector<std::string> tokens_;
   std::unordered_map<std::string, std::int64_t> ids_;
+  std::optional<Subwords> subwords_;
 };
 
 }  // namespace gradus::training

@@ -1,6 +1,6 @@
 #include "examples/training/world.h"
 
-#include <cstring>
+#include <string>
 #include <utility>
 
 namespace gradus::training {
@@ -10,18 +10,17 @@ namespace {
 Ranks alone;
 thread_local Ranks* current = &alone;
 
-/// The part of [0, count) that is this rank's.
-std::pair<int64_t, int64_t> share_of(int64_t count) {
-  const int64_t rank = world().rank(), size = world().size();
-  return {rank * count / size, (rank + 1) * count / size};
-}
-
 }  // namespace
 
 Ranks& world() { return *current; }
 
 WithRanks::WithRanks(Ranks& ranks) : before_(std::exchange(current, &ranks)) {}
 WithRanks::~WithRanks() { current = before_; }
+
+std::pair<int64_t, int64_t> share_of(int64_t count) {
+  const int64_t rank = world().rank(), size = world().size();
+  return {rank * count / size, (rank + 1) * count / size};
+}
 
 std::vector<double> share_out(int64_t count, int64_t width,
                               const std::function<void(int64_t, double*)>& f) {
@@ -32,27 +31,11 @@ std::vector<double> share_out(int64_t count, int64_t width,
   return numbers;
 }
 
-Lists share_out(int64_t count, const std::function<Lists(int64_t, int64_t)>& f) {
-  const auto [begin, end] = share_of(count);
-  Lists ours = f(begin, end);
-  if (world().size() == 1) return ours;
-  std::vector<int64_t> flat;
-  for (const auto& list : ours) {
-    flat.push_back(std::ssize(list));
-    flat.insert(flat.end(), list.begin(), list.end());
-  }
-  Lists all;
-  const std::string bytes(reinterpret_cast<const char*>(flat.data()),
-                          flat.size() * sizeof(int64_t));
-  for (const std::string& text : gather(world(), bytes)) {
-    flat.resize(text.size() / sizeof(int64_t));
-    std::memcpy(flat.data(), text.data(), text.size());
-    for (auto at = flat.begin(); at != flat.end();) {
-      const int64_t size = *at++;
-      all.emplace_back(at, at + size);
-      at += size;
-    }
-  }
+std::vector<nlohmann::json> gather(const nlohmann::json& ours) {
+  const std::vector<uint8_t> bytes = nlohmann::json::to_cbor(ours);
+  std::vector<nlohmann::json> all;
+  for (const std::string& text : gather(world(), std::string(bytes.begin(), bytes.end())))
+    all.push_back(nlohmann::json::from_cbor(text));
   return all;
 }
 

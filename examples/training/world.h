@@ -1,6 +1,8 @@
 #pragma once
 
 #include <functional>
+#include <nlohmann/json.hpp>
+#include <utility>
 #include <vector>
 
 #include "optim/ranks.h"
@@ -26,13 +28,29 @@ class WithRanks {
   Ranks* before_;
 };
 
+/// The part of [0, count) that is this rank's.
+std::pair<int64_t, int64_t> share_of(int64_t count);
+
 /// `width` numbers for each i of [0, count), which f(i, numbers) writes; each i is computed on one
 /// rank, and all ranks get all numbers, one i after the other.
 std::vector<double> share_out(int64_t count, int64_t width,
                               const std::function<void(int64_t i, double* numbers)>& f);
 
-/// A list for each i of [0, count): f(begin, end) computes those of a range.
-using Lists = std::vector<std::vector<int64_t>>;
-Lists share_out(int64_t count, const std::function<Lists(int64_t begin, int64_t end)>& f);
+/// All ranks' values, one after the other.
+std::vector<nlohmann::json> gather(const nlohmann::json& ours);
+
+/// A result for each i of [0, count): f(begin, end) gives a vector of those of a range, of numbers,
+/// texts, or vectors of these.
+template <class F>
+auto share_out(int64_t count, const F& f) {
+  const auto [begin, end] = share_of(count);
+  auto ours = f(begin, end);
+  if (world().size() == 1) return ours;
+  decltype(ours) all;
+  for (const auto& share : gather(ours))
+    for (const auto& result : share)
+      all.push_back(result.template get<typename decltype(ours)::value_type>());
+  return all;
+}
 
 }  // namespace gradus::training

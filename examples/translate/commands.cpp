@@ -26,36 +26,14 @@ using nlohmann::json;
 
 namespace {
 
-/// One side of each pair.
-std::vector<std::string> texts_of(const std::vector<Pair>& pairs, std::string Pair::*side) {
-  std::vector<std::string> texts;
-  for (const Pair& pair : pairs) texts.push_back(pair.*side);
-  return texts;
-}
-
-Unit chosen_unit(const std::string& name, const std::vector<std::string>& texts) {
-  if (name == "words") return Unit::words;
-  return name == "characters" ? Unit::characters : unit_of(texts);
-}
-
-Trained untrained(const std::vector<Pair>& pairs, const Data& data, const ModelOptions& options,
-                  uint64_t seed) {
-  auto vocabulary = [&](const char* name, const std::string& unit, std::string Pair::*side) {
-    try {
-      const std::vector<std::string> texts = texts_of(pairs, side);
-      return Vocabulary::of_texts(texts, chosen_unit(unit, texts), data.min_count);
-    } catch (const std::invalid_argument& error) {
-      throw Error(fmt::format("{}: {} {} (--min-count)", data.train, name, error.what()));
-    }
-  };
-  Vocabulary source = vocabulary("source", data.source_unit, &Pair::source);
-  Vocabulary target = vocabulary("target", data.target_unit, &Pair::target);
-  check_memory(planned_parameter_count(source.size(), target.size(), options),
+Trained untrained(Vocabularies vocabularies, const ModelOptions& options, uint64_t seed) {
+  const int64_t source = vocabularies.source.size(), target = vocabularies.target.size();
+  check_memory(planned_parameter_count(source, target, options),
                fmt::format("a model of --hidden {}, --embedding {} and --layers {}", options.hidden,
                            options.embedding, options.layers));
   Generator generator(seed);
-  Translator model(source.size(), target.size(), options, generator);
-  return {std::move(source), std::move(target), std::move(model)};
+  return {std::move(vocabularies.source), std::move(vocabularies.target),
+          Translator(source, target, options, generator)};
 }
 
 std::vector<Pair> read_with_warnings(const std::string& path) {
@@ -81,8 +59,7 @@ AttentionMap attention_map(const Trained& trained, const std::string& text) {
   DecodeOptions options;
   options.attention = true;
   const Hypothesis best = translate_texts(trained, {text}, options)[0][0];
-  AttentionMap map{tokens(text, trained.source.unit()), trained.target.decode(best.ids),
-                   best.attention};
+  AttentionMap map{trained.source.tokens(text), trained.target.decode(best.ids), best.attention};
   map.weights.resize(map.target.size());  // without the row of <eos>
   return map;
 }
@@ -94,15 +71,17 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
   const auto pictures =
       prepare_to_train(kind, files.model, files.report, {}, {"attention.svg", "loss.svg"});
   const std::string map_path = pictures[0], curve_path = pictures[1];
-  const Corpus corpus = embedded_corpus();
-  Trained trained = untrained(corpus.train, {.min_count = 1}, model, options.seed);
+  Corpus corpus = embedded_corpus();
+  Trained trained =
+      untrained(make_vocabularies("the embedded corpus", corpus.train, {.min_count = 1}), model,
+                options.seed);
   say("{} training pairs, {} validation pairs, {} held-out pairs\n", corpus.train.size(),
       corpus.valid.size(), corpus.test.size());
   say("{} parameters, {} English words, {} Chinese characters, {} threads\n",
       parameter_count(trained.model), trained.source.size(), trained.target.size(), threads());
   std::fflush(stdout);
   options.model_path = files.model;
-  const TrainReport report = train(trained, corpus.train, corpus.valid, options);
+  const TrainReport report = train(trained, corpus.train, corpus.valid, options, files.keep);
   if (report.interrupted) return interrupted_status;
 
   const Evaluation held_out = evaluate(trained, corpus.test);
@@ -140,27 +119,19 @@ int train_on_files(const Data& data, const ModelOptions& model, TrainOptions opt
                    {{"--train", data.train}, {"--valid", data.valid}});
   std::vector<Pair> pairs = read_with_warnings(data.train);
   const std::vector<Pair> valid = read_with_warnings(data.valid);
-  constexpr int64_t no_limit = INT64_MAX;
-  const int64_t long_ones =
-      remove_long(pairs, chosen_unit(data.source_unit, texts_of(pairs, &Pair::source)),
-                  chosen_unit(data.target_unit, texts_of(pairs, &Pair::target)),
-                  data.max_source > 0 ? data.max_source : no_limit,
-                  data.max_target > 0 ? data.max_target : no_limit);
-  if (pairs.empty())
-    throw Error(fmt::format("{}: no pair is within --max-source {} and --max-target {}; raise them",
-                            data.train, data.max_source, data.max_target));
-  if (long_ones > 0)
+  Vocabularies vocabularies = make_vocabularies(data.train, pairs, data.text);
+  if (const int64_t skipped = vocabularies.skipped; skipped > 0)
     message(fmt::format("{}: skipped {} pair{} longer than --max-source {} or --max-target {}",
-                        data.train, long_ones, long_ones == 1 ? "" : "s", data.max_source,
-                        data.max_target));
-  Trained trained = untrained(pairs, data, model, options.seed);
+                        data.train, skipped, skipped == 1 ? "" : "s", data.text.max_source,
+                        data.text.max_target));
+  Trained trained = untrained(std::move(vocabularies), model, options.seed);
   say("{} training pairs, {} validation pairs; {} parameters, vocabularies of {} and {}, "
       "{} threads\n",
       pairs.size(), valid.size(), parameter_count(trained.model), trained.source.size(),
       trained.target.size(), threads());
   std::fflush(stdout);
   options.model_path = files.model;
-  const TrainReport report = train(trained, pairs, valid, options);
+  const TrainReport report = train(trained, pairs, valid, options, files.keep);
   if (report.interrupted) return interrupted_status;
   if (report.best < 0) throw Error("train: expected at least one epoch, got none");
   const Evaluation evaluation = evaluation_of(report.best_epoch());
@@ -186,8 +157,9 @@ std::string on_one_line(std::string text) {
 }  // namespace
 
 // Whole batches of lines from a file or a pipe, single lines from a terminal.
-int translate_text(const std::string& model_path, const DecodeOptions& options, bool n_best) {
-  const Trained trained = load(model_path);
+int translate_text(const std::vector<std::string>& models, const DecodeOptions& options,
+                   bool n_best) {
+  const Trained trained = load(models);
   const size_t batch = isatty(STDIN_FILENO) ? 1 : 64;
   std::ios::sync_with_stdio(false);
   std::vector<std::string> lines;
@@ -218,12 +190,15 @@ int translate_text(const std::string& model_path, const DecodeOptions& options, 
       }
       if (std::cin.rdbuf()->in_avail() <= 0) break;
     }
-    for (const auto& hypotheses : translate_texts(trained, lines, options)) {
+    const auto translations = translate_texts(trained, lines, options);
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const auto written = [&](const Hypothesis& h) {
+        return on_one_line(written_text(trained, lines[i], h));
+      };
       if (!n_best) {
-        say("{}\n", on_one_line(trained.target.decode_text(hypotheses[0].ids)));
+        say("{}\n", written(translations[i][0]));
       } else {
-        for (const Hypothesis& h : hypotheses)
-          say("{:.4f}\t{}\n", h.score, on_one_line(trained.target.decode_text(h.ids)));
+        for (const Hypothesis& h : translations[i]) say("{:.4f}\t{}\n", h.score, written(h));
         say("\n");
       }
     }
@@ -233,19 +208,51 @@ int translate_text(const std::string& model_path, const DecodeOptions& options, 
   return 0;
 }
 
-int evaluate_file(const std::string& model_path, const std::string& data,
-                  const DecodeOptions& options, const std::string& report) {
+namespace {
+
+/// The files of an option, for check_apart().
+std::vector<std::pair<std::string, std::string>> named(const char* option,
+                                                       const std::vector<std::string>& paths) {
+  std::vector<std::pair<std::string, std::string>> result;
+  for (const std::string& path : paths) result.emplace_back(option, path);
+  return result;
+}
+
+/// " (13a, lower-cased)": how texts are compared, where it is not by the model's own tokens.
+std::string manner(const Trained& trained, Tokenisation tokenisation) {
+  if (tokenisation == Tokenisation::own) return "";
+  return fmt::format(" ({}{})", name_among(tokenisations, tokenisation),
+                     trained.target.lower_case() ? ", lower-cased" : "");
+}
+
+}  // namespace
+
+int average_models(const std::vector<std::string>& models, const std::string& output) {
+  check_apart("--output", output, named("--model", models));
+  prepare_to_train(kind, output, "");
+  Trained mean = average(models);
+  save(output, mean);
+  say("the mean of {} models is in {}\n", models.size(), output);
+  return 0;
+}
+
+int evaluate_file(const std::vector<std::string>& models, const std::string& data,
+                  const DecodeOptions& options, std::optional<Tokenisation> tokenisation,
+                  const std::string& report) {
   if (!report.empty()) prepare_to_write(report);
-  check_apart("--report", report, {{"--model", model_path}, {"--data", data}});
-  const Trained trained = load(model_path);
+  auto read = named("--model", models);
+  read.emplace_back("--data", data);
+  check_apart("--report", report, read);
+  const Trained trained = load(models);
   const std::vector<Pair> pairs = read_with_warnings(data);
   const auto start = std::chrono::steady_clock::now();
-  const Evaluation evaluation = evaluate(trained, pairs, options);
+  const Evaluation evaluation = evaluate(trained, pairs, options, tokenisation);
   const double seconds =
       std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
-  say("{} pairs: loss {:.4f}, BLEU {:.2f}, chrF {:.2f}, exact match {:.2f} %, {:.0f} "
+  say("{} pairs: loss {:.4f}, BLEU {:.2f}{}, chrF {:.2f}, exact match {:.2f} %, {:.0f} "
       "sentences/s\n",
-      pairs.size(), evaluation.loss, evaluation.quality.bleu, evaluation.quality.chrf,
+      pairs.size(), evaluation.loss, evaluation.quality.bleu,
+      manner(trained, tokenisation.value_or(usual_tokenisation(trained))), evaluation.quality.chrf,
       evaluation.quality.exact_match, static_cast<double>(pairs.size()) / seconds);
   write_report(report, json::array({end_json(data, evaluation, seconds)}));
   return 0;

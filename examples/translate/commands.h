@@ -3,6 +3,7 @@
 #include <string>
 
 #include "examples/translate/train.h"
+#include "examples/translate/vocabularies.h"
 
 /// The commands of the program. Each returns the exit status and throws a std::exception with a
 /// message for the user.
@@ -10,13 +11,12 @@ namespace gradus::translate {
 
 struct Files {
   std::string model, report;
+  int64_t keep = 0;  // models of so many last epochs
 };
 
 struct Data {
   std::string train = {}, valid = {};
-  std::string source_unit = "auto", target_unit = "auto";
-  int64_t max_source = 100, max_target = 100;  // 0: no limit
-  int64_t min_count = 2;
+  TextOptions text = {};
 };
 
 /// Trains on the embedded corpus and shows the result.
@@ -26,12 +26,17 @@ int demonstrate(const ModelOptions& model, TrainOptions options, const Files& fi
 int train_on_files(const Data& data, const ModelOptions& model, TrainOptions options,
                    const Files& files);
 
-/// Translates lines from standard input to standard output.
-int translate_text(const std::string& model_path, const DecodeOptions& options, bool n_best);
+/// Translates lines from standard input to standard output, by one model or an ensemble.
+int translate_text(const std::vector<std::string>& models, const DecodeOptions& options,
+                   bool n_best);
 
-/// Evaluates a model on a file of sentence pairs.
-int evaluate_file(const std::string& model_path, const std::string& data,
-                  const DecodeOptions& options, const std::string& report);
+/// Evaluates a model, or an ensemble, on a file of sentence pairs.
+int evaluate_file(const std::vector<std::string>& models, const std::string& data,
+                  const DecodeOptions& options, std::optional<Tokenisation> tokenisation,
+                  const std::string& report);
+
+/// Writes the mean of several models.
+int average_models(const std::vector<std::string>& models, const std::string& output);
 
 /// Draws the attention of the translation of `text`, also into the file `svg` if it is not empty.
 int draw_attention(const std::string& model_path, const std::string& text, const std::string& svg);

@@ -1,18 +1,14 @@
 #include "examples/translate/lstm_model.h"
 
-#include <fmt/format.h>
-
 #include "core/functions/dropout.h"
 #include "core/functions/index.h"
 #include "core/ops/matmul.h"
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "core/ops/reduce.h"
-#include "core/tensor/error.h"
-#include "core/tensor/random.h"
 #include "core/tensor/scope.h"
 #include "core/tensor/tensor.h"
-#include "layers/initialise.h"
+#include "examples/translate/initial_weights.h"
 
 namespace gradus::translate {
 
@@ -23,15 +19,6 @@ std::vector<LSTMCell> make_decoder(const ModelOptions& options, Generator& gener
   for (int layer = 0; layer < options.layers; ++layer)
     cells.emplace_back(layer == 0 ? options.embedding : options.hidden, options.hidden, generator);
   return cells;
-}
-
-int64_t encoder_hidden(const ModelOptions& options) {
-  if (!options.bidirectional) return options.hidden;
-  if (options.hidden % 2 != 0)
-    throw Error(
-        fmt::format("translate: expected an even hidden size for a bidirectional encoder, got {}",
-                    options.hidden));
-  return options.hidden / 2;
 }
 
 using AnyAttention = std::variant<Attention, MultiHeadAttention>;
@@ -67,26 +54,15 @@ LSTMModel::LSTMModel(int64_t source_tokens, int64_t target_tokens, const ModelOp
     : options(options),
       source_embedding(source_tokens, options.embedding, generator),
       target_embedding(target_tokens, options.embedding, generator),
-      encoder(options.embedding, encoder_hidden(options), generator,
-              {options.layers, options.bidirectional, options.dropout}),
+      encoder(options.embedding, options.bidirectional ? half_of_hidden(options) : options.hidden,
+              generator, {options.layers, options.bidirectional, options.dropout}),
       decoder(make_decoder(options, generator)),
       attention(make_attention(options, generator)),
       combine(2 * options.hidden, options.hidden, generator, {.bias = false}),
       output(options.hidden, target_tokens, generator) {
   if (options.input_feeding)
     feeding.emplace(options.hidden, 4 * options.hidden, generator, DenseOptions{.bias = false});
-  for_each_parameter(*this, [&](const std::string& name, Tensor& parameter) {
-    if (!name.ends_with("bias")) {
-      const double bound = name.ends_with("embedding.weight") ? 0.5 : 0.08;
-      parameter.assign(uniform(parameter.shape(), bound, generator));
-    } else {
-      parameter.assign(zeros(parameter.shape()));
-      if (name.starts_with("encoder") || name.starts_with("decoder")) {
-        const int64_t hidden = parameter.numel() / 4;  // gates i, f, g, o
-        slice(parameter.detach(), 0, hidden, 2 * hidden).assign(ones({hidden}));
-      }
-    }
-  });
+  set_initial_weights(*this, generator);
 }
 
 Memory LSTMModel::encode(const PaddedSequences& source, Generator* generator) const {
@@ -99,8 +75,7 @@ Memory LSTMModel::encode(const PaddedSequences& source, Generator* generator) co
     memory.states = out.states;
   } else {
     for (size_t i = 0; i < out.states.size(); i += 2)
-      memory.states.push_back({concat({out.states[i].h, out.states[i + 1].h}, 1),
-                               concat({out.states[i].c, out.states[i + 1].c}, 1)});
+      memory.states.push_back(both_directions(out.states[i], out.states[i + 1]));
   }
   return memory;
 }

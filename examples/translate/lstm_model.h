@@ -14,9 +14,7 @@ namespace gradus::translate {
 ///     aₜ = softmaxₛ score(hₜ, h̄ₛ)          cₜ = Σₛ aₜₛ h̄ₛ
 ///     h̃ₜ = tanh(W_c [cₜ; hₜ])               p(yₜ | y₍<ₜ₎, x) = softmax(W_o h̃ₜ + b)
 struct LSTMModel {
-  /// Embeddings from U(±0.5), other weights from U(±0.08), biases 0 but 1 for the forget gates
-  /// (Sutskever, Vinyals & Le 2014; Jozefowicz, Zaremba & Sutskever 2015). With embeddings as small
-  /// as the rest the model learns more slowly, with embeddings from N(0, 1) it overfits sooner.
+  /// Weights start as initial_weights.h has it.
   LSTMModel(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
             Generator& generator);
 

@@ -4,6 +4,7 @@
 
 #include "core/functions/cross_entropy.h"
 #include "core/functions/reduction.h"
+#include "core/functions/softmax.h"
 #include "core/ops/movement.h"
 
 namespace gradus::translate {
@@ -14,14 +15,21 @@ ModelOptions completed(ModelOptions options) {
   if (options.architecture == Architecture::transformer) {
     options.embedding = options.hidden;
     options.attention = AttentionKind::multi_head;
+  } else if (options.architecture == Architecture::gnmt) {
+    options.bidirectional = true;
+    options.attention = AttentionKind::additive;
   }
   return options;
 }
 
-std::variant<LSTMModel, TransformerModel> make(int64_t source_tokens, int64_t target_tokens,
-                                               const ModelOptions& options, Generator& generator) {
+using AnyModel = decltype(Translator::model);
+
+AnyModel make(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
+              Generator& generator) {
   if (options.architecture == Architecture::lstm)
     return LSTMModel(source_tokens, target_tokens, options, generator);
+  if (options.architecture == Architecture::gnmt)
+    return GNMTModel(source_tokens, target_tokens, options, generator);
   return TransformerModel(source_tokens, target_tokens, options, generator);
 }
 
@@ -54,9 +62,17 @@ int64_t attention_count(const ModelOptions& o) {
   return 4 * dense_count(o.hidden, o.hidden);
 }
 
+int64_t cell_count(int64_t in, int64_t hidden) { return dense_count(in + hidden, 4 * hidden); }
+
+int64_t gnmt_count(const ModelOptions& o) {
+  const int64_t above = o.layers - 1, context = dense_count(o.hidden, 4 * o.hidden, false);
+  return 2 * cell_count(o.embedding, o.hidden / 2) + cell_count(o.embedding, o.hidden) +
+         2 * above * cell_count(o.hidden, o.hidden) + o.layers * context + attention_count(o);
+}
+
 int64_t lstm_count(const ModelOptions& o) {
   const int64_t directions = o.bidirectional ? 2 : 1, each = o.hidden / directions;
-  const auto cell = [](int64_t in, int64_t hidden) { return dense_count(in + hidden, 4 * hidden); };
+  const auto cell = cell_count;
   return directions * (cell(o.embedding, each) + (o.layers - 1) * cell(o.hidden, each)) +
          cell(o.embedding, o.hidden) + (o.layers - 1) * cell(o.hidden, o.hidden) +
          (o.input_feeding ? dense_count(o.hidden, 4 * o.hidden, false) : 0) + attention_count(o) +
@@ -75,20 +91,34 @@ int64_t transformer_count(const ModelOptions& o) {
 int64_t planned_parameter_count(int64_t source_tokens, int64_t target_tokens,
                                 const ModelOptions& options) {
   const ModelOptions o = completed(options);
-  return (source_tokens + target_tokens) * o.embedding + dense_count(o.hidden, target_tokens) +
-         (o.architecture == Architecture::lstm ? lstm_count(o) : transformer_count(o));
+  const int64_t embedded = target_tokens + (o.tied == Tied::all ? 0 : source_tokens),
+                output = dense_count(o.tied == Tied::no ? o.hidden : 0, target_tokens);
+  return embedded * o.embedding + output +
+         (o.architecture == Architecture::lstm   ? lstm_count(o)
+          : o.architecture == Architecture::gnmt ? gnmt_count(o)
+                                                 : transformer_count(o));
 }
 
 Translator::Translator(int64_t source_tokens, int64_t target_tokens, const ModelOptions& given,
                        Generator& generator)
     : options(completed(given)), model(make(source_tokens, target_tokens, options, generator)) {}
 
-Tensor Translator::loss(const Batch& batch, Generator* generator) const {
+namespace {
+
+Tensor logits(const AnyModel& model, const Batch& batch, Generator* generator) {
   Batch shorter = batch;
   shorter.source = trimmed(batch.source);
-  const Tensor logits =
-      std::visit([&](const auto& of) { return of.logits(shorter, generator); }, model);
-  return cross_entropy(logits, batch.target_out,
+  return std::visit([&](const auto& of) { return of.logits(shorter, generator); }, model);
+}
+
+}  // namespace
+
+Tensor Translator::log_p(const Batch& batch) const {
+  return log_softmax(logits(model, batch, nullptr));
+}
+
+Tensor Translator::loss(const Batch& batch, Generator* generator) const {
+  return cross_entropy(logits(model, batch, generator), batch.target_out,
                        {.ignored_class = pad_id,
                         .label_smoothing = generator ? options.label_smoothing : 0,
                         .reduction = Reduction::sum});

@@ -6,15 +6,21 @@
 
 #include "layers/layers.h"
 
-/// What both architectures share: their options, and the values that pass between their parts.
+/// What the architectures share: their options, and the values that pass between their parts.
 namespace gradus::translate {
 
-enum class Architecture { lstm, transformer };
+enum class Architecture { lstm, gnmt, transformer };
 enum class AttentionKind { dot, scaled, general, additive, local_m, local_p, multi_head };
+
+/// Which weights are one matrix (Press & Wolf 2017): those of the output layer and the target
+/// embeddings; or these and the source embeddings, where both sides have one vocabulary.
+enum class Tied { no, output, all };
 
 /// Names in files and on the command line.
 inline const std::map<std::string, Architecture> architectures = {
-    {"lstm", Architecture::lstm}, {"transformer", Architecture::transformer}};
+    {"lstm", Architecture::lstm},
+    {"gnmt", Architecture::gnmt},
+    {"transformer", Architecture::transformer}};
 inline const std::map<std::string, AttentionKind> attentions = {
     {"dot", AttentionKind::dot},
     {"scaled", AttentionKind::scaled},
@@ -23,6 +29,8 @@ inline const std::map<std::string, AttentionKind> attentions = {
     {"local-m", AttentionKind::local_m},
     {"local-p", AttentionKind::local_p},
     {"multi-head", AttentionKind::multi_head}};
+inline const std::map<std::string, Tied> ties = {
+    {"no", Tied::no}, {"output", Tied::output}, {"all", Tied::all}};
 
 /// The name of `value` among `names`.
 template <class T>
@@ -37,15 +45,17 @@ struct ModelOptions {
   int64_t embedding = 128;     ///< a Transformer's is `hidden`
   int64_t hidden = 256;        ///< size of the states
   int layers = 1;              ///< of the encoder and of the decoder
-  bool bidirectional = false;  ///< LSTM encoder: two directions of hidden / 2 each
-  AttentionKind attention = AttentionKind::general;  ///< LSTM; a Transformer's is multi_head
-  bool input_feeding = true;                         ///< LSTM
-  double dropout = 0;  ///< on embeddings, between layers and before the output
+  bool bidirectional = false;  ///< LSTM encoder: two directions of hidden / 2 each; true in GNMT
+  AttentionKind attention =
+      AttentionKind::general;  ///< LSTM; GNMT's is additive, a Transformer's multi_head
+  bool input_feeding = true;   ///< LSTM
+  double dropout = 0;          ///< on embeddings, between layers and before the output
   Architecture architecture = Architecture::lstm;
   int64_t heads = 4;           ///< of multi-head attention
   int64_t window = 10;         ///< D of local attention
   bool norm_first = true;      ///< Transformer: normalise before each sublayer, not after
   double label_smoothing = 0;  ///< in training
+  Tied tied = Tied::no;        ///< Transformer
 };
 
 /// What the decoder attends to; a row per sentence.

@@ -40,12 +40,20 @@ ReadPairs read_pairs(std::istream& file, const std::string& name) {
   return result;
 }
 
+std::int64_t remove_long(std::vector<Pair>& pairs, const TokenCount& source,
+                         const TokenCount& target, std::int64_t max_source,
+                         std::int64_t max_target) {
+  return static_cast<std::int64_t>(std::erase_if(pairs, [&](const Pair& pair) {
+    return source(pair.source) > max_source || target(pair.target) > max_target;
+  }));
+}
+
 std::int64_t remove_long(std::vector<Pair>& pairs, Unit source, Unit target,
                          std::int64_t max_source, std::int64_t max_target) {
-  return static_cast<std::int64_t>(std::erase_if(pairs, [&](const Pair& pair) {
-    return std::ssize(tokens(pair.source, source)) > max_source ||
-           std::ssize(tokens(pair.target, target)) > max_target;
-  }));
+  const auto count = [](Unit unit) {
+    return [unit](std::string_view text) { return std::ssize(tokens(text, unit)); };
+  };
+  return remove_long(pairs, count(source), count(target), max_source, max_target);
 }
 
 }  // namespace gradus::translate

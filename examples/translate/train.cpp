@@ -1,6 +1,12 @@
 #include "examples/translate/train.h"
 
+#include <fmt/format.h>
+
+#include <filesystem>
+
+#include "core/files/replaceable.h"
 #include "examples/training/memory.h"
+#include "examples/training/world.h"
 
 namespace gradus::translate {
 
@@ -14,22 +20,36 @@ uint64_t checksum_of(const std::vector<Pair>& pairs) {
 
 }  // namespace
 
+std::string path_of_epoch(const std::string& model_path, int64_t epoch) {
+  const std::filesystem::path path(model_path);
+  return (path.parent_path() /
+          fmt::format("{}.epoch{}{}", path.stem().string(), epoch, path.extension().string()))
+      .string();
+}
+
 Evaluation evaluation_of(const EpochReport& epoch) {
   const Figures& f = epoch.figures;
   return {f.at(0), {f.at(1), f.at(2), f.at(3)}};
 }
 
 TranslationTask::TranslationTask(Trained& trained, const std::vector<Pair>& train_pairs,
-                                 const std::vector<Pair>& valid, const TrainOptions& options)
+                                 const std::vector<Pair>& valid, const TrainOptions& options,
+                                 int64_t keep)
     : batches(
           make_batches(encode(train_pairs, trained.source, trained.target), options.batch_size)) {
   trim_memory();
+  const std::string path = options.model_path;
+  for (int64_t epoch = 1; keep > 0 && epoch <= options.epochs; ++epoch)
+    check_replaceable(
+        path_of_epoch(path, epoch), [](const std::string& file) { return is_model(file, kind); },
+        fmt::format("a model of this {}", kind));
   task = {
       .about = describe(trained),
       .data = {{"training pairs", checksum_of(train_pairs)},
                {"validation pairs", checksum_of(valid)},
                {"source vocabulary", checksum(trained.source.to_json())},
                {"target vocabulary", checksum(trained.target.to_json())}},
+      .begin_epoch = [this](Translator&, int64_t number) { epoch = number; },
       .batches =
           [this](Generator& generator) {
             std::vector<Batch> order;
@@ -47,7 +67,11 @@ TranslationTask::TranslationTask(Trained& trained, const std::vector<Pair>& trai
         return rows_of(batch, shard.begin(rows), shard.end(rows));
       },
       .validate =
-          [&](Translator&) {
+          [&, path, keep, this](Translator&) {
+            if (keep > 0 && is_first_rank()) {
+              save(path_of_epoch(path, epoch), trained);
+              std::filesystem::remove(path_of_epoch(path, epoch - keep));
+            }
             const auto [loss, quality] = evaluate(trained, valid);
             return Figures{loss, quality.bleu, quality.chrf, quality.exact_match};
           },
@@ -64,8 +88,8 @@ TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
 }
 
 TrainReport train(Trained& trained, const std::vector<Pair>& train_pairs,
-                  const std::vector<Pair>& valid, const TrainOptions& options) {
-  const TranslationTask of(trained, train_pairs, valid, options);
+                  const std::vector<Pair>& valid, const TrainOptions& options, int64_t keep) {
+  const TranslationTask of(trained, train_pairs, valid, options, keep);
   return training::train(trained.model, of.task, options);
 }
 

@@ -7,6 +7,8 @@
 
 #include "core/autograd/autograd.h"
 #include "core/files/safetensors.h"
+#include "core/functions/cross_entropy.h"
+#include "core/functions/reduction.h"
 #include "core/tensor/error.h"
 #include "examples/training/world.h"
 
@@ -25,18 +27,19 @@ BatchOptions batch_options(int64_t beam = 1) {
 
 Description describe(const Trained& trained) {
   const ModelOptions& o = trained.model.options;
-  const nlohmann::json options = {{"architecture", name_among(architectures, o.architecture)},
-                                  {"embedding", o.embedding},
-                                  {"hidden", o.hidden},
-                                  {"layers", o.layers},
-                                  {"bidirectional", o.bidirectional},
-                                  {"score", name_among(attentions, o.attention)},
-                                  {"heads", o.heads},
-                                  {"window", o.window},
-                                  {"input_feeding", o.input_feeding},
-                                  {"norm_first", o.norm_first},
-                                  {"dropout", o.dropout},
-                                  {"label_smoothing", o.label_smoothing}};
+  nlohmann::json options = {{"architecture", name_among(architectures, o.architecture)},
+                            {"embedding", o.embedding},
+                            {"hidden", o.hidden},
+                            {"layers", o.layers},
+                            {"bidirectional", o.bidirectional},
+                            {"score", name_among(attentions, o.attention)},
+                            {"heads", o.heads},
+                            {"window", o.window},
+                            {"input_feeding", o.input_feeding},
+                            {"norm_first", o.norm_first},
+                            {"dropout", o.dropout},
+                            {"label_smoothing", o.label_smoothing}};
+  if (o.tied != Tied::no) options["tied"] = name_among(ties, o.tied);
   return description(kind, options,
                      {{"source_vocabulary", trained.source.to_json()},
                       {"target_vocabulary", trained.target.to_json()}});
@@ -54,7 +57,8 @@ ModelOptions options_from(const Description& description) {
                                             {"heads", o.heads},
                                             {"window", o.window},
                                             {"norm_first", o.norm_first},
-                                            {"label_smoothing", 0}});
+                                            {"label_smoothing", 0},
+                                            {"tied", "no"}});
   o.architecture = options.named("architecture", architectures);
   o.embedding = options.integer("embedding", most_units);
   o.hidden = options.integer("hidden", most_units);
@@ -67,6 +71,7 @@ ModelOptions options_from(const Description& description) {
   o.norm_first = options.boolean("norm_first");
   o.dropout = options.share("dropout");
   o.label_smoothing = options.share("label_smoothing");
+  o.tied = options.named("tied", ties);
   return o;
 }
 
@@ -82,12 +87,15 @@ void check_sizes(const ModelOptions& o, int64_t parameters,
       throw Error(fmt::format("its options give {} {}, but its {} has shape {}", option, size,
                               tensor, found->second.shape().text()));
   };
-  check_size("embedding", o.embedding, "source_embedding.weight", 1);
+  check_size("embedding", o.embedding,
+             o.tied == Tied::all ? "target_embedding.weight" : "source_embedding.weight", 1);
   const bool is_lstm = o.architecture == Architecture::lstm;
-  check_size("hidden", o.hidden, is_lstm ? "combine.weight" : "output.weight", is_lstm ? 0 : 1);
+  const std::string output = o.tied == Tied::no ? "output.weight" : "target_embedding.weight";
+  check_size("hidden", o.hidden, is_lstm ? "combine.weight" : output, is_lstm ? 0 : 1);
+  const bool is_transformer = o.architecture == Architecture::transformer;
   check_size("hidden", o.hidden,
              fmt::format("decoder.{}.{}", o.layers - 1,
-                         is_lstm ? "weight_hh" : "feed_forward.inner.weight"),
+                         is_transformer ? "feed_forward.inner.weight" : "weight_hh"),
              1);
   // Small ones may be missing or misshapen: the names and shapes tell which.
   int64_t held = 0;
@@ -113,6 +121,46 @@ Trained load(const std::string& path) {
   });
 }
 
+namespace {
+
+void check_same(const std::string& path, const Description& theirs, const std::string& first,
+                const Description& ours, const std::vector<std::string>& parts) {
+  for (const std::string& part : parts)
+    if (theirs.at(part) != ours.at(part))
+      throw Error(fmt::format("{}: expected the {} of {}, found {}", path, part, first,
+                              part == "options" ? theirs.at(part) : "other tokens"));
+}
+
+}  // namespace
+
+Trained load(const std::vector<std::string>& paths) {
+  Trained all = load(paths.at(0));
+  for (const std::string& path : std::span(paths).subspan(1)) {
+    Trained other = load(path);
+    check_same(path, describe(other), paths[0], describe(all),
+               {"source_vocabulary", "target_vocabulary"});
+    all.others.push_back(std::move(other.model));
+  }
+  return all;
+}
+
+Trained average(const std::vector<std::string>& paths) {
+  const NoGrad pause;
+  Trained all = load(paths.at(0));
+  std::map<std::string, Tensor> sums;
+  for (const auto& [name, tensor] : named_tensors(all.model)) sums[name] = tensor.detach() / 1;
+  for (const std::string& path : std::span(paths).subspan(1)) {
+    Trained other = load(path);
+    check_same(path, describe(other), paths[0], describe(all),
+               {"options", "source_vocabulary", "target_vocabulary"});
+    for (const auto& [name, tensor] : named_tensors(other.model))
+      sums[name] = sums[name] + tensor.detach();
+  }
+  for (auto& [name, sum] : sums) sum = sum / static_cast<double>(paths.size());
+  load_tensors_into(all.model, sums);
+  return all;
+}
+
 std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
                                                      const std::vector<std::string>& texts,
                                                      const DecodeOptions& options) {
@@ -122,19 +170,61 @@ std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
     sentences.push_back(trained.source.encode_text(text));
     lengths.push_back(std::ssize(sentences.back()));
   }
+  std::vector<const Translator*> models{&trained.model};
+  for (const Translator& other : trained.others) models.push_back(&other);
   std::vector<std::vector<Hypothesis>> translations(texts.size());
   for (const auto& indices : batches_by_length(lengths, batch_options(options.beam))) {
     std::vector<std::vector<int64_t>> batch;
     for (const int64_t i : indices) batch.push_back(sentences[static_cast<size_t>(i)]);
-    auto decoded = decode(trained.model, batch, options);
+    auto decoded = decode(models, batch, options);
     for (size_t k = 0; k < indices.size(); ++k)
       translations[static_cast<size_t>(indices[k])] = std::move(decoded[k]);
   }
   return translations;
 }
 
+std::vector<std::string> written_tokens(const Trained& trained, const std::string& source,
+                                        const Hypothesis& hypothesis) {
+  std::vector<std::string> tokens = trained.target.decode(hypothesis.ids);
+  if (hypothesis.attention.empty()) return tokens;
+  const std::vector<std::string> words = trained.source.tokens(source);
+  for (size_t i = 0; i < tokens.size(); ++i) {
+    if (hypothesis.ids[i] != unk_id) continue;
+    const std::vector<double>& weights = hypothesis.attention[i];
+    tokens[i] = words.at(static_cast<size_t>(std::ranges::max_element(weights) - weights.begin()));
+  }
+  return tokens;
+}
+
+std::string written_text(const Trained& trained, const std::string& source,
+                         const Hypothesis& hypothesis) {
+  return join(written_tokens(trained, source, hypothesis), trained.target.unit());
+}
+
+Tokenisation usual_tokenisation(const Trained& trained) {
+  const Vocabulary& target = trained.target;
+  if (target.unit() != Unit::subwords) return Tokenisation::own;
+  std::vector<std::string> pieces;
+  for (int64_t id = unk_id + 1; id < target.size(); ++id) pieces.push_back(target.token(id));
+  return unit_of(pieces) == Unit::characters ? Tokenisation::characters : Tokenisation::v13a;
+}
+
+namespace {
+
+/// Σ −log p of the target tokens of a batch under all models.
+double loss_of(const Trained& trained, const Batch& batch) {
+  if (trained.others.empty()) return trained.model.loss(batch).item();
+  std::vector<Tensor> log_p{trained.model.log_p(batch)};
+  for (const Translator& other : trained.others) log_p.push_back(other.log_p(batch));
+  return cross_entropy(mean_of(log_p), batch.target_out,
+                       {.ignored_class = pad_id, .reduction = Reduction::sum})
+      .item();
+}
+
+}  // namespace
+
 Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
-                    const DecodeOptions& options) {
+                    const DecodeOptions& options, std::optional<Tokenisation> asked) {
   const NoGrad pause;
   const std::vector<Example> examples = encode(pairs, trained.source, trained.target);
   std::vector<int64_t> lengths;
@@ -146,7 +236,7 @@ Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
     for (const int64_t i : batches[static_cast<size_t>(batch_number)])
       part.push_back(examples[static_cast<size_t>(i)]);
     const Batch batch = make_batch(part);
-    numbers[0] = trained.model.loss(batch).item();
+    numbers[0] = loss_of(trained, batch);
     numbers[1] = static_cast<double>(batch.target_tokens);
   });
   double loss = 0, target_tokens = 0;
@@ -157,17 +247,26 @@ Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
 
   std::vector<std::string> texts;
   for (const Pair& pair : pairs) texts.push_back(pair.source);
-  Sentences hypotheses, references;
-  const auto translate_share = [&](int64_t begin, int64_t end) {
-    Lists best;
-    for (auto& translations :
-         translate_texts(trained, {texts.begin() + begin, texts.begin() + end}, options))
-      best.push_back(std::move(translations[0].ids));
-    return best;
+  const Tokenisation tokenisation = asked.value_or(usual_tokenisation(trained));
+  const auto as_sacrebleu = [&](const std::string& text) {
+    return tokenised(trained.target.lower_case() ? in_lower_case(text) : text, tokenisation);
   };
-  for (const auto& ids : share_out(std::ssize(texts), translate_share))
-    hypotheses.push_back(trained.target.decode(ids));
-  for (const Pair& pair : pairs) references.push_back(tokens(pair.target, trained.target.unit()));
+  const auto tokens_of = [&](size_t i, const Hypothesis& best) {
+    return tokenisation == Tokenisation::own ? written_tokens(trained, texts[i], best)
+                                             : as_sacrebleu(written_text(trained, texts[i], best));
+  };
+  const auto translate_share = [&](int64_t begin, int64_t end) {
+    Sentences share;
+    for (const auto& translations :
+         translate_texts(trained, {texts.begin() + begin, texts.begin() + end}, options))
+      share.push_back(tokens_of(static_cast<size_t>(begin) + share.size(), translations[0]));
+    return share;
+  };
+  const Sentences hypotheses = share_out(std::ssize(texts), translate_share);
+  Sentences references;
+  for (const Pair& pair : pairs)
+    references.push_back(tokenisation == Tokenisation::own ? trained.target.tokens(pair.target)
+                                                           : as_sacrebleu(pair.target));
   return {loss / target_tokens, evaluate(hypotheses, references)};
 }
 

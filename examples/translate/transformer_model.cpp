@@ -1,11 +1,15 @@
 #include "examples/translate/transformer_model.h"
 
+#include <fmt/format.h>
+
 #include <cmath>
 
 #include "core/functions/dropout.h"
 #include "core/functions/mask.h"
+#include "core/ops/matmul.h"
 #include "core/ops/movement.h"
 #include "core/ops/reduce.h"
+#include "core/tensor/error.h"
 
 namespace gradus::translate {
 
@@ -27,6 +31,20 @@ TransformerModel::TransformerModel(int64_t source_tokens, int64_t target_tokens,
   const double deviation = 1 / std::sqrt(static_cast<double>(options.hidden));
   for (Embedding* embedding : {&source_embedding, &target_embedding})
     embedding->weight.assign(random_normal(embedding->weight.shape(), 0, deviation, generator));
+  if (options.tied == Tied::no) return;
+  output.weight = {};
+  if (options.tied == Tied::output) return;
+  if (source_tokens != target_tokens)
+    throw Error(fmt::format(
+        "translate: expected one vocabulary where all embeddings are tied, got {} source tokens "
+        "and {} target tokens",
+        source_tokens, target_tokens));
+  source_embedding.weight = {};
+}
+
+Tensor TransformerModel::choices(const Tensor& x) const {
+  const Tensor h = decoder_norm ? (*decoder_norm)(x) : x;
+  return options.tied == Tied::no ? output(h) : linear(h, target_embedding.weight, output.bias);
 }
 
 Tensor TransformerModel::embed(const Embedding& embedding, const Tensor& ids, int64_t first,
@@ -38,7 +56,8 @@ Tensor TransformerModel::embed(const Embedding& embedding, const Tensor& ids, in
 
 Memory TransformerModel::encode(const PaddedSequences& source, Generator* generator) const {
   Memory memory{source.mask, {}, {}};
-  Tensor x = embed(source_embedding, source.ids, 0, generator);
+  Tensor x = embed(options.tied == Tied::all ? target_embedding : source_embedding, source.ids, 0,
+                   generator);
   for (const TransformerEncoderLayer& layer : encoder) x = layer(x, memory.mask, generator);
   if (encoder_norm) x = (*encoder_norm)(x);
   for (const TransformerDecoderLayer& layer : decoder)
@@ -56,7 +75,7 @@ Tensor TransformerModel::logits(const Batch& batch, Generator* generator) const 
   for (size_t i = 0; i < decoder.size(); ++i)
     x = decoder[i](x, decoder[i].prepare(x), causal, memory.attended[i], memory.mask, generator)
             .output;
-  return output(decoder_norm ? (*decoder_norm)(x) : x);
+  return choices(x);
 }
 
 DecoderStep TransformerModel::step(const Tensor& ids, const DecoderState& before,
@@ -73,7 +92,7 @@ DecoderStep TransformerModel::step(const Tensor& ids, const DecoderState& before
     x = y.output;
     weights.push_back(mean(y.weights, {1, 2}));
   }
-  result.logits = output(squeeze(decoder_norm ? (*decoder_norm)(x) : x, 1));
+  result.logits = choices(squeeze(x, 1));
   result.weights = mean(stack(weights, 0), {0});
   return result;
 }

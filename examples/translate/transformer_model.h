@@ -9,7 +9,8 @@ namespace gradus::translate {
 ///
 ///     x₀ = √d · embedding + positions          p(yₜ | y₍<ₜ₎, x) = softmax(W_o decoder(y₍<ₜ₎)ₜ + b)
 ///
-/// Layers as in layers/transformer/transformer.h; embeddings start as N(0, 1/d).
+/// Layers as in layers/transformer/transformer.h; embeddings start as N(0, 1/d). Weights that are
+/// tied to the target embeddings stand there alone.
 struct TransformerModel {
   TransformerModel(int64_t source_tokens, int64_t target_tokens, const ModelOptions& options,
                    Generator& generator);
@@ -42,6 +43,7 @@ struct TransformerModel {
  private:
   Tensor embed(const Embedding& embedding, const Tensor& ids, int64_t first,
                Generator* generator) const;
+  Tensor choices(const Tensor& x) const;
 };
 
 }  // namespace gradus::translate

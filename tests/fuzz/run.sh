@@ -39,7 +39,7 @@ link() {
   objects=$(for source in $sources; do object "$source"; done)
   for t in $targets; do
     clang++-14 -fsanitize=fuzzer,address,undefined "$(object "tests/fuzz/${t}_fuzz.cpp")" $objects \
-      $libraries $(pkg-config --libs fmt libutf8proc libdw libedit) -pthread \
+      $libraries $(pkg-config --libs fmt libutf8proc sentencepiece libdw libedit) -pthread \
       -o "$work/$t"
   done
 }

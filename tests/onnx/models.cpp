@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "examples/translate/gnmt_model.h"
 #include "layers/layers.h"
 #include "optim/optimizer.h"
 #include "tests/onnx/write.h"
@@ -69,6 +70,22 @@ struct Copier {
     visit("attention", attention), visit("coverage", coverage);
     visit("logits", logits), visit("copy", copy);
   }
+};
+
+/// GNMT with a residual connection, on sentences of words 0 to 8 of which the second one is
+/// shorter.
+struct GNMT {
+  translate::GNMTModel model{
+      9,
+      9,
+      {.embedding = 3, .hidden = 4, .layers = 3, .architecture = translate::Architecture::gnmt},
+      generator};
+  Tensor operator()(const Tensor& source, const Tensor& target) const {
+    const std::vector<int64_t> lengths{6, 4};
+    const translate::Memory memory = model.encode({source, Mask::lengths(lengths, 6)}, nullptr);
+    return model.decode(model.target_embedding(target), memory, nullptr);
+  }
+  void parameters(auto&& visit) { visit("model", model); }
 };
 
 /// Self-attention whose heads look nowhere but at what came before, in a padded batch.
@@ -224,6 +241,10 @@ int main(int count, char** arguments) {
   Copier copier;
   auto draw_copied = [] { return std::tuple(normal({2, 2, 6}), normal({2, 4, 4}), words({2, 4})); };
   write("copy", copier, draw_copied, normal({2, 2, 6}), normal({2, 4, 4}), words({2, 4}));
+
+  GNMT gnmt;
+  auto draw_pairs = [] { return std::tuple(words({2, 6}), words({2, 3})); };
+  write("gnmt", gnmt, draw_pairs, words({2, 6}), words({2, 3}));
 
   SelfAttender self_attender;
   auto draw_one = [] { return std::tuple(normal({2, 5, 6})); };

@@ -67,7 +67,8 @@ const std::vector<ModelOptions> kinds = {
     {.embedding = 6, .hidden = 8},
     {.embedding = 6, .hidden = 8, .attention = AttentionKind::local_m, .window = 1},
     {.embedding = 6, .hidden = 8, .attention = AttentionKind::multi_head, .heads = 2},
-    {.hidden = 8, .layers = 2, .architecture = Architecture::transformer, .heads = 2}};
+    {.hidden = 8, .layers = 2, .architecture = Architecture::transformer, .heads = 2},
+    {.embedding = 6, .hidden = 8, .layers = 3, .architecture = Architecture::gnmt}};
 
 void sort_best_first(std::vector<Hypothesis>& hypotheses) {
   std::ranges::stable_sort(hypotheses, std::greater(), &Hypothesis::score);
@@ -119,8 +120,8 @@ std::vector<Hypothesis> plain_beam_search(const Translator& model, const Ids& se
       if (id == eos_id || length == longest) {
         if (rank < beam)
           done.push_back({grown.ids,
-                          grown.log_p / penalty(length, options.length_penalty) +
-                              coverage(grown.covered, options.coverage_penalty),
+                          grown.log_p / penalty(length, options.length_penalty.value_or(0)) +
+                              coverage(grown.covered, options.coverage_penalty.value_or(0)),
                           {}});
       } else if (growing.size() < beam) {
         growing.push_back(grown);
@@ -145,11 +146,12 @@ void check_same(const std::vector<Hypothesis>& ours, const std::vector<Hypothesi
 TEST_CASE("greedy decoding takes the most probable token at every step") {
   for (ModelOptions options : kinds)
     for (uint64_t seed = 1; seed <= 5; ++seed) {
-      options.layers = 2;
+      options.layers = std::max(2, options.layers);
       options.input_feeding = seed % 2 == 0;
       const Translator model = make(12, seed, options);
       const NoGrad pause;
-      const auto decoded = decode(model, sentences, {.longest = 10});
+      const auto decoded =
+          decode(model, sentences, {.length_penalty = 0, .coverage_penalty = 0, .longest = 10});
       for (size_t i = 0; i < sentences.size(); ++i) {
         REQUIRE(decoded[i].size() == 1);
         if (sentences[i].empty()) continue;
@@ -299,6 +301,120 @@ TEST_CASE("there is a row of attention per token and for <eos>, which sums to 1 
         }
       }
   }
+}
+
+TEST_CASE("a word penalty is added for each token, and finds longer translations above 0") {
+  const auto length = [](const Translator& model, double penalty) {
+    size_t total = 0;
+    for (const auto& hypotheses :
+         decode(model, sentences, {.beam = 4, .word_penalty = penalty, .longest = 12}))
+      total += hypotheses[0].ids.size();
+    return total;
+  };
+  for (uint64_t seed = 1; seed <= 5; ++seed) {
+    const Translator model = make(12, seed);
+    CHECK(length(model, -100) <= length(model, 0));
+    CHECK(length(model, 0) <= length(model, 100));
+    const NoGrad pause;
+    const Translator small = make(6, seed);
+    const Memory memory = small.encode(pad_sequences({{4, 5, 6}}, pad_id));
+    std::vector<Hypothesis> all;
+    all_translations(small, memory, {{}, 0, small.first_state(memory)}, 4, 0, all);
+    for (Hypothesis& h : all) h.score += 0.7 * static_cast<double>(h.ids.size());
+    sort_best_first(all);
+    check_same(decode(small, {{4, 5, 6}}, {.beam = 31, .word_penalty = 0.7, .longest = 4})[0], all);
+  }
+}
+
+TEST_CASE("blocking n-grams leaves the translations that repeat none, and never none at all") {
+  const auto repeats = [](const Ids& ids, int64_t n) {
+    std::set<Ids> seen;
+    for (auto at = ids.begin(); at + n <= ids.end(); ++at)
+      if (!seen.insert(Ids(at, at + n)).second) return true;
+    return false;
+  };
+  for (uint64_t seed = 1; seed <= 5; ++seed)
+    for (const int64_t n : {1, 2, 3}) {
+      CAPTURE(n);
+      const Translator model = make(6, seed);  // two tokens and <eos>
+      const NoGrad pause;
+      const Memory memory = model.encode(pad_sequences({{4, 5, 6}}, pad_id));
+      std::vector<Hypothesis> all;
+      all_translations(model, memory, {{}, 0, model.first_state(memory)}, 5, 0, all);
+      std::erase_if(all, [&](const Hypothesis& h) { return repeats(h.ids, n); });
+      sort_best_first(all);
+      check_same(decode(model, {{4, 5, 6}}, {.beam = 63, .no_repeat = n, .longest = 5})[0], all);
+      // A model that would never end, given sixty steps and two tokens, ends.
+      Translator endless = make(6, seed);
+      bias_of(endless)[eos_id] = -1e9F;
+      for (const int64_t beam : {1, 2, 5}) {
+        const auto found = decode(endless, sentences, {.beam = beam, .no_repeat = n});
+        for (const auto& hypotheses : found) {
+          REQUIRE(!hypotheses.empty());
+          CHECK_FALSE(repeats(hypotheses[0].ids, n));
+          CHECK(hypotheses[0].ids.size() < 12);
+        }
+      }
+    }
+}
+
+TEST_CASE("<unk> is chosen only where it is asked for") {
+  Translator ignorant = make(12, 1);
+  bias_of(ignorant)[unk_id] = 1e9F;
+  for (const bool unknown : {false, true}) {
+    const auto found = decode(ignorant, {{4, 5}}, {.longest = 3, .unknown = unknown})[0][0].ids;
+    CHECK((found == Ids{unk_id, unk_id, unk_id}) == unknown);
+  }
+}
+
+TEST_CASE("an ensemble takes the mean of its models' probabilities at every step") {
+  for (const ModelOptions& kind : kinds) {
+    const Translator a = make(12, 1, kind), b = make(12, 2), c = make(12, 3, kind);
+    const Translator* twice[] = {&a, &a};
+    const auto plain = decode(a, sentences, {.beam = 3, .length_penalty = 0, .longest = 8});
+    const auto doubled = decode(twice, sentences, {.beam = 3, .length_penalty = 0, .longest = 8});
+    for (size_t i = 0; i < sentences.size(); ++i) check_same(doubled[i], plain[i]);
+
+    const NoGrad pause;
+    const Translator* all[] = {&a, &b, &c};
+    const auto decoded =
+        decode(all, {{4, 5, 6}}, {.length_penalty = 0, .longest = 8, .attention = true})[0][0];
+    std::vector<Memory> memories;
+    std::vector<DecoderState> states;
+    for (const Translator* model : all) {
+      memories.push_back(model->encode(pad_sequences({{4, 5, 6}}, pad_id)));
+      states.push_back(model->first_state(memories.back()));
+    }
+    Ids ids;
+    for (int64_t last = bos_id; ids.size() < 8;) {
+      std::vector<double> p(12), weights(3);
+      for (size_t m = 0; m < 3; ++m) {
+        const Next after = next(*all[m], memories[m], states[m], last);
+        states[m] = after.state;
+        for (size_t id = 0; id < 12; ++id) p[id] += std::exp(after.log_p[id]) / 3;
+        for (size_t s = 0; s < 3; ++s) weights[s] += after.weights[s] / 3;
+      }
+      for (size_t s = 0; s < 3; ++s)
+        CHECK(decoded.attention[ids.size()][s] == doctest::Approx(weights[s]).epsilon(1e-4));
+      last = eos_id;
+      for (int64_t id = 4; id < 12; ++id)
+        if (p[static_cast<size_t>(id)] > p[static_cast<size_t>(last)]) last = id;
+      if (last == eos_id) break;
+      ids.push_back(last);
+    }
+    CHECK(decoded.ids == ids);
+  }
+}
+
+TEST_CASE("GNMT decodes with the penalties of its paper where none are given") {
+  const Translator model = make(10, 4, kinds[4]);
+  const DecodeOptions given{.beam = 4, .length_penalty = 0.2, .coverage_penalty = 0.2};
+  const auto plain = decode(model, sentences, {.beam = 4});
+  const auto with = decode(model, sentences, given);
+  for (size_t i = 0; i < sentences.size(); ++i) check_same(plain[i], with[i]);
+  const auto without =
+      decode(model, sentences, {.beam = 4, .length_penalty = 0, .coverage_penalty = 0});
+  CHECK(without[0][0].score != plain[0][0].score);
 }
 
 TEST_CASE("a sentence without tokens has one hypothesis without tokens") {

@@ -18,7 +18,7 @@ const std::vector<Example> examples = {
     {{4, 5, 6, 7, 8}, {4, 5, 6}}, {{5}, {7, 4}}, {{8, 4, 3}, {}}, {{6, 6}, {5, 5, 7, 3, 4}}};
 
 /// Every attention, with and without input feeding, bidirectional, of two layers; then
-/// Transformers.
+/// Transformers and GNMT.
 std::vector<ModelOptions> all_kinds() {
   std::vector<ModelOptions> kinds;
   for (const auto& [name, attention] : attentions)
@@ -39,6 +39,11 @@ std::vector<ModelOptions> all_kinds() {
                        .architecture = Architecture::transformer,
                        .heads = 2,
                        .norm_first = norm_first});
+  kinds.push_back(
+      {.hidden = 8, .architecture = Architecture::transformer, .heads = 2, .tied = Tied::output});
+  for (const int layers : {1, 2, 4})
+    kinds.push_back(
+        {.embedding = 6, .hidden = 8, .layers = layers, .architecture = Architecture::gnmt});
   return kinds;
 }
 

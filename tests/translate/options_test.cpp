@@ -40,13 +40,15 @@ TEST_CASE("every option of a number says its bounds, and no other number is take
     const std::string help = run(folder(), "$translate " + command + " --help").out;
     const bool trains = command.empty() || command == "train";
     const std::vector<std::string> options =
-        trains
-            ? std::vector<std::string>{"--epochs",    "--seed",    "--threads",        "--batch",
-                                       "--rate",      "--warm-up", "--clip",           "--patience",
-                                       "--embedding", "--hidden",  "--layers",         "--dropout",
-                                       "--heads",     "--window",  "--label-smoothing"}
-            : std::vector<std::string>{"--beam", "--length-penalty", "--coverage-penalty",
-                                       "--max-length", "--threads"};
+        trains ? std::vector<std::string>{"--epochs", "--seed",     "--threads",
+                                          "--batch",  "--rate",     "--warm-up",
+                                          "--clip",   "--patience", "--embedding",
+                                          "--hidden", "--layers",   "--dropout",
+                                          "--heads",  "--window",   "--label-smoothing",
+                                          "--keep"}
+               : std::vector<std::string>{"--beam",       "--length-penalty",
+                                          "--no-repeat",  "--coverage-penalty",
+                                          "--max-length", "--threads"};
     for (const std::string& option : options) {
       const size_t at = help.find("  " + option + " ");
       REQUIRE_MESSAGE(at != help.npos, option << " is not in: " << help);
@@ -122,6 +124,20 @@ TEST_CASE("the number of parameters is known before they are made") {
                          .architecture = Architecture::transformer,
                          .heads = 2,
                          .norm_first = norm_first};
+    Trained trained = toy::untrained(toy::pairs(), o);
+    CHECK(planned_parameter_count(trained.source.size(), trained.target.size(), o) ==
+          gradus::parameter_count(trained.model));
+  }
+  for (const Tied tied : {Tied::output, Tied::all}) {
+    const ModelOptions o{
+        .hidden = 8, .architecture = Architecture::transformer, .heads = 2, .tied = tied};
+    gradus::Generator generator(1);
+    Translator model(20, 20, o, generator);
+    CHECK(planned_parameter_count(20, 20, o) == gradus::parameter_count(model));
+  }
+  for (const int layers : {1, 2, 4}) {
+    const ModelOptions o{
+        .embedding = 6, .hidden = 8, .layers = layers, .architecture = Architecture::gnmt};
     Trained trained = toy::untrained(toy::pairs(), o);
     CHECK(planned_parameter_count(trained.source.size(), trained.target.size(), o) ==
           gradus::parameter_count(trained.model));

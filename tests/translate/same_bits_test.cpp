@@ -24,6 +24,12 @@ std::vector<ModelOptions> all_kinds(int64_t hidden) {
   for (const auto& [name, attention] : attentions)
     kinds.push_back({.embedding = 24, .hidden = hidden, .attention = attention, .window = 3});
   kinds.push_back({.hidden = hidden, .layers = 2, .architecture = Architecture::transformer});
+  kinds.push_back({.hidden = hidden,
+                   .layers = 2,
+                   .architecture = Architecture::transformer,
+                   .tied = Tied::output});
+  kinds.push_back(
+      {.embedding = 24, .hidden = hidden, .layers = 3, .architecture = Architecture::gnmt});
   return kinds;
 }
 

@@ -1,0 +1,148 @@
+#include "examples/training/subwords.h"
+
+#include <fmt/format.h>
+#include <sentencepiece_processor.h>
+#include <sentencepiece_trainer.h>
+
+#include <algorithm>
+#include <stdexcept>
+#include <unordered_map>
+
+#include "examples/training/text.h"
+#include "examples/training/vocabulary.h"
+
+namespace gradus::training {
+
+namespace {
+
+[[noreturn]] void refuse(const std::string& why) {
+  throw std::invalid_argument(fmt::format("subwords: {}", why));
+}
+
+class Sentences : public sentencepiece::SentenceIterator {
+ public:
+  explicit Sentences(const std::vector<std::string>& texts) : texts_(texts) {}
+  bool done() const override { return at_ == texts_.size(); }
+  void Next() override { ++at_; }
+  const std::string& value() const override { return texts_[at_]; }
+  sentencepiece::util::Status status() const override { return {}; }
+
+ private:
+  const std::vector<std::string>& texts_;
+  std::size_t at_ = 0;
+};
+
+/// How often each character occurs, and ▁ before each word.
+struct Characters {
+  explicit Characters(const std::vector<std::string>& texts) {
+    for (const std::string& text : texts) {
+      ++counts[U' '];
+      for (const char32_t c : code_points(text)) ++counts[c];
+    }
+  }
+  /// Those that occur often enough; sentencepiece is told their share of the text.
+  struct Kept {
+    std::int64_t characters = 0;
+    double share = 0;
+  };
+  Kept kept(std::int64_t min_count) const {
+    double total = 0, frequent = 0;
+    Kept result;
+    for (const auto& [c, count] : counts) {
+      total += static_cast<double>(count);
+      if (count < min_count) continue;
+      frequent += static_cast<double>(count);
+      ++result.characters;
+    }
+    result.share = std::max(0.0, frequent - 0.5) / total;
+    return result;
+  }
+
+  std::unordered_map<char32_t, std::int64_t> counts;
+};
+
+constexpr std::int64_t specials = unk_id + 1;
+
+}  // namespace
+
+Subwords::Subwords(const std::vector<std::string>& texts, const SubwordOptions& options)
+    : lower_case_(options.lower_case) {
+  std::vector<std::string> forms;
+  for (const std::string& text : texts)
+    if (std::string one = form(text); !one.empty()) forms.push_back(std::move(one));
+  if (forms.empty()) refuse("there is no text to find them in");
+  const Characters::Kept kept = Characters(forms).kept(options.min_count);
+  if (options.size < kept.characters + specials)
+    refuse(
+        fmt::format("a vocabulary of {} has no room for the {} characters that occur at least "
+                    "{} time{} and the {} specials; expected at least {}",
+                    options.size, kept.characters, options.min_count,
+                    options.min_count == 1 ? "" : "s", specials, kept.characters + specials));
+  const std::string kind = options.kind == SubwordKind::bpe ? "bpe" : "unigram";
+  Sentences sentences(forms);
+  const auto status = sentencepiece::SentencePieceTrainer::Train(
+      {{"model_type", kind},
+       {"vocab_size", std::to_string(options.size)},
+       {"hard_vocab_limit", "false"},
+       {"character_coverage", fmt::format("{:.9f}", kept.share)},
+       {"normalization_rule_name", "identity"},
+       {"max_sentence_length", "1000000"},
+       {"num_threads", "1"},
+       {"pad_id", std::to_string(pad_id)},
+       {"bos_id", std::to_string(bos_id)},
+       {"eos_id", std::to_string(eos_id)},
+       {"unk_id", std::to_string(unk_id)},
+       {"pad_piece", "<pad>"},
+       {"bos_piece", "<bos>"},
+       {"eos_piece", "<eos>"},
+       {"unk_piece", "<unk>"},
+       {"minloglevel", "3"}},
+      &sentences, &serialised_);
+  if (!status.ok()) refuse(status.ToString());
+  load();
+}
+
+Subwords::Subwords(std::string serialised, bool lower_case)
+    : serialised_(std::move(serialised)), lower_case_(lower_case) {
+  load();
+}
+
+void Subwords::load() {
+  auto processor = std::make_shared<sentencepiece::SentencePieceProcessor>();
+  if (const auto status = processor->LoadFromSerializedProto(serialised_); !status.ok())
+    refuse(fmt::format("not a model of sentencepiece: {}", status.ToString()));
+  if (processor->pad_id() != pad_id || processor->bos_id() != bos_id ||
+      processor->eos_id() != eos_id || processor->unk_id() != unk_id)
+    refuse("expected <pad>, <bos>, <eos> and <unk> as the first four pieces");
+  processor_ = std::move(processor);
+  for (const std::string& piece : pieces())
+    if (!valid_utf8(piece)) refuse("a piece is not valid UTF-8");
+}
+
+std::vector<std::string> Subwords::pieces() const {
+  std::vector<std::string> result;
+  for (int id = 0; id < processor_->GetPieceSize(); ++id)
+    result.push_back(processor_->IdToPiece(id));
+  return result;
+}
+
+std::string Subwords::form(std::string_view text) const {
+  const std::string written = sentence(text);
+  return lower_case_ ? in_lower_case(written) : written;
+}
+
+std::vector<std::string> Subwords::split(std::string_view text) const {
+  std::vector<std::string> result;
+  if (const auto status = processor_->Encode(form(text), &result); !status.ok())
+    refuse(status.ToString());
+  return result;
+}
+
+std::vector<std::int64_t> Subwords::encode(std::string_view text) const {
+  std::vector<int> ids;
+  if (const auto status = processor_->Encode(form(text), &ids); !status.ok())
+    refuse(status.ToString());
+  return {ids.begin(), ids.end()};
+}
+
+}  // namespace gradus::training
