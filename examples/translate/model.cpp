@@ -33,7 +33,8 @@ AnyModel make(int64_t source_tokens, int64_t target_tokens, const ModelOptions& 
   return TransformerModel(source_tokens, target_tokens, options, generator);
 }
 
-/// Without the columns that hold only padding, so that more padding changes nothing.
+/// Without the columns that hold only padding, so that more padding changes nothing, also not how
+/// the gradients' sums over a batch are grouped.
 PaddedSequences trimmed(const PaddedSequences& source) {
   const int64_t longest = std::max<int64_t>(1, source.mask.last());
   if (longest >= source.ids.size(1)) return source;

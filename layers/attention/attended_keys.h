@@ -5,8 +5,9 @@
 
 namespace gradus {
 
-/// The keys up to the last one that any query attends to, but at least one. OpenBLAS rounds
-/// differently for other sizes: without the others, sizes and bits do not depend on padding.
+/// The keys up to the last one that any query attends to, but at least one. The gradients of
+/// weights are sums over all keys, some at a time: with others between them, those of other
+/// sentences would be added in other groups. Without them, neither bits nor work depend on padding.
 struct AttendedKeys {
   /// `scores` is the shape of the scores, (batch, …, queries, keys), the mask one of (batch, time),
   /// of (queries, keys), or of three axes or more that broadcasts to the scores, with the batch
