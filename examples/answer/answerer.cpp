@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <limits>
 #include <set>
 
 #include "core/functions/cross_entropy.h"
@@ -22,7 +23,8 @@ using Indices = std::vector<int64_t>;
 constexpr int64_t most_units = 4096;
 
 nlohmann::json to_json(const LearnOptions& o) {
-  return {{"size", o.model.size},
+  return {{"architecture", o.architecture == Architecture::memory ? "memory" : "reduction"},
+          {"size", o.model.size},
           {"hops", o.model.hops},
           {"memory", o.model.memory},
           {"tying", o.model.tying == Tying::adjacent ? "adjacent" : "layer-wise"},
@@ -42,8 +44,29 @@ std::vector<Indices> batches_of(const Encoded& data, const Indices& questions, i
   return batches;
 }
 
-MemoryOutput run(const MemoryNetwork& network, const Batch& batch) {
-  return network(batch.story, batch.question, batch.mask);
+Answerer untrained(Vocabulary vocabulary, Architecture architecture, const MemoryOptions& options,
+                   Generator& generator) {
+  const int64_t words = vocabulary.size();
+  if (architecture == Architecture::memory)
+    return {std::move(vocabulary), MemoryNetwork(words, options, generator)};
+  return {std::move(vocabulary),
+          ReductionNetwork(words, {.size = options.size, .hops = options.hops}, generator)};
+}
+
+/// How many sentences of a story it reads: the newest ones.
+int64_t memory_of(const Answerer& answerer) {
+  const auto* network = std::get_if<MemoryNetwork>(&answerer.network);
+  return network ? network->options.memory : std::numeric_limits<int64_t>::max();
+}
+
+void start_linearly(Answerer& answerer, bool linear) {
+  if (auto* network = std::get_if<MemoryNetwork>(&answerer.network)) network->linear = linear;
+}
+
+Tensor logits(const Answerer& answerer, const Batch& batch) {
+  return std::visit(
+      [&](const auto& network) { return network(batch.story, batch.question, batch.mask).logits; },
+      answerer.network);
 }
 
 int64_t count_right(const Tensor& logits, const Tensor& answers) {
@@ -67,10 +90,9 @@ Answerer load(const std::string& path) {
                                 .memory = stored.integer("memory", most_units),
                                 .tying = stored.named("tying", tyings),
                                 .position = stored.boolean("position")};
-    Vocabulary vocabulary = vocabulary_in(file.metadata, "vocabulary");
     Generator generator(0);
-    MemoryNetwork network(vocabulary.size(), options, generator);
-    Answerer answerer{std::move(vocabulary), std::move(network)};
+    Answerer answerer = untrained(vocabulary_in(file.metadata, "vocabulary"),
+                                  stored.named("architecture", architectures), options, generator);
     load_tensors_into(answerer, file.tensors);
     return answerer;
   });
@@ -84,13 +106,15 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
         "all {} questions have the same answer{}; expected two or more different ones",
         stories.questions.size(), answers.empty() ? "" : ", '" + *answers.begin() + "'"));
   Vocabulary vocabulary = vocabulary_of(stories);
-  const int64_t d = options.model.size, n = vocabulary.size(), memory = options.model.memory;
+  const int64_t d = options.model.size, n = vocabulary.size();
   check_memory(
-      (options.model.hops + 1) * d * (n + memory),
+      (options.model.hops + 1) * d * (n + options.model.memory + 4 * d),
       fmt::format("a model of --size {}, --hops {} and {} words", d, options.model.hops, n));
   Generator generator(training.seed);
-  MemoryNetwork network(n, options.model, generator);
-  Answerer answerer{std::move(vocabulary), std::move(network)};
+  Answerer answerer =
+      untrained(std::move(vocabulary), options.architecture, options.model, generator);
+  const int64_t memory = memory_of(answerer);
+  const double noise = options.architecture == Architecture::memory ? options.noise : 0;
   const Encoded data(stories, answerer.vocabulary);
 
   // One story in ten, always the same ones, is for the validation, with all its questions.
@@ -106,11 +130,10 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
         "expected questions about some 50 stories or more, of which one in ten is for the "
         "validation, got {} questions",
         data.begin.size()));
-  const auto loss = [&](Answerer& a, const Indices& questions, Generator* noise) {
-    const Batch batch = batch_of(data, questions, memory, options.noise, noise);
-    return BatchLoss{
-        cross_entropy(run(a.network, batch).logits, batch.answers, {.reduction = Reduction::sum}),
-        std::ssize(questions)};
+  const auto loss = [&](Answerer& a, const Indices& questions, Generator* generator) {
+    const Batch batch = batch_of(data, questions, memory, noise, generator);
+    return BatchLoss{cross_entropy(logits(a, batch), batch.answers, {.reduction = Reduction::sum}),
+                     std::ssize(questions)};
   };
   std::string all;
   for (const std::string& sentence : stories.sentences) all += sentence + '\n';
@@ -122,7 +145,7 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
                            {{"vocabulary", answerer.vocabulary.to_json()}}),
       .data = {{"stories", checksum(all)}},
       .begin_epoch = [&](Answerer& a,
-                         int64_t epoch) { a.network.linear = epoch <= options.linear_start; },
+                         int64_t epoch) { start_linearly(a, epoch <= options.linear_start); },
       .batches =
           [&](Generator& of) {
             return batches_of(data, learned, memory, training.batch_size, &of);
@@ -130,13 +153,13 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
       .loss = loss,
       .validate =
           [&](Answerer& a) {
-            a.network.linear = false;
+            start_linearly(a, false);
             const auto judge = [&](int64_t i, double* numbers) {
               const Batch batch = batch_of(data, validation[static_cast<size_t>(i)], memory);
-              const Tensor logits = run(a.network, batch).logits;
+              const Tensor guess = logits(a, batch);
               numbers[0] =
-                  cross_entropy(logits, batch.answers, {.reduction = Reduction::sum}).item();
-              numbers[1] = double(count_right(logits, batch.answers));
+                  cross_entropy(guess, batch.answers, {.reduction = Reduction::sum}).item();
+              numbers[1] = double(count_right(guess, batch.answers));
             };
             double sum = 0, right = 0;
             const auto judged = share_out(std::ssize(validation), 2, judge);
@@ -150,7 +173,7 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
   terminal::say("{} questions to learn, {} to judge on; {} words, {} parameters\n", learned.size(),
                 held_out.size(), n, parameter_count(answerer));
   TrainReport report = train(answerer, task, training);
-  answerer.network.linear = false;
+  start_linearly(answerer, false);
   return {std::move(answerer), std::move(report)};
 }
 
@@ -161,11 +184,11 @@ std::map<std::string, Score> scores(const Answerer& answerer, const Stories& sto
   for (int64_t q = 0; q < std::ssize(stories.questions); ++q)
     kinds[stories.questions[q].kind].push_back(q);
   std::map<std::string, Score> all;
-  const int64_t memory = answerer.network.options.memory;
+  const int64_t memory = memory_of(answerer);
   for (const auto& [kind, questions] : kinds)
     for (const Indices& some : batches_of(data, questions, memory, 100, nullptr)) {
       const Batch batch = batch_of(data, some, memory);
-      all[kind].right += count_right(run(answerer.network, batch).logits, batch.answers);
+      all[kind].right += count_right(logits(answerer, batch), batch.answers);
       all[kind].asked += std::ssize(some);
     }
   return all;
@@ -179,13 +202,19 @@ Answer answer(const Answerer& answerer, const std::vector<std::string>& story,
   if (std::ranges::all_of(data.questions[0], [](int64_t id) { return id == unk_id; }))
     throw Error(fmt::format("no word of '{}' is among the {} words of the model", question,
                             answerer.vocabulary.size()));
-  const int64_t memory = answerer.network.options.memory;
-  const MemoryOutput output = run(answerer.network, batch_of(data, {0}, memory));
-  const std::vector<float> p = softmax(output.logits).to_vector<float>();
+  const int64_t memory = memory_of(answerer);
+  const Batch batch = batch_of(data, {0}, memory);
+  const auto [probabilities, looks] = std::visit(
+      [&](const auto& network) {
+        const auto output = network(batch.story, batch.question, batch.mask);
+        return std::pair(softmax(output.logits), looks_of(output));
+      },
+      answerer.network);
+  const std::vector<float> p = probabilities.to_vector<float>();
   const auto best = std::ranges::max_element(p);
   Answer result{answerer.vocabulary.token(best - p.begin()), *best, {}};
-  const int64_t hops = output.weights.size(1), sentences = output.weights.size(2);
-  const std::vector<float> weights = output.weights.to_vector<float>();
+  const int64_t hops = looks.size(1), sentences = looks.size(2);
+  const std::vector<float> weights = looks.to_vector<float>();
   for (int64_t hop = 0; hop < hops; ++hop)
     result.attention.source.push_back(fmt::format("hop {}", hop + 1));
   for (int64_t i = sentences - 1; i >= 0; --i) {  // the oldest one first, as it was told

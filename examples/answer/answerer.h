@@ -1,7 +1,10 @@
 #pragma once
 
 #include <map>
+#include <variant>
 
+#include "examples/answer/memory_network.h"
+#include "examples/answer/reduction_network.h"
 #include "examples/answer/stories.h"
 #include "examples/terminal/draw.h"
 #include "examples/training/train.h"
@@ -13,18 +16,26 @@ inline constexpr const char* kind_of_model = "question answerer";
 inline const std::map<std::string, Tying> tyings{{"adjacent", Tying::adjacent},
                                                  {"layer-wise", Tying::layer_wise}};
 
-/// A memory network with the words that it knows.
+enum class Architecture { reduction, memory };
+inline const std::map<std::string, Architecture> architectures{
+    {"reduction", Architecture::reduction}, {"memory", Architecture::memory}};
+
+/// A network with the words that it knows.
 struct Answerer {
   training::Vocabulary vocabulary;
-  MemoryNetwork network;
+  std::variant<ReductionNetwork, MemoryNetwork> network;
 
-  void parameters(auto&& visit) { visit("network", network); }
+  void parameters(auto&& visit) {
+    std::visit([&](auto& one) { visit("network", one); }, network);
+  }
 };
 Answerer load(const std::string& path);
 
 struct LearnOptions {
-  MemoryOptions model;
-  int linear_start = 0;  ///< epochs without the softmax (section 4.1)
+  Architecture architecture = Architecture::reduction;
+  MemoryOptions model;  ///< a reduction network has its size and hops alone
+  // What follows is for the memory network alone (its section 4.1).
+  int linear_start = 0;  ///< epochs without the softmax
   double noise = 0.1;    ///< empty memories in training, by sentence
 };
 

@@ -1,9 +1,10 @@
 // Answers questions about stories with a memory network. README.md shows what it prints.
 #include <unistd.h>
 
-#include <chrono>
+#include <ctime>
 #include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "core/files/atomic_file.h"
 #include "examples/answer/answerer.h"
@@ -14,14 +15,14 @@
 using namespace gradus;
 using namespace gradus::answer;
 using namespace gradus::training;
+using nlohmann::json;
 using terminal::say;
+using Scores = std::map<std::string, Score>;
 
 namespace {
 
-using Clock = std::chrono::steady_clock;
-double seconds_since(Clock::time_point start) {
-  return std::chrono::duration<double>(Clock::now() - start).count();
-}
+/// Of this process, all threads together.
+double processor_minutes() { return double(std::clock()) / CLOCKS_PER_SEC / 60; }
 
 struct Settings {
   LearnOptions learn;
@@ -71,43 +72,43 @@ int converse(const Answerer& answerer, bool brief, const std::string& svg) {
 }
 
 int demonstrate(Settings s, const TrainOptions& options) {
-  const auto start = Clock::now();
   const auto pictures = prepare_to_train(kind_of_model, options.model_path, s.report, {},
                                          {"answer.svg", "answer_loss.svg"});
   const auto draw = [](int64_t count, uint64_t seed, Language language) {
     Generator generator(seed);
     return draw_worlds(count, language, generator);
   };
-  Stories stories = draw(s.worlds, 1, Language::english);
-  stories.add(draw(s.worlds, 2, Language::chinese));
+  Stories stories = draw(s.worlds, 1, english);
+  stories.add(draw(s.worlds, 2, chinese));
   const Learned learned = learn(stories, s.learn, options);
   if (learned.report.interrupted) return interrupted_status;
 
-  const Stories english = without(draw(1200, 3, Language::english), stories);
-  const Stories chinese = without(draw(1200, 4, Language::chinese), stories);
-  auto in_english = scores(learned.answerer, english),
-       in_chinese = scores(learned.answerer, chinese);
+  const Stories judged[]{without(draw(1200, 3, english), stories),
+                         without(draw(1200, 4, chinese), stories)};
+  auto in_english = scores(learned.answerer, judged[english]),
+       in_chinese = scores(learned.answerer, judged[chinese]);
   say("\nright answers about {} worlds that it has not seen, in %\n{:<20}{:>8}{:>8}\n",
-      english.questions.size() + chinese.questions.size(), "", "English", "Chinese");
-  nlohmann::json end;
+      judged[english].questions.size() + judged[chinese].questions.size(), "", "English",
+      "Chinese");
+  json end;
   for (const std::string& kind : world_kinds) {
     say("{:<20}{:>8.1f}{:>8.1f}\n", kind, in_english[kind].accuracy(), in_chinese[kind].accuracy());
     end[kind] = {in_english[kind].accuracy(), in_chinese[kind].accuracy()};
   }
-  for (const Stories* told : {&english, &chinese})
+  for (const Stories& told : judged)
     for (const size_t q : {1, 4}) {
-      const Question& asked = told->questions[q];
+      const Question& asked = told.questions[q];
       say("\n{}  ", asked.text);
-      show(answer::answer(
-               learned.answerer,
-               {told->sentences.begin() + asked.begin, told->sentences.begin() + asked.end},
-               asked.text),
-           false, told == &english && q == 1 ? pictures[0] : "");
+      show(
+          answer::answer(learned.answerer,
+                         {told.sentences.begin() + asked.begin, told.sentences.begin() + asked.end},
+                         asked.text),
+          false, &told == judged && q == 1 ? pictures[0] : "");
     }
   write_report(s.report, report_json(learned.report, figures, end, "questions"));
   say("{}\n", show_curves(learned.report, "nats a question", pictures[1]));
-  say("{:.0f} s; the model is in {}, the pictures are in {} and {}\n", seconds_since(start),
-      options.model_path, pictures[0], pictures[1]);
+  say("{:.0f} s of processor time; the model is in {}, the pictures are in {} and {}\n",
+      60 * processor_minutes(), options.model_path, pictures[0], pictures[1]);
   return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? converse(learned.answerer, false, "") : 0;
 }
 
@@ -124,44 +125,71 @@ Stories read_tasks(const Settings& s, std::string BabiTask::*file) {
   return all;
 }
 
-void tell_scores(const std::map<std::string, Score>& all, double minutes, nlohmann::json& report) {
-  double errors = 0;
-  int failed = 0;
-  std::vector<std::string> names;
-  for (const auto& [name, score] : all) names.push_back(name);
-  std::ranges::sort(names, {}, [](const std::string& name) { return std::stoi(name.substr(2)); });
-  say("\n{:<32}{:>8}\n", "task", "error %");
-  for (const std::string& name : names) {
-    const double error = 100 - all.at(name).accuracy();
-    say("{:<32}{:>8.1f}\n", name, error);
-    report["errors"][name] = error;
-    errors += error;
-    failed += error > 5;
+/// A row for each task, a column for each title; returns the figures below them by title.
+json tell_errors(const std::vector<std::pair<std::string, Scores>>& columns) {
+  json report;
+  std::string head = fmt::format("\n{:<32}", "errors in %"), mean = fmt::format("{:<32}", "mean"),
+              failed = fmt::format("{:<32}", "tasks above 5 %");
+  std::map<int, std::string> rows;
+  for (const auto& [title, scores] : columns) {
+    head += fmt::format("{:>10}", title);
+    double sum = 0;
+    int above = 0;
+    for (const auto& [name, score] : scores) {
+      const double error = 100 - score.accuracy();
+      std::string& row = rows[std::stoi(name.substr(2))];
+      if (row.empty()) row = fmt::format("{:<32}", name);
+      row += fmt::format("{:>10.1f}", error);
+      report[title]["errors"][name] = error;
+      sum += error;
+      above += error > 5;
+    }
+    report[title]["mean_error"] = sum / double(scores.size());
+    report[title]["failed"] = above;
+    mean += fmt::format("{:>10.1f}", sum / double(scores.size()));
+    failed += fmt::format("{:>10}", above);
   }
-  const double mean = errors / double(all.size());
-  say("{:<32}{:>8.1f}\n{} of {} tasks above 5 %; {:.1f} minutes\n", "mean", mean, failed,
-      all.size(), minutes);
-  report.update({{"mean_error", mean}, {"failed", failed}, {"minutes", minutes}});
+  say("{}\n", head);
+  for (const auto& row : rows) say("{}\n", row.second);
+  say("{}\n{}\n", mean, failed);
+  return report;
 }
 
 int train_on_files(const Settings& s, const TrainOptions& options) {
-  const auto start = Clock::now();
   prepare_to_train(kind_of_model, options.model_path, s.report, {{"--data", s.data}});
   const Stories stories = read_tasks(s, &BabiTask::train), test = read_tasks(s, &BabiTask::test);
   const Learned learned = errors_at(s.data, [&] { return learn(stories, s.learn, options); });
   if (learned.report.interrupted) return interrupted_status;
-  nlohmann::json end;
-  tell_scores(scores(learned.answerer, test), seconds_since(start) / 60, end);
-  write_report(s.report, report_json(learned.report, figures, end, "questions"));
-  say("the model is in {}\n", options.model_path);
+  const json end = tell_errors({{"test", scores(learned.answerer, test)}});
+  write_report(s.report, report_json(learned.report, figures, end["test"], "questions"));
+  say("{:.1f} minutes of processor time; the model is in {}\n", processor_minutes(),
+      options.model_path);
   return 0;
 }
 
-/// A model for each task; of several runs the one that is best on the validation.
-int make_table(Settings s, TrainOptions options) {
-  const auto start = Clock::now();
-  std::map<std::string, Score> all;
-  const uint64_t seed = options.seed;
+/// Trains some models on a task, 0 for all of them, and judges the one that is best on the
+/// validation; nothing when interrupted.
+std::optional<Scores> best_of_runs(Settings s, TrainOptions options, int task) {
+  s.task = task;
+  const Stories stories = read_tasks(s, &BabiTask::train), test = read_tasks(s, &BabiTask::test);
+  std::optional<Learned> best;
+  for (int run = 0; run < s.runs; ++run, ++options.seed) {
+    const std::string name = task == 0 ? "joint" : fmt::format("qa{}", task);
+    options.model_path = fmt::format("{}/{}_seed{}.safetensors", s.models, name, options.seed);
+    options.resume = std::filesystem::exists(options.model_path + ".checkpoint");
+    prepare_to_train(kind_of_model, options.model_path, "");
+    say("{}, seed {}\n", name, options.seed);
+    Learned learned = errors_at(s.data, [&] { return learn(stories, s.learn, options); });
+    if (learned.report.interrupted) return std::nullopt;
+    const auto reached = [](const Learned& of) { return of.report.best_epoch().figures; };
+    if (!best || higher(1)(reached(learned), reached(*best))) best = std::move(learned);
+  }
+  return scores(best->answerer, test);
+}
+
+/// A model for each task, and one for all of them.
+int make_table(const Settings& s, const TrainOptions& options) {
+  Scores each;
   if (!s.report.empty()) prepare_to_write(s.report);
   for (const auto& [number, task] : tasks_in(s.data)) {
     if (task.train.empty() || task.test.empty()) {
@@ -169,38 +197,24 @@ int make_table(Settings s, TrainOptions options) {
           fmt::format("{}: {} has no training or no test file; left out", s.data, task.name));
       continue;
     }
-    s.task = number;
-    const Stories stories = read_tasks(s, &BabiTask::train), test = read_tasks(s, &BabiTask::test);
-    Figures best;
-    for (int run = 0; run < s.runs; ++run) {
-      options.seed = seed + static_cast<uint64_t>(run);
-      options.model_path =
-          fmt::format("{}/qa{}_seed{}.safetensors", s.models, number, options.seed);
-      options.resume = std::filesystem::exists(options.model_path + ".checkpoint");
-      prepare_to_train(kind_of_model, options.model_path, "");
-      say("{}, seed {}\n", task.name, options.seed);
-      const Learned learned =
-          errors_at(task.train, [&] { return learn(stories, s.learn, options); });
-      if (learned.report.interrupted) return interrupted_status;
-      const Figures& reached = learned.report.best_epoch().figures;
-      if (best.empty() || higher(1)(reached, best)) {
-        best = reached;
-        all[task.name] = scores(learned.answerer, test).at(task.name);
-      }
-    }
+    const auto of_task = best_of_runs(s, options, number);
+    if (!of_task) return interrupted_status;
+    each.insert(of_task->begin(), of_task->end());
   }
-  nlohmann::json report;
-  tell_scores(all, seconds_since(start) / 60, report);
+  auto joint = best_of_runs(s, options, 0);
+  if (!joint) return interrupted_status;
+  std::erase_if(*joint, [&](const auto& score) { return !each.contains(score.first); });
+  json report = tell_errors({{"each", each}, {"joint", *joint}});
+  report["minutes"] = processor_minutes();
+  say("{:.1f} minutes of processor time\n", processor_minutes());
   write_report(s.report, report);
   return 0;
 }
 
 int evaluate(const Settings& s, const std::string& model) {
-  const auto start = Clock::now();
-  const Answerer answerer = load(model);
-  nlohmann::json report;
-  tell_scores(scores(answerer, read_tasks(s, &BabiTask::test)), seconds_since(start) / 60, report);
-  write_report(s.report, report);
+  write_report(
+      s.report,
+      tell_errors({{"test", scores(load(model), read_tasks(s, &BabiTask::test))}})["test"]);
   return 0;
 }
 
@@ -223,6 +237,10 @@ int main(int argc, char** argv) {
                        .patience = 1000};
   const auto add_model = [&](CLI::App* command) {
     MemoryOptions& m = s.learn.model;
+    command->add_option("--architecture", s.learn.architecture, "reduction or memory")
+        ->transform(CLI::CheckedTransformer(architectures).description(""))
+        ->type_name("NAME")
+        ->default_str("reduction");
     add_integer(command, "--size", m.size, 1, 4096, "size of the embeddings");
     add_integer(command, "--hops", m.hops, 1, 100, "how often it looks at the story");
     add_integer(command, "--memory", m.memory, 1, 4096, "sentences that it can remember");

@@ -33,14 +33,6 @@ MemoryNetwork::MemoryNetwork(int64_t vocabulary, const MemoryOptions& options, G
   H = normal({d, d});
 }
 
-/// Σⱼ lⱼ ∘ A xⱼ = (1 − k/d) ∘ A Σⱼ xⱼ + (2k/d − 1) ∘ A Σⱼ (j/J) xⱼ
-Tensor MemoryNetwork::encode(const Bags& sentences, const Tensor& matrix) const {
-  const Tensor bag = gradus::linear(sentences.counts, matrix);
-  if (!options.position) return bag;
-  const Tensor share = (arange(options.size, matrix.dtype()) + 1) / double(options.size);  // k/d
-  return bag * (1 - share) + gradus::linear(sentences.places, matrix) * (2 * share - 1);
-}
-
 MemoryOutput MemoryNetwork::operator()(const Bags& story, const Bags& question,
                                        const Mask& mask) const {
   const Scope scope(this);
@@ -50,12 +42,14 @@ MemoryOutput MemoryNetwork::operator()(const Bags& story, const Bags& question,
                             story.counts.description()));
   std::vector<Tensor> memories;
   for (size_t i = 0; i < words.size(); ++i)
-    memories.push_back(encode(story, words[i]) + slice(times[i], 0, 0, sentences));
+    memories.push_back(encode(story, words[i], options.position) +
+                       slice(times[i], 0, 0, sentences));
 
   const bool adjacent = options.tying == Tying::adjacent;
-  Tensor u = encode(question, adjacent ? words[0] : B);
+  Tensor u = encode(question, adjacent ? words[0] : B, options.position);
   std::vector<Tensor> weights;
   for (size_t hop = 0; hop < static_cast<size_t>(options.hops); ++hop) {
+    const Scope step(static_cast<int64_t>(hop));
     const Tensor &m = memories[adjacent ? hop : 0], &c = memories[adjacent ? hop + 1 : 1];
     const Tensor scores = squeeze(matmul(m, unsqueeze(u, -1)), -1);
     const Tensor p = linear ? masked_fill(scores, mask, 0) : softmax(scores, -1, mask);

@@ -4,7 +4,7 @@
 
 #include "core/functions/mask.h"
 #include "core/tensor/random.h"
-#include "core/tensor/tensor.h"
+#include "examples/answer/sentences.h"
 
 namespace gradus::answer {
 
@@ -20,25 +20,22 @@ struct MemoryOptions {
   bool position = true;  ///< position encoding; without it, the order of words does not count
 };
 
-/// Sentences as bags of words, (…, vocabulary): how often each word occurs, and the sum of j/J over
-/// its places j = 1 … J in a sentence of J words. That is all that the position encoding needs.
-struct Bags {
-  Tensor counts, places;
-};
-
 struct MemoryOutput {
   Tensor logits;   ///< (batch, vocabulary)
   Tensor weights;  ///< p of each hop, (batch, hops, sentences)
 };
 
+/// How much each hop looked at each sentence, (batch, hops, sentences).
+inline Tensor looks_of(const MemoryOutput& output) { return output.weights; }
+
 /// The end-to-end memory network (Sukhbaatar, Szlam, Weston, Fergus 2015, arXiv 1503.08895). With
-/// xᵢ the sentences of a story, the newest one first, q the question, and e(A, x) = Σⱼ lⱼ ∘ A xⱼ:
+/// xᵢ the sentences of a story, the newest one first, and q the question, encoded by e(A, x):
 ///
 ///     u¹ = e(B, q)     mᵢ = e(Aᵏ, xᵢ) + T_Aᵏ(i)     cᵢ = e(Cᵏ, xᵢ) + T_Cᵏ(i)
 ///     p = softmax(mᵢᵀ u)     o = Σ pᵢ cᵢ     uᵏ⁺¹ = uᵏ + o, or H uᵏ + o
 ///     logits = W uᴷ⁺¹
 ///
-/// lⱼₖ = (1 − j/J) − (k/d)(1 − 2j/J), or 1 without position encoding. In a linear start, p = mᵀu.
+/// In a linear start, p = mᵀu.
 /// story (batch, sentences, vocabulary), question (batch, vocabulary), mask (batch, sentences). The
 /// matrices are (d, vocabulary), T (memory, d); all start as N(0, 0.1²).
 /// Throws Error for a size below 1 and for more sentences than the memory holds.
@@ -60,9 +57,6 @@ struct MemoryNetwork {
     visit("W", W);
     visit("H", H);
   }
-
- private:
-  Tensor encode(const Bags& sentences, const Tensor& matrix) const;
 };
 
 }  // namespace gradus::answer

@@ -4,7 +4,9 @@
 #include <string>
 #include <vector>
 
-#include "examples/answer/memory_network.h"
+#include "core/functions/mask.h"
+#include "core/tensor/random.h"
+#include "examples/answer/sentences.h"
 #include "examples/training/vocabulary.h"
 
 namespace gradus::answer {

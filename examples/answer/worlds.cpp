@@ -3,66 +3,42 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <set>
 
 namespace gradus::answer {
 
 namespace {
 
-/// How a language tells of a world. {0} acts; places in the texts are those of fmt.
-struct Wording {
-  std::vector<std::string> people, rooms, things, counts, sides, go, take;
-  std::string drop, give, either, beside, where, where_thing, who, how_many, is_in, which_way,
-      both_ways;
-  std::string yes, no, maybe;
-};
+/// In English and in Chinese. {0} acts; places in the texts are those of fmt.
+using Text = std::array<const char*, 2>;
+using Texts = std::vector<Text>;
 
-const Wording& wording_of(Language language) {
-  static const Wording english{
-      .people = {"Anna", "Ben", "Clara", "David", "Emma"},
-      .rooms = {"kitchen", "garden", "office", "attic", "cellar", "library"},
-      .things = {"lamp", "book", "apple", "key"},
-      .counts = {"none", "one", "two", "three", "four"},
-      .sides = {"north", "east", "south", "west"},
-      .go = {"{0} went to the {1}.", "{0} walked into the {1}."},
-      .take = {"{0} took the {1}.", "{0} picked up the {1}."},
-      .drop = "{0} put down the {1}.",
-      .give = "{0} gave the {1} to {2}.",
-      .either = "{0} is in the {1} or the {2}.",
-      .beside = "The {0} is {2} of the {1}.",
-      .where = "Where is {0}?",
-      .where_thing = "Where is the {0}?",
-      .who = "Who has the {0}?",
-      .how_many = "How many things does {0} have?",
-      .is_in = "Is {0} in the {1}?",
-      .which_way = "How do you go from the {0} to the {1}?",
-      .both_ways = "{0} then {1}",
-      .yes = "yes",
-      .no = "no",
-      .maybe = "maybe"};
-  static const Wording chinese{.people = {"小明", "阿强", "丽丽", "老王", "文文"},
-                               .rooms = {"厨房", "花园", "书房", "阁楼", "地下室", "客厅"},
-                               .things = {"台灯", "词典", "苹果", "钥匙"},
-                               .counts = {"零", "一", "二", "三", "四"},
-                               .sides = {"北", "东", "南", "西"},
-                               .go = {"{0}去了{1}。", "{0}走进了{1}。"},
-                               .take = {"{0}拿走了{1}。", "{0}捡起了{1}。"},
-                               .drop = "{0}放下了{1}。",
-                               .give = "{0}把{1}给了{2}。",
-                               .either = "{0}在{1}或者{2}。",
-                               .beside = "{0}在{1}的{2}边。",
-                               .where = "{0}在哪里？",
-                               .where_thing = "{0}在哪里？",
-                               .who = "谁有{0}？",
-                               .how_many = "{0}有几样东西？",
-                               .is_in = "{0}在{1}吗？",
-                               .which_way = "从{0}怎么去{1}？",
-                               .both_ways = "先{0}后{1}",
-                               .yes = "是",
-                               .no = "不",
-                               .maybe = "也许"};
-  return language == Language::english ? english : chinese;
-}
+const Texts people{
+    {"Anna", "小明"}, {"Ben", "阿强"}, {"Clara", "丽丽"}, {"David", "老王"}, {"Emma", "文文"}};
+const Texts rooms{{"kitchen", "厨房"}, {"garden", "花园"},   {"office", "书房"},
+                  {"attic", "阁楼"},   {"cellar", "地下室"}, {"library", "客厅"}};
+const Texts things{{"lamp", "台灯"}, {"book", "词典"}, {"apple", "苹果"}, {"key", "钥匙"}};
+const Texts counts{{"none", "零"}, {"one", "一"}, {"two", "二"}, {"three", "三"}, {"four", "四"}};
+const Texts sides{{"north", "北"}, {"east", "东"}, {"south", "南"}, {"west", "西"}};
+
+const Texts went{{"{0} went to the {1}.", "{0}去了{1}。"},
+                 {"{0} walked into the {1}.", "{0}走进了{1}。"}};
+const Texts took{{"{0} took the {1}.", "{0}拿走了{1}。"},
+                 {"{0} picked up the {1}.", "{0}捡起了{1}。"}};
+constexpr Text dropped{"{0} put down the {1}.", "{0}放下了{1}。"};
+constexpr Text gave{"{0} gave the {1} to {2}.", "{0}把{1}给了{2}。"};
+constexpr Text in_either{"{0} is in the {1} or the {2}.", "{0}在{1}或者{2}。"};
+constexpr Text beside{"The {0} is {2} of the {1}.", "{0}在{1}的{2}边。"};
+
+constexpr Text where_is{"Where is {0}?", "{0}在哪里？"};
+constexpr Text where_is_the{"Where is the {0}?", "{0}在哪里？"};
+constexpr Text who{"Who has the {0}?", "谁有{0}？"};
+constexpr Text how_many_things{"How many things does {0} have?", "{0}有几样东西？"};
+constexpr Text is_it_in{"Is {0} in the {1}?", "{0}在{1}吗？"};
+constexpr Text how_to_go{"How do you go from the {0} to the {1}?", "从{0}怎么去{1}？"};
+constexpr Text both_ways{"{0} then {1}", "先{0}后{1}"};
+constexpr Text yes{"yes", "是"}, no{"no", "不"}, maybe{"maybe", "也许"};
 
 constexpr int64_t unknown = -1;
 enum Kind { where_person, where_thing, who_has, how_many, is_in, which_way };
@@ -71,36 +47,35 @@ enum Event { go, take, drop, give, either };
 /// A world while it is told. Draws that cannot happen are left out, so the story tells no lie.
 class World {
  public:
-  World(const Wording& words, Generator& generator, Stories& told)
-      : words_(words), generator_(generator), told_(told) {}
+  World(Language language, Generator& generator, Stories& told)
+      : language_(language), generator_(generator), told_(told) {}
 
   void happen(Event event) {
-    const int64_t who = draw(words_.people), what = draw(words_.things), variant = draw(words_.go);
-    const int64_t room = draw(words_.rooms), other = draw(words_.rooms), whom = draw(words_.people);
+    const int64_t who = draw(people), what = draw(things), variant = draw(went);
+    const int64_t room = draw(rooms), other = draw(rooms), whom = draw(people);
     const bool holds = holder_[what] == who, is_free = holder_[what] == unknown;
     if (event == go) {
       room_[who] = room, or_[who] = unknown;
-      tell(words_.go[size_t(variant)], name(who), words_.rooms[size_t(room)]);
+      tell(went[variant], people[who], rooms[room]);
     } else if (event == either && room != other) {
       room_[who] = room, or_[who] = other;
-      tell(words_.either, name(who), words_.rooms[size_t(room)], words_.rooms[size_t(other)]);
+      tell(in_either, people[who], rooms[room], rooms[other]);
     } else if (event == take && is_free && (spot_[what] == unknown || spot_[what] == room_[who])) {
       holder_[what] = who;
-      tell(words_.take[size_t(variant)], name(who), thing(what));
+      tell(took[variant], people[who], things[what]);
     } else if (event == drop && holds) {
       holder_[what] = unknown, spot_[what] = room_[who];
-      tell(words_.drop, name(who), thing(what));
+      tell(dropped, people[who], things[what]);
     } else if (event == give && holds && who != whom) {
       holder_[what] = whom;
-      tell(words_.give, name(who), thing(what), name(whom));
+      tell(gave, people[who], things[what], people[whom]);
     }
   }
 
   /// Rooms on a grid; the way from the first to the second or the third of them is asked.
   void lay_out(Question& question) {
-    const auto order = generator_.permutation(std::ssize(words_.rooms));
-    const auto side = [&](int64_t i) { return words_.sides[size_t(i)]; };
-    const auto room = [&](int64_t i) { return words_.rooms[size_t(order[size_t(i)])]; };
+    const auto order = generator_.permutation(std::ssize(rooms));
+    const auto room = [&](int64_t i) { return rooms[size_t(order[size_t(i)])]; };
     std::vector<std::pair<int64_t, int64_t>> places{{0, 0}};
     std::vector<int64_t> ways;
     std::vector<std::string> lines;
@@ -113,63 +88,58 @@ class World {
       places.push_back(place);
       ways.push_back(way);
       const bool turned = generator_.below(2) == 0;
-      lines.push_back(fmt::format(fmt::runtime(words_.beside), room(turned ? from : next),
-                                  room(turned ? next : from), side(turned ? (way + 2) % 4 : way)));
+      lines.push_back(text(beside, room(turned ? from : next), room(turned ? next : from),
+                           sides[turned ? (way + 2) % 4 : way]));
     }
     for (const int64_t i : generator_.permutation(std::ssize(lines)))
       told_.sentences.push_back(lines[size_t(i)]);
     const bool far = generator_.below(2) == 0;
-    question.text = fmt::format(fmt::runtime(words_.which_way), room(0), room(far ? 2 : 1));
-    question.answer =
-        far ? fmt::format(fmt::runtime(words_.both_ways), side(ways[0]), side(ways[1]))
-            : side(ways[0]);
+    question.text = text(how_to_go, room(0), room(far ? 2 : 1));
+    question.answer = far ? text(both_ways, sides[ways[0]], sides[ways[1]]) : text(sides[ways[0]]);
   }
 
   /// Asks; false where the story does not tell the answer.
   bool ask(Kind kind, Question& question) {
-    const int64_t who = draw(words_.people), what = draw(words_.things), room = draw(words_.rooms);
+    const int64_t whom = draw(people), what = draw(things), room = draw(rooms);
     const int64_t holder = holder_[what];
-    const auto put = [&](const std::string& text, const std::string& answer, const auto&... names) {
-      question.text = fmt::format(fmt::runtime(text), names...);
-      question.answer = answer;
+    const auto put = [&](const Text& answer, const Text& of, const auto&... names) {
+      question.text = text(of, names...);
+      question.answer = text(answer);
       return true;
     };
-    if (kind == where_person && room_[who] != unknown)
-      return put(words_.where, words_.rooms[size_t(room_[who])], name(who));
+    if (kind == where_person && room_[whom] != unknown)
+      return put(rooms[room_[whom]], where_is, people[whom]);
     if (kind == where_thing) {
       const int64_t spot = holder == unknown ? spot_[what] : room_[holder];
-      return spot != unknown && put(words_.where_thing, words_.rooms[size_t(spot)], thing(what));
+      return spot != unknown && put(rooms[spot], where_is_the, things[what]);
     }
-    if (kind == who_has && holder != unknown) return put(words_.who, name(holder), thing(what));
+    if (kind == who_has && holder != unknown) return put(people[holder], who, things[what]);
     if (kind == how_many)
-      return put(words_.how_many, words_.counts[size_t(std::ranges::count(holder_, who))],
-                 name(who));
-    if (kind == is_in && room_[who] != unknown) {
+      return put(counts[std::ranges::count(holder_, whom)], how_many_things, people[whom]);
+    if (kind == is_in && room_[whom] != unknown) {
       // Every other time about a room that was spoken of, so that no is not nearly always right.
-      const int64_t asked = generator_.below(2) == 0 ? room_[who] : room;
-      const bool here = asked == room_[who] || asked == or_[who];
-      return put(words_.is_in,
-                 !here                 ? words_.no
-                 : or_[who] == unknown ? words_.yes
-                                       : words_.maybe,
-                 name(who), words_.rooms[size_t(asked)]);
+      const int64_t asked = generator_.below(2) == 0 ? room_[whom] : room;
+      const bool here = asked == room_[whom] || asked == or_[whom];
+      return put(!here                  ? no
+                 : or_[whom] == unknown ? yes
+                                        : maybe,
+                 is_it_in, people[whom], rooms[asked]);
     }
     return false;
   }
 
  private:
-  int64_t draw(const std::vector<std::string>& from) { return generator_.below(std::ssize(from)); }
-  const std::string& name(int64_t who) const { return words_.people[size_t(who)]; }
-  const std::string& thing(int64_t what) const { return words_.things[size_t(what)]; }
-  void tell(const std::string& text, const auto&... names) {
-    told_.sentences.push_back(fmt::format(fmt::runtime(text), names...));
+  int64_t draw(const Texts& from) { return generator_.below(std::ssize(from)); }
+  std::string text(const Text& of, const auto&... names) const {
+    return fmt::format(fmt::runtime(of[language_]), names[language_]...);
   }
+  void tell(const Text& of, const auto&... names) { told_.sentences.push_back(text(of, names...)); }
 
-  const Wording& words_;
+  Language language_;
   Generator& generator_;
   Stories& told_;
-  std::vector<int64_t> room_ = std::vector(words_.people.size(), unknown), or_ = room_;
-  std::vector<int64_t> holder_ = std::vector(words_.things.size(), unknown), spot_ = holder_;
+  std::vector<int64_t> room_ = std::vector(people.size(), unknown), or_ = room_;
+  std::vector<int64_t> holder_ = std::vector(things.size(), unknown), spot_ = holder_;
 };
 
 }  // namespace
@@ -184,7 +154,7 @@ Stories draw_worlds(int64_t count, Language language, Generator& generator) {
   while (std::ssize(told.questions) < count) {
     const auto kind = static_cast<Kind>(told.questions.size() % world_kinds.size());
     const int64_t begin = std::ssize(told.sentences);
-    World world(wording_of(language), generator, told);
+    World world(language, generator, told);
     Question question{begin, begin, "", "", world_kinds[kind]};
     const int64_t length = 4 + generator.below(5);
     while (kind != which_way && std::ssize(told.sentences) < begin + length)

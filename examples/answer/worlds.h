@@ -5,7 +5,7 @@
 
 namespace gradus::answer {
 
-enum class Language { english, chinese };
+enum Language { english, chinese };
 
 /// What is asked of small worlds, in the spirit of bAbI: names for tables.
 inline const std::vector<std::string> world_kinds{"where is someone", "where is a thing",

@@ -28,6 +28,7 @@ constexpr Lesson lessons[] = {
     {"an LSTM cell over four time steps", without_options<lstm_cell>},
     {"scaled dot-product attention", without_options<scaled_dot_product_attention>},
     {"the translator on a sentence", translator},
+    {"a memory network's two hops", without_options<memory_network>},
 };
 
 }  // namespace

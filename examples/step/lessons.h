@@ -38,5 +38,7 @@ Trace lstm_cell();
 Trace scaled_dot_product_attention();
 /// Lesson 5: the translator on a sentence, which it translates first.
 Trace translator(const LessonOptions& options);
+/// Lesson 6: a memory network's two hops, with weights that were chosen to be read.
+Trace memory_network();
 
 }  // namespace gradus::step

@@ -58,38 +58,41 @@ void check_refused(const Result& result, const std::string& part) {
 }  // namespace
 
 TEST_CASE("a task is learned, judged, and asked") {
-  const Tasks folder;
-  const Result result =
-      run(folder, train + "--task 1 --epochs 25 --linear-start 3 --report r.json");
-  REQUIRE_MESSAGE(result.status == 0, result.err);
-  CHECK(contains(result.out, "questions/s"));
-  CHECK(contains(result.out, "qa1 single"));
-  CHECK(contains(result.out, "of 1 tasks above 5 %"));
-  const json end = json::parse(contents(folder / "r.json")).back();
-  CHECK(end.at("mean_error") < 20);  // guessing a room gives 67
-  CHECK(end.at("errors").at("qa1 single") == end.at("mean_error"));
+  for (const char* network : {"reduction ", "memory --linear-start 3 "}) {
+    CAPTURE(network);
+    const Tasks folder;
+    const Result result =
+        run(folder, train + "--task 1 --epochs 25 --report r.json --architecture " + network);
+    REQUIRE_MESSAGE(result.status == 0, result.err);
+    CHECK(contains(result.out, "questions/s"));
+    CHECK(contains(result.out, "qa1 single"));
+    const json end = json::parse(contents(folder / "r.json")).back();
+    CHECK(end.at("mean_error") < 20);  // guessing a room gives 67
+    CHECK(end.at("errors").at("qa1 single") == end.at("mean_error"));
 
-  const Result judged = run(folder, "$answer eval --model m --data en --task 1 --report e.json");
-  CHECK_MESSAGE(judged.status == 0, judged.err);
-  CHECK(json::parse(contents(folder / "e.json")).at("mean_error") == end.at("mean_error"));
+    const Result judged = run(folder, "$answer eval --model m --data en --task 1 --report e.json");
+    CHECK_MESSAGE(judged.status == 0, judged.err);
+    CHECK(json::parse(contents(folder / "e.json")).at("mean_error") == end.at("mean_error"));
 
-  const Result asked = run(folder, "printf '" + facts + R"(Where is Mary?\nWhere is John?\n' |
-      $answer ask --model m --svg look.svg)");
-  CHECK_MESSAGE(asked.status == 0, asked.err);
-  CHECK(contains(asked.out, "garden  ("));
-  CHECK(contains(asked.out, "Mary went to the garden."));
-  CHECK(contains(asked.out, "hop 2"));
-  CHECK(contains(contents(folder / "look.svg"), "John went to the hallway."));
-  const Result brief = run(folder, "printf '" + facts + R"(Where is Mary?\n\nJohn went to the
+    const Result asked = run(folder, "printf '" + facts + R"(Where is Mary?\nWhere is John?\n' |
+        $answer ask --model m --svg look.svg)");
+    CHECK_MESSAGE(asked.status == 0, asked.err);
+    CHECK(contains(asked.out, "garden  ("));
+    CHECK(contains(asked.out, "Mary went to the garden."));
+    CHECK(contains(asked.out, "hop 2"));
+    CHECK(contains(contents(folder / "look.svg"), "John went to the hallway."));
+    const Result brief = run(folder, "printf '" + facts + R"(Where is Mary?\n\nJohn went to the
 garden.\nWhere is John?\n' | $answer ask --brief --model m)");
-  CHECK(brief.out.starts_with("garden\n"));
+    CHECK(brief.out.starts_with("garden\n"));
+  }
 }
 
 TEST_CASE("all tasks are learned by one model, or each by its own in a table") {
   const Tasks folder;
   const Result joint = run(folder, train + "--epochs 2");
   REQUIRE_MESSAGE(joint.status == 0, joint.err);
-  for (const char* part : {"qa1 single", "qa3 no-training", "qa12 double", "of 3 tasks above 5 %"})
+  for (const char* part :
+       {"qa1 single", "qa3 no-training", "qa12 double", "tasks above 5 %", "processor time"})
     CHECK_MESSAGE(contains(joint.out, part), part);
   const std::string table =
       "$answer table --data en --models models --epochs 2 --runs 2 --report t.json" + options;
@@ -98,11 +101,13 @@ TEST_CASE("all tasks are learned by one model, or each by its own in a table") {
   CHECK(contains(made.err, "en: qa3 no-training has no training or no test file; left out"));
   CHECK(made.out.find("\nqa1 single") < made.out.find("\nqa12 double"));
   CHECK(fs::exists(folder / "models/qa12_seed2.safetensors"));
+  CHECK(fs::exists(folder / "models/joint_seed2.safetensors"));
   const json report = json::parse(contents(folder / "t.json"));
-  CHECK(report.at("errors").size() == 2);
+  for (const char* column : {"each", "joint"}) CHECK(report[column].at("errors").size() == 2);
   const Result again = run(folder, table);  // continues what is there: nothing is left to do
   CHECK_MESSAGE(again.status == 0, again.err);
-  CHECK(json::parse(contents(folder / "t.json")).at("errors") == report.at("errors"));
+  for (const char* column : {"each", "joint"})
+    CHECK(json::parse(contents(folder / "t.json"))[column] == report[column]);
 }
 
 TEST_CASE("without a command it learns its own worlds and shows what it looks at") {
@@ -121,7 +126,8 @@ TEST_CASE("without a command it learns its own worlds and shows what it looks at
 
 TEST_CASE("interrupted and resumed, answer ends with the bits of an uninterrupted run") {
   const Tasks folder;
-  const std::string learn = "--task 1 --epochs 20 --linear-start 6 --noise 0.2 ";
+  const std::string learn =
+      "--architecture memory --task 1 --epochs 20 --linear-start 6 --noise 0.2 ";
   REQUIRE(run(folder, "$answer train --data en --model whole" + options + learn).status == 0);
   const Result stopped = run(folder, train + learn + R"(> log & pid=$!
     until grep -q 'epoch *3/' log; do sleep 0.01; done
@@ -170,6 +176,7 @@ TEST_CASE("what answer cannot learn or read is refused by name, and nothing is o
   check_refused(run(folder, "$answer ask --model other"),
                 "other: not a model of this question answerer, but of a translator of Gradus");
   CHECK(run(folder, "$answer train --data en --tying sideways").status > 0);
+  CHECK(run(folder, "$answer train --data en --architecture oracle").status > 0);
   check_refused(run(folder, "$answer --seed 2 train --data en"), "options come after the command");
 }
 

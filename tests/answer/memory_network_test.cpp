@@ -8,63 +8,25 @@
 #include "core/ops/movement.h"
 #include "core/ops/pointwise.h"
 #include "layers/check/check.h"
+#include "tests/answer/bags.h"
 
 using namespace gradus;
 using namespace gradus::answer;
 
 namespace {
 
-constexpr int64_t vocabulary = 7;
-using Words = std::vector<int64_t>;
-
-/// The bags of sentences, by their definition: nothing but a sum over places.
-Bags bags(const std::vector<Words>& sentences, const std::vector<int64_t>& shape) {
-  Bags bags{zeros(Shape(shape)), zeros(Shape(shape))};
-  for (size_t i = 0; i < sentences.size(); ++i)
-    for (size_t j = 0; j < sentences[i].size(); ++j) {
-      const size_t at = i * vocabulary + static_cast<size_t>(sentences[i][j]);
-      bags.counts.mutable_span<float>()[at] += 1;
-      bags.places.mutable_span<float>()[at] +=
-          static_cast<float>(j + 1) / static_cast<float>(sentences[i].size());
-    }
-  return bags;
-}
-
-/// Two stories of three and two sentences, newest first, the last one padded.
-struct Example {
-  Bags story = bags({{1, 2, 3}, {3, 2, 1}, {4, 4}, {5, 1, 6, 2}, {0}, {}}, {2, 3, vocabulary});
-  Bags question = bags({{6, 1}, {2, 5, 0}}, {2, vocabulary});
-  Mask mask = Mask::lengths(std::vector<int64_t>{3, 2}, 3);
-};
-
 MemoryNetwork network(const MemoryOptions& options) {
   Generator generator(3);
-  MemoryNetwork made(vocabulary, options, generator);
-  for_each_parameter(made, [&](const std::string&, Tensor& x) {
-    x = random_normal(x.shape(), 0, 0.7, generator).require_grad();
-  });
-  return made;
+  return redrawn(MemoryNetwork(vocabulary, options, generator));
 }
-
-using Vector = std::vector<double>;
 
 /// The paper's equations, word by word and number by number.
 struct Naive {
   const MemoryNetwork& n;
   size_t d = static_cast<size_t>(n.options.size);
 
-  static double at(const Tensor& x, size_t row, size_t column) {
-    return x.span<float>()[row * static_cast<size_t>(x.size(1)) + column];
-  }
   Vector encode(const Words& words, const Tensor& A) const {
-    Vector sum(d);
-    for (size_t j = 1; j <= words.size(); ++j)
-      for (size_t k = 1; k <= d; ++k) {
-        const double J = double(words.size());
-        const double l = (1 - double(j) / J) - double(k) / double(d) * (1 - 2 * double(j) / J);
-        sum[k - 1] += (n.options.position ? l : 1) * at(A, k - 1, size_t(words[j - 1]));
-      }
-    return sum;
+    return encoded(words, A, n.options.position);
   }
   /// The logits; the weights of the hops are appended to `p`.
   Vector operator()(const std::vector<Words>& story, const Words& question,

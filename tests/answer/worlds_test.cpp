@@ -79,7 +79,7 @@ struct Reading {
   }
 };
 
-Stories draw(int64_t count, uint64_t seed, Language language = Language::english) {
+Stories draw(int64_t count, uint64_t seed, Language language = english) {
   Generator generator(seed);
   return draw_worlds(count, language, generator);
 }
@@ -105,14 +105,14 @@ TEST_CASE("the answers about worlds are what their stories say") {
 }
 
 TEST_CASE("two languages tell of the same worlds") {
-  const Stories english = draw(600, 7), chinese = draw(600, 7, Language::chinese);
-  CHECK(english.sentences.size() == chinese.sentences.size());
+  const Stories told = draw(600, 7), retold = draw(600, 7, chinese);
+  CHECK(told.sentences.size() == retold.sentences.size());
   std::map<std::string, std::string> to_chinese, to_english;
   for (size_t q = 0; q < 600; ++q) {
-    const std::string &e = english.questions[q].answer, &c = chinese.questions[q].answer;
+    const std::string &e = told.questions[q].answer, &c = retold.questions[q].answer;
     CHECK(to_chinese.try_emplace(e, c).first->second == c);
     CHECK(to_english.try_emplace(c, e).first->second == e);
-    CHECK(english.questions[q].end == chinese.questions[q].end);
+    CHECK(told.questions[q].end == retold.questions[q].end);
   }
 }
 

@@ -3,6 +3,8 @@
 
 #include <filesystem>
 
+#include "examples/answer/memory_network.h"
+#include "examples/answer/reduction_network.h"
 #include "examples/translate/gnmt_model.h"
 #include "layers/layers.h"
 #include "optim/optimizer.h"
@@ -146,6 +148,17 @@ struct Transformer {
   }
 };
 
+/// Answers a question about three sentences and one about two, padded: a network of examples/answer
+/// over a vocabulary of 5.
+template <class Network>
+struct Answerer {
+  Network network;
+  auto operator()(const answer::Bags& story, const answer::Bags& question) const {
+    return network(story, question, Mask::lengths(std::vector<int64_t>{3, 2}, 3));
+  }
+  void parameters(auto&& visit) { visit("network", network); }
+};
+
 /// Each query has one key to attend to: the weights are 1.
 struct OneKey {
   MultiHeadAttention attention{6, 2, generator};
@@ -276,6 +289,16 @@ int main(int count, char** arguments) {
         return std::tuple(normal({2, 3, 6}), normal({2, 1, 6}));
       },
       normal({2, 3, 6}), normal({2, 1, 6}));
+
+  const auto draw_story = [] {
+    return std::tuple(answer::Bags{normal({2, 3, 5}), normal({2, 3, 5})},
+                      answer::Bags{normal({2, 5}), normal({2, 5})});
+  };
+  const auto [story, question] = draw_story();
+  Answerer<answer::MemoryNetwork> memory{{5, {.size = 4, .hops = 2, .memory = 3}, generator}};
+  write("memory_network", memory, draw_story, story, question);
+  Answerer<answer::ReductionNetwork> reduction{{5, {.size = 4, .hops = 2}, generator}};
+  write("reduction_network", reduction, draw_story, story, question);
 
   const auto mixed = [](const Tensor& a, const Tensor& b, const Tensor& c) {
     return a * b - 2 * c;

@@ -25,7 +25,7 @@ TEST_CASE("step opens the first lesson in less than two seconds and reads comman
   CHECK(seconds_of_children() - before < 2);
   CHECK(result.status == 0);
   CHECK(result.err == "");
-  CHECK(contains(result.out, "Lesson 1 of 5"));
+  CHECK(contains(result.out, "Lesson 1 of 6"));
   CHECK(contains(result.out, "(step) next\nforward · node 2 of 8 · multiply"));
   CHECK(result.out.ends_with("(step) quit\n"));
   CHECK_FALSE(contains(result.out, "\x1b"));

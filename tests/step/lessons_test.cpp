@@ -68,7 +68,7 @@ void check_page(int lesson, const std::string& page) {
 }  // namespace
 
 TEST_CASE("the lessons print what their pages show, to the letter") {
-  for (int lesson = 1; lesson <= 4; ++lesson) check_page(lesson, readme(lesson));
+  for (const int lesson : {1, 2, 3, 4, 6}) check_page(lesson, readme(lesson));
   check_page(1, GRADUS_TEST_DATA "/../README.md");
 }
 
