@@ -1,4 +1,4 @@
-// Answers questions about stories with a memory network. README.md shows what it prints.
+// Answers questions about stories. README.md shows what it prints.
 #include <unistd.h>
 
 #include <ctime>
@@ -27,7 +27,7 @@ double processor_minutes() { return double(std::clock()) / CLOCKS_PER_SEC / 60; 
 struct Settings {
   LearnOptions learn;
   std::string data, report, svg, models = "runs/answer";
-  int task = 0, worlds = 3000, runs = 1;
+  int task = 0, worlds = 10'000, runs = 1;
   bool brief = false;
 };
 
@@ -222,14 +222,13 @@ int evaluate(const Settings& s, const std::string& model) {
 
 int main(int argc, char** argv) {
   CLI::App app(
-      "Answers questions about stories with a memory network. Without a command: learns from "
-      "small\n"
-      "worlds that it draws itself, shows what it looks at, and answers what you ask.");
+      "Answers questions about stories. Without a command: learns from small worlds that it draws\n"
+      "itself, shows what it looks at, and answers what you ask.");
   app.require_subcommand(0, 1);
   Settings s;
   const bool demonstration = argc < 2 || argv[1][0] == '-';
   s.learn.linear_start = demonstration ? 8 : 20;
-  TrainOptions options{.epochs = demonstration ? 40 : 100,
+  TrainOptions options{.epochs = demonstration ? 40 : 60,
                        .batch_size = 32,
                        .learning_rate = 0.01,
                        .decay = true,
@@ -243,15 +242,18 @@ int main(int argc, char** argv) {
         ->default_str("reduction");
     add_integer(command, "--size", m.size, 1, 4096, "size of the embeddings");
     add_integer(command, "--hops", m.hops, 1, 100, "how often it looks at the story");
-    add_integer(command, "--memory", m.memory, 1, 4096, "sentences that it can remember");
-    command->add_option("--tying", m.tying, "adjacent or layer-wise")
+    add_integer(command, "--memory", m.memory, 1, 4096,
+                "memory network: sentences that it can remember");
+    command->add_option("--tying", m.tying, "memory network: adjacent or layer-wise weights")
         ->transform(CLI::CheckedTransformer(tyings).description(""))
         ->type_name("NAME")
         ->default_str("adjacent");
-    command->add_flag("--bag{false}", m.position, "bags of words, without position encoding");
+    command->add_flag("--bag{false}", m.position,
+                      "memory network: bags of words, without position encoding");
     add_integer(command, "--linear-start", s.learn.linear_start, 0, 1'000'000,
-                "epochs at the beginning without softmax in the hops");
-    add_number(command, "--noise", s.learn.noise, share, "share of empty memories in training");
+                "memory network: epochs at the beginning without softmax");
+    add_number(command, "--noise", s.learn.noise, share,
+               "memory network: share of empty memories in training");
     add_training(command, options, "questions", "accuracy");
   };
   const auto add_data = [&](CLI::App* command) {
@@ -268,7 +270,8 @@ int main(int argc, char** argv) {
   CLI::App* train = app.add_subcommand("train", "Train on bAbI's files");
   add_data(train), add_task(train), add_model(train), add_files(train, options, s.report, model);
 
-  CLI::App* table = app.add_subcommand("table", "Train a model for each task of bAbI");
+  CLI::App* table =
+      app.add_subcommand("table", "Train a model for each task of bAbI, and one for all");
   add_data(table), add_model(table);
   table->add_option("--models", s.models, "folder for the models; what is there is continued")
       ->capture_default_str();
