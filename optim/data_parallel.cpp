@@ -115,9 +115,9 @@ void DataParallel::make_buckets() {
 }
 
 DataParallel::Total DataParallel::step(const std::function<ShardLoss(int64_t)>& loss, bool stop) {
+  if (options_.check_every > 0 && steps_ > 0 && steps_ % options_.check_every == 0)
+    check(fmt::format("after step {}", steps_));
   try {
-    if (options_.check_every > 0 && steps_ > 0 && steps_ % options_.check_every == 0)
-      check(fmt::format("after step {}", steps_));
     const Total total = summed(loss, stop);
     ++steps_;
     return total;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstring>
 #include <functional>
@@ -77,6 +78,7 @@ inline std::vector<std::string> on_ranks(int size, const std::function<void(Rank
         f(ranks);
       } catch (const std::exception& error) {
         errors[static_cast<size_t>(rank)] = error.what();
+        std::this_thread::sleep_for(std::chrono::milliseconds(300));  // others may find the same
         ranks.cancel();
       }
     });
