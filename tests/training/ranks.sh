@@ -12,7 +12,7 @@ cd "$work"
 export OMPI_MCA_rmaps_base_oversubscribe=1 OMPI_MCA_btl_vader_single_copy_mechanism=none
 export OMPI_ALLOW_RUN_AS_ROOT=1 OMPI_ALLOW_RUN_AS_ROOT_CONFIRM=1
 
-small="--embedding 16 --hidden 32 --batch 256 --dropout 0.1 --epochs 2 --threads 1 --shards 8"
+small="--embedding 16 --hidden 16 --batch 512 --dropout 0.1 --epochs 2 --threads 1 --shards 8"
 fail() { echo "$*" >&2; exit 1; }
 
 same_bytes() { # same_bytes RANKS MPIRUN_OPTIONS
@@ -58,6 +58,12 @@ mismatch() {
 now() { date +%s%N; }
 
 kill_at_random() {
+  for i in $(seq 400); do
+    printf 'a%d b%d c%d\tx%d y%d z%d\n' $((i % 7)) $((i % 11)) $((i % 5)) $((i % 7)) $((i % 11)) $((i % 5))
+  done >pairs
+  head -20 pairs >valid
+  small="train --train pairs --valid valid --embedding 16 --hidden 16 --batch 40 --dropout 0.1
+    --epochs 5 --threads 1 --shards 8 --rate 0.01"
   "$translate" $small --model alone >alone.log
   start=$(now)
   "$mpirun" -np 4 "$translate" $small --save-every 0 --model whole >whole.log
