@@ -32,34 +32,23 @@ class Sentences : public sentencepiece::SentenceIterator {
   std::size_t at_ = 0;
 };
 
-/// How often each character occurs, and ▁ before each word.
-struct Characters {
-  explicit Characters(const std::vector<std::string>& texts) {
-    for (const std::string& text : texts) {
-      ++counts[U' '];
-      for (const char32_t c : code_points(text)) ++counts[c];
-    }
-  }
-  /// Those that occur often enough; sentencepiece is told their share of the text.
-  struct Kept {
-    std::int64_t characters = 0;
-    double share = 0;
-  };
-  Kept kept(std::int64_t min_count) const {
-    double total = 0, frequent = 0;
-    Kept result;
-    for (const auto& [c, count] : counts) {
-      total += static_cast<double>(count);
-      if (count < min_count) continue;
-      frequent += static_cast<double>(count);
-      ++result.characters;
-    }
-    result.share = std::max(0.0, frequent - 0.5) / total;
-    return result;
-  }
-
+/// Replaces the characters that occur less than `min_count` times by spaces; returns how many
+/// different ones remain, with the ▁ before words.
+std::int64_t remove_rare(std::vector<std::string>& texts, std::int64_t min_count) {
   std::unordered_map<char32_t, std::int64_t> counts;
-};
+  for (const std::string& text : texts)
+    for (const char32_t c : code_points(text)) ++counts[c];
+  counts.erase(U' ');
+  const auto rare = std::erase_if(counts, [&](const auto& c) { return c.second < min_count; });
+  if (rare > 0)
+    for (std::string& text : texts) {
+      std::u32string points = code_points(text);
+      for (char32_t& c : points)
+        if (!counts.contains(c)) c = U' ';
+      text = utf8(points);
+    }
+  return std::ssize(counts) + 1;
+}
 
 constexpr std::int64_t specials = unk_id + 1;
 
@@ -71,40 +60,44 @@ Subwords::Subwords(const std::vector<std::string>& texts, const SubwordOptions& 
   for (const std::string& text : texts)
     if (std::string one = form(text); !one.empty()) forms.push_back(std::move(one));
   if (forms.empty()) refuse("there is no text to find them in");
-  const Characters::Kept kept = Characters(forms).kept(options.min_count);
-  if (options.size < kept.characters + specials)
-    refuse(
-        fmt::format("a vocabulary of {} has no room for the {} characters that occur at least "
-                    "{} time{} and the {} specials; expected at least {}",
-                    options.size, kept.characters, options.min_count,
-                    options.min_count == 1 ? "" : "s", specials, kept.characters + specials));
+  const std::int64_t least = remove_rare(forms, options.min_count) + specials;
+  if (least == specials + 1)
+    refuse(fmt::format("no character occurs at least {} times in the text", options.min_count));
+  if (options.size < least)
+    refuse(fmt::format(
+        "a vocabulary of {} has no room for the characters that occur at least {} time{}, ▁ and "
+        "the {} specials; expected at least {}",
+        options.size, options.min_count, options.min_count == 1 ? "" : "s", specials, least));
   const std::string kind = options.kind == SubwordKind::bpe ? "bpe" : "unigram";
   Sentences sentences(forms);
-  const auto status = sentencepiece::SentencePieceTrainer::Train(
-      {{"model_type", kind},
-       {"vocab_size", std::to_string(options.size)},
-       {"hard_vocab_limit", "false"},
-       {"character_coverage", fmt::format("{:.9f}", kept.share)},
-       {"normalization_rule_name", "identity"},
-       {"max_sentence_length", "1000000"},
-       {"num_threads", "1"},
-       {"pad_id", std::to_string(pad_id)},
-       {"bos_id", std::to_string(bos_id)},
-       {"eos_id", std::to_string(eos_id)},
-       {"unk_id", std::to_string(unk_id)},
-       {"pad_piece", "<pad>"},
-       {"bos_piece", "<bos>"},
-       {"eos_piece", "<eos>"},
-       {"unk_piece", "<unk>"},
-       {"minloglevel", "3"}},
-      &sentences, &serialised_);
+  const auto status =
+      sentencepiece::SentencePieceTrainer::Train({{"model_type", kind},
+                                                  {"vocab_size", std::to_string(options.size)},
+                                                  {"hard_vocab_limit", "false"},
+                                                  {"character_coverage", "1"},
+                                                  {"normalization_rule_name", "identity"},
+                                                  {"max_sentence_length", "1000000"},
+                                                  {"num_threads", "1"},
+                                                  {"pad_id", std::to_string(pad_id)},
+                                                  {"bos_id", std::to_string(bos_id)},
+                                                  {"eos_id", std::to_string(eos_id)},
+                                                  {"unk_id", std::to_string(unk_id)},
+                                                  {"pad_piece", "<pad>"},
+                                                  {"bos_piece", "<bos>"},
+                                                  {"eos_piece", "<eos>"},
+                                                  {"unk_piece", "<unk>"},
+                                                  {"minloglevel", "3"}},
+                                                 &sentences, &serialised_);
   if (!status.ok()) refuse(status.ToString());
   load();
 }
 
-Subwords::Subwords(std::string serialised, bool lower_case)
-    : serialised_(std::move(serialised)), lower_case_(lower_case) {
-  load();
+Subwords Subwords::read(std::string serialised, bool lower_case) {
+  Subwords result;
+  result.serialised_ = std::move(serialised);
+  result.lower_case_ = lower_case;
+  result.load();
+  return result;
 }
 
 void Subwords::load() {

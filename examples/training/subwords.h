@@ -37,7 +37,7 @@ class Subwords {
   /// `size` leaves no room for the characters, with the number that does.
   Subwords(const std::vector<std::string>& texts, const SubwordOptions& options);
   /// Reads what serialised() gave. Throws std::invalid_argument if it is something else.
-  Subwords(std::string serialised, bool lower_case);
+  static Subwords read(std::string serialised, bool lower_case);
 
   /// The pieces by their ids.
   std::vector<std::string> pieces() const;
@@ -50,11 +50,12 @@ class Subwords {
   const std::string& serialised() const { return serialised_; }
 
  private:
+  Subwords() = default;
   std::string form(std::string_view text) const;
   void load();
 
   std::string serialised_;
-  bool lower_case_;
+  bool lower_case_ = false;
   std::shared_ptr<const sentencepiece::SentencePieceProcessor> processor_;
 };
 

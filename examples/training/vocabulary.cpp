@@ -76,7 +76,8 @@ Vocabulary subwords_from(const nlohmann::json& json) {
   if (!model.is_string() || !lower_case.is_boolean())
     refuse(
         "of subwords: expected {\"lower case\": true or false, \"model\": \"hexadecimal digits\"}");
-  return Vocabulary(Subwords(from_hexadecimal(model.get<std::string>()), lower_case.get<bool>()));
+  return Vocabulary(
+      Subwords::read(from_hexadecimal(model.get<std::string>()), lower_case.get<bool>()));
 }
 
 }  // namespace

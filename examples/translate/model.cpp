@@ -41,6 +41,11 @@ PaddedSequences trimmed(const PaddedSequences& source) {
   return {contiguous(slice(source.ids, 1, 0, longest)), source.mask.first(longest)};
 }
 
+Batch trimmed(Batch batch) {
+  batch.source = trimmed(batch.source);
+  return batch;
+}
+
 int64_t dense_count(int64_t in, int64_t out, bool bias = true) {
   return in * out + (bias ? out : 0);
 }
@@ -104,25 +109,20 @@ Translator::Translator(int64_t source_tokens, int64_t target_tokens, const Model
                        Generator& generator)
     : options(completed(given)), model(make(source_tokens, target_tokens, options, generator)) {}
 
-namespace {
-
-Tensor logits(const AnyModel& model, const Batch& batch, Generator* generator) {
-  Batch shorter = batch;
-  shorter.source = trimmed(batch.source);
-  return std::visit([&](const auto& of) { return of.logits(shorter, generator); }, model);
-}
-
-}  // namespace
-
-Tensor Translator::log_p(const Batch& batch) const {
-  return log_softmax(logits(model, batch, nullptr));
-}
-
 Tensor Translator::loss(const Batch& batch, Generator* generator) const {
-  return cross_entropy(logits(model, batch, generator), batch.target_out,
+  const Batch shorter = trimmed(batch);
+  const Tensor logits =
+      std::visit([&](const auto& of) { return of.logits(shorter, generator); }, model);
+  return cross_entropy(logits, batch.target_out,
                        {.ignored_class = pad_id,
                         .label_smoothing = generator ? options.label_smoothing : 0,
                         .reduction = Reduction::sum});
+}
+
+Tensor Translator::log_p(const Batch& batch) const {
+  const Batch shorter = trimmed(batch);
+  return log_softmax(
+      std::visit([&](const auto& of) { return of.logits(shorter, nullptr); }, model));
 }
 
 Memory Translator::encode(const PaddedSequences& source) const {

@@ -46,6 +46,16 @@ Network network(int layers) {
   return result;
 }
 
+/// The network with a mask of its own.
+struct Exported {
+  Network network;
+  Mask mask;
+  Tensor operator()(const Tensor& source, const Tensor& target) const {
+    return network(source, mask, target);
+  }
+  void parameters(auto&& visit) { visit("network", network); }
+};
+
 struct Inputs {
   Tensor source, target;
   Mask mask;
@@ -199,14 +209,6 @@ TEST_CASE("GNMT keeps the promises of a layer") {
 
 TEST_CASE("GNMT is exported to ONNX") {
   const Folder folder;
-  struct Exported {
-    Network network;
-    Mask mask;
-    Tensor operator()(const Tensor& source, const Tensor& target) const {
-      return network(source, mask, target);
-    }
-    void parameters(auto&& visit) { visit("network", network); }
-  };
   const Inputs x = inputs();
   Exported model{network(3), x.mask};
   export_onnx(folder / "gnmt.onnx", model, x.source, x.target);
