@@ -7,6 +7,7 @@
 
 #include "core/functions/cross_entropy.h"
 #include "core/functions/softmax.h"
+#include "core/ops/movement.h"
 #include "core/ops/reduce.h"
 #include "examples/terminal/output.h"
 #include "examples/training/memory.h"
@@ -34,11 +35,11 @@ struct Encoded {
   Encoded(const Examples& examples, const Vocabulary& vocabulary,
           const std::vector<std::string>& known)
       : pictures(examples.pictures), begin(pictures.size() + 1) {
-    std::map<std::string, int64_t> seen;
+    std::map<std::string, Indices> seen;  // most questions are asked of many pictures
     for (const Question& q : examples.questions) {
-      const auto [place, is_new] = seen.try_emplace(q.text, std::ssize(sentences));
-      if (is_new) sentences.push_back(vocabulary.encode_text(q.text));
-      asked.push_back(place->second);
+      const auto [place, is_new] = seen.try_emplace(q.text);
+      if (is_new) place->second = vocabulary.encode_text(q.text);
+      questions.push_back(place->second);
       const auto found = std::ranges::find(known, q.answer);
       answers.push_back(found == known.end() ? unknown_answer : found - known.begin());
       ++begin[size_t(q.picture) + 1];
@@ -47,44 +48,42 @@ struct Encoded {
   }
 
   const std::vector<Picture>& pictures;
-  std::vector<Indices> sentences;  ///< each once
-  Indices asked, answers;          ///< of each question
-  Indices begin;                   ///< the first question of each picture, and the end
+  std::vector<Indices> questions;
+  Indices answers, begin;  ///< begin: the first question of each picture, and the end
 };
 
+/// All questions about some pictures.
 struct Batch {
-  /// All questions about these pictures.
   Batch(const Encoded& data, const Indices& pictures) {
-    int64_t most = 1;
-    for (const int64_t i : pictures) most = std::max(most, data.begin[i + 1] - data.begin[i]);
     const int64_t rows = std::ssize(pictures);
-    patches = Tensor::uninitialised({rows, patch_count, patch_size}, DType::float32);
-    asked = zeros({rows, most}, DType::int64);
+    int64_t most = 1, longest = 1;
+    for (const int64_t i : pictures) {
+      most = std::max(most, data.begin[i + 1] - data.begin[i]);
+      for (int64_t q = data.begin[i]; q < data.begin[i + 1]; ++q)
+        longest = std::max(longest, std::ssize(data.questions[q]));
+    }
+    cells = Tensor::uninitialised({rows, cell_count, cell_size}, DType::float32);
+    questions = full({rows, most, longest}, pad_id, DType::int64);
     answers = full({rows, most}, unasked, DType::int64);
-    float* ink = patches.mutable_data<float>();
-    auto *ask = asked.mutable_data<int64_t>(), *answer = answers.mutable_data<int64_t>();
-    std::map<int64_t, int64_t> used;
-    std::vector<Indices> texts;
+    float* ink = cells.mutable_data<float>();
     for (int64_t row = 0; row < rows; ++row) {
       const int64_t i = pictures[row];
-      for (int64_t patch = 0; patch < patch_count; ++patch)
-        for (int64_t p = 0; p < patch_side * patch_side; ++p)
+      for (int64_t cell = 0; cell < cell_count; ++cell)
+        for (int64_t p = 0; p < cell_side * cell_side; ++p)
           for (const uint8_t channel :
-               data.pictures[i].at(patch % patches_across * patch_side + p % patch_side,
-                                   patch / patches_across * patch_side + p / patch_side))
+               data.pictures[i].at(cell % cells_across * cell_side + p % cell_side,
+                                   cell / cells_across * cell_side + p / cell_side))
             *ink++ = 1 - float(channel) / 255;
-      for (int64_t q = data.begin[i]; q < data.begin[i + 1]; ++q) {
-        const auto [place, is_new] = used.try_emplace(data.asked[q], std::ssize(texts));
-        if (is_new) texts.push_back(data.sentences[data.asked[q]]);
-        ask[row * most + q - data.begin[i]] = place->second;
-        answer[row * most + q - data.begin[i]] = data.answers[q];
+      for (int64_t q = data.begin[i], at = row * most; q < data.begin[i + 1]; ++q, ++at) {
+        std::ranges::copy(data.questions[q], questions.mutable_data<int64_t>() + at * longest);
+        answers.mutable_data<int64_t>()[at] = data.answers[q];
       }
     }
-    sentences = pad_sequences(texts, pad_id);
   }
 
-  Tensor patches, asked, answers;
-  PaddedSequences sentences;
+  Tensor cells;      ///< 0 is white, 1 is no light of a colour
+  Tensor questions;  ///< (pictures, questions, words)
+  Tensor answers;    ///< (pictures, questions), `unasked` behind the last one
 };
 
 std::vector<Indices> batches_of(const Indices& pictures, int64_t size, Generator* generator) {
@@ -95,7 +94,7 @@ std::vector<Indices> batches_of(const Indices& pictures, int64_t size, Generator
 }
 
 LookOutput run(const LookNetwork& network, const Batch& batch) {
-  return network(batch.patches, batch.sentences.ids, batch.sentences.mask, batch.asked);
+  return network(batch.cells, batch.questions);
 }
 
 /// Of each question about these pictures, whether the answer is right.
@@ -126,13 +125,13 @@ Looker load(const std::string& path) {
     Vocabulary vocabulary = vocabulary_in(file.metadata, "vocabulary");
     std::vector<std::string> answers;
     try {
-      answers = nlohmann::json::parse(file.metadata.at("answers"))
-                    .get<std::vector<std::string>>();
+      answers = nlohmann::json::parse(file.metadata.at("answers")).get<std::vector<std::string>>();
     } catch (const std::exception&) {
       throw Error("its answers are damaged");
     }
     Generator generator(0);
-    LookNetwork network(vocabulary.size(), std::ssize(answers), options, generator);
+    LookNetwork network(cells_across, cell_size, vocabulary.size(), std::ssize(answers), options,
+                        generator);
     Looker looker{std::move(vocabulary), std::move(answers), std::move(network)};
     load_tensors_into(looker, file.tensors);
     return looker;
@@ -154,12 +153,16 @@ Learned learn(const Examples& examples, const LookOptions& options, const TrainO
     throw Error(fmt::format("all questions have the same answer, '{}'; expected two or more",
                             *different.begin()));
   Vocabulary vocabulary = Vocabulary::of_texts(texts, unit_of(texts), 1);
+  if (vocabulary.size() == unk_id + 2)
+    throw Error(fmt::format("all questions are made of one word, '{}'; expected two or more",
+                            vocabulary.token(unk_id + 1)));
   const std::vector<std::string> answers(different.begin(), different.end());
   const int64_t d = options.size;
   check_memory(options.hops * 11 * d * d + 24 * d * d,
                fmt::format("a model of --size {} and --hops {}", d, options.hops));
   Generator generator(training.seed);
-  LookNetwork network(vocabulary.size(), std::ssize(answers), options, generator);
+  LookNetwork network(cells_across, cell_size, vocabulary.size(), std::ssize(answers), options,
+                      generator);
   Looker looker{std::move(vocabulary), answers, std::move(network)};
   const Encoded data(examples, looker.vocabulary, answers);
 
@@ -167,7 +170,8 @@ Learned learn(const Examples& examples, const LookOptions& options, const TrainO
   std::string all;
   for (int64_t i = 0; i < std::ssize(examples.pictures); ++i) {
     (i % 10 == 9 ? held_out : learned).push_back(i);
-    for (const Colour& colour : examples.pictures[i].pixels) all.append(colour.begin(), colour.end());
+    for (const Colour& colour : examples.pictures[i].pixels)
+      all.append(colour.begin(), colour.end());
   }
   for (const Question& q : examples.questions)
     all += fmt::format("{}\t{}\t{}\n", q.picture, q.text, q.answer);
@@ -189,7 +193,7 @@ Learned learn(const Examples& examples, const LookOptions& options, const TrainO
       .loss = loss,
       .validate =
           [&](Looker& l) {
-            Score score;
+            Tally score;
             for (const Indices& pictures : validation)
               for (const bool is_right : right(l, data, pictures))
                 ++score.asked, score.right += is_right;
@@ -205,15 +209,15 @@ Learned learn(const Examples& examples, const LookOptions& options, const TrainO
   return {std::move(looker), std::move(report)};
 }
 
-std::map<std::string, Score> scores(const Looker& looker, const Examples& examples) {
+std::map<std::string, Tally> scores(const Looker& looker, const Examples& examples) {
   const Encoded data(examples, looker.vocabulary, looker.answers);
   Indices every;
   for (int64_t i = 0; i < std::ssize(examples.pictures); ++i) every.push_back(i);
-  std::map<std::string, Score> all;
+  std::map<std::string, Tally> all;
   size_t question = 0;
   for (const Indices& pictures : batches_of(every, 50, nullptr))
     for (const bool is_right : right(looker, data, pictures)) {
-      Score& score = all[examples.questions[question++].kind];
+      Tally& score = all[examples.questions[question++].kind];
       ++score.asked, score.right += is_right;
     }
   return all;
@@ -223,7 +227,7 @@ Answer answer(const Looker& looker, const Picture& picture, const std::string& q
   const NoGrad pause;
   const Examples examples{{picture}, {{0, question, "", ""}}};
   const Encoded data(examples, looker.vocabulary, looker.answers);
-  if (std::ranges::all_of(data.sentences[0], [](int64_t id) { return id == unk_id; }))
+  if (std::ranges::all_of(data.questions[0], [](int64_t id) { return id == unk_id; }))
     throw Error(fmt::format("no word of '{}' is among the {} words of the model", question,
                             looker.vocabulary.size()));
   const LookOutput output = run(looker.network, Batch(data, {0}));

@@ -3,6 +3,7 @@
 #include <map>
 
 #include "examples/look/network.h"
+#include "examples/look/pictures.h"
 #include "examples/training/train.h"
 
 namespace gradus::look {
@@ -31,11 +32,11 @@ Learned learn(const Examples& examples, const LookOptions& options,
 extern const std::vector<training::Figure> figures;
 
 /// Right answers by kind of question.
-struct Score {
+struct Tally {
   int64_t right = 0, asked = 0;
   double accuracy() const { return asked == 0 ? 0 : 100.0 * double(right) / double(asked); }
 };
-std::map<std::string, Score> scores(const Looker& looker, const Examples& examples);
+std::map<std::string, Tally> scores(const Looker& looker, const Examples& examples);
 
 /// An answer, and how much each hop looked at each patch, on the mean over its heads.
 struct Answer {

@@ -1,6 +1,10 @@
 // Answers questions about pictures. README.md shows what it prints.
-#include <chrono>
+#include <unistd.h>
 
+#include <chrono>
+#include <iostream>
+
+#include "core/files/atomic_file.h"
 #include "examples/look/looker.h"
 #include "examples/look/shapes.h"
 #include "examples/training/command_line.h"
@@ -11,23 +15,252 @@ using namespace gradus::look;
 using namespace gradus::training;
 using terminal::say;
 
+namespace {
+
+using Clock = std::chrono::steady_clock;
+double seconds_since(Clock::time_point start) {
+  return std::chrono::duration<double>(Clock::now() - start).count();
+}
+
+/// Pictures that judge have numbers that no training reaches.
+constexpr int64_t most_pictures = 1'000'000, first_unseen = most_pictures + 1, unseen_count = 1000;
+
+struct Settings {
+  LookOptions model;
+  std::string data, report, svg, picture_file, folder;
+  int64_t pictures = 3000, picture = first_unseen, baseline_epochs = 2;
+  bool brief = false;
+};
+
+using Tallies = std::map<std::string, Tally>;
+
+/// Adds what the questions about one shape and those about several come to.
+Tallies with_sums(Tallies scores) {
+  if (!scores.contains(shape_kinds[0])) return scores;
+  for (size_t i = 0; i < shape_kinds.size(); ++i) {
+    Tally& sum = scores[i < relational_from ? "non-relational" : "relational"];
+    sum.right += scores[shape_kinds[i]].right, sum.asked += scores[shape_kinds[i]].asked;
+  }
+  return scores;
+}
+
+/// A row for each kind of question, a column for each model; the figures go into the report, too.
+void tell(const std::vector<std::pair<std::string, Tallies>>& models, nlohmann::json& report) {
+  int64_t asked = 0;
+  for (const auto& [kind, score] : models[0].second) asked += score.asked;
+  say("\nright answers to {} questions, in %\n{:<16}", asked, "");
+  for (const auto& model : models) say("{:>16}", model.first);
+  std::vector<std::string> kinds = shape_kinds;
+  kinds.insert(kinds.end(), {"non-relational", "relational", "all"});
+  for (const std::string& kind : kinds) {
+    if (!models[0].second.contains(kind)) continue;
+    say("\n{:<16}", kind);
+    for (const auto& [name, scores] : models) {
+      say("{:>16.1f}", scores.at(kind).accuracy());
+      report[name][kind] = scores.at(kind).accuracy();
+    }
+  }
+  say("\n");
+}
+
+terminal::PictureMap map_of(const Picture& picture, const Answer& answer) {
+  terminal::PictureMap map{side,           picture.pixels, {},       answer.weights,
+                           patches_across, cell_side,      cell_side};
+  for (size_t hop = 0; hop < answer.weights.size(); ++hop)
+    map.looks.push_back(fmt::format("look {}", hop + 1));
+  return map;
+}
+
+void show(const Picture& picture, const std::string& question, const Answer& answer, bool brief,
+          const std::string& svg) {
+  if (brief)
+    say("{}\n", answer.text);
+  else
+    say("{}  ({:.0f} %)\n\n{}\n", answer.text, 100 * answer.probability,
+        terminal::looks_text(map_of(picture, answer)));
+  if (!svg.empty())
+    write_file(svg, terminal::picture_svg(map_of(picture, answer), question + " " + answer.text));
+}
+
+/// Answers the questions on standard input, each on a line of its own.
+int converse(const Looker& looker, const Settings& s) {
+  const bool prompt = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+  const Picture picture =
+      s.picture_file.empty() ? draw_shapes(s.picture, 1).pictures[0] : read_picture(s.picture_file);
+  if (!s.brief) say("{}\n", terminal::picture_text(map_of(picture, {})));
+  if (prompt) say("Ask about the picture, a question a line; Ctrl-D ends.\n");
+  int status = 0;
+  std::string line;
+  for (int64_t number = 1;; ++number) {
+    if (prompt) say("> ");
+    terminal::flush_output();
+    if (!std::getline(std::cin, line)) break;
+    try {
+      if (!valid_utf8(line)) throw Error("invalid UTF-8");
+      if (blank(line)) throw Error("expected a question, got an empty line");
+      const std::string question = normalised(line);
+      show(picture, question, answer(looker, picture, question), s.brief, s.svg);
+    } catch (const Error& error) {
+      terminal::message(fmt::format("look: line {}: {}", number, error.what()));
+      status = prompt ? 0 : 1;
+    }
+  }
+  if (std::cin.bad()) throw Error("standard input: cannot be read; is it a folder?");
+  return status;
+}
+
+Examples examples_of(const Settings& s) {
+  return s.data.empty() ? draw_shapes(1, s.pictures) : read_examples(s.data);
+}
+
+int train_one(const Settings& s, const TrainOptions& options) {
+  const auto start = Clock::now();
+  const auto pictures = prepare_to_train(kind_of_model, options.model_path, s.report,
+                                         {{"--data", s.data}}, {"look_loss.svg"});
+  const Examples examples = examples_of(s);
+  const auto train = [&] { return learn(examples, s.model, options); };
+  const Learned learned = s.data.empty() ? train() : errors_at(s.data, train);
+  if (learned.report.interrupted) return interrupted_status;
+  nlohmann::json end;
+  if (s.data.empty())
+    tell({{"unseen pictures",
+           with_sums(scores(learned.looker, draw_shapes(first_unseen, unseen_count)))}},
+         end);
+  write_report(s.report, report_json(learned.report, figures, end, "questions"));
+  say("{}\n{:.0f} s; the model is in {}\n",
+      show_curves(learned.report, "nats a question", pictures[0]), seconds_since(start),
+      options.model_path);
+  return 0;
+}
+
+int evaluate(const Settings& s, const std::string& model) {
+  const Looker looker = load(model);
+  const Examples examples =
+      s.data.empty() ? draw_shapes(first_unseen, unseen_count) : read_examples(s.data);
+  nlohmann::json report;
+  tell({{"model", with_sums(scores(looker, examples))}}, report);
+  write_report(s.report, report);
+  return 0;
+}
+
+/// Learns to answer with the question alone, with the picture alone, and with both.
+int demonstrate(Settings s, const TrainOptions& given) {
+  const auto start = Clock::now();
+  const auto drawn = prepare_to_train(kind_of_model, given.model_path, s.report, {},
+                                      {"look.svg", "look_loss.svg"});
+  const std::filesystem::path path = given.model_path;
+  const auto named = [&](const char* part) {
+    return path.parent_path() / (path.stem().string() + part + path.extension().string());
+  };
+  struct Part {
+    const char* name;
+    bool picture, question;
+    std::string path;
+  };
+  const Part parts[] = {{"question alone", false, true, named("_question")},
+                        {"picture alone", true, false, named("_picture")},
+                        {"both", true, true, path}};
+  for (const Part& part : parts) prepare_to_train(kind_of_model, part.path, "");
+  const Examples examples = draw_shapes(1, s.pictures),
+                 unseen = draw_shapes(first_unseen, unseen_count);
+  std::vector<std::pair<std::string, Tallies>> reached;
+  std::optional<Learned> learned;
+  for (const Part& part : parts) {
+    say("\n{}\n", part.name);
+    s.model.picture = part.picture, s.model.question = part.question;
+    TrainOptions options = given;
+    options.model_path = part.path;
+    if (!part.picture || !part.question)
+      options.epochs = std::min<int>(given.epochs, int(s.baseline_epochs));
+    options.resume =
+        given.resume && (reached.empty() || std::filesystem::exists(part.path + ".checkpoint"));
+    learned.emplace(learn(examples, s.model, options));
+    if (learned->report.interrupted) return interrupted_status;
+    reached.emplace_back(part.name, with_sums(scores(learned->looker, unseen)));
+  }
+  nlohmann::json end;
+  tell(reached, end);
+  const Picture& picture = unseen.pictures[0];
+  say("\n{}\n", terminal::picture_text(map_of(picture, {})));
+  for (const char* question :
+       {"Is the red one on the left?", "What shape is closest to the red one?"}) {
+    say("{}  ", question);
+    show(picture, question, answer(learned->looker, picture, question), false, drawn[0]);
+  }
+  write_report(s.report, report_json(learned->report, figures, end, "questions"));
+  say("{}\n{:.0f} s; the model is in {}, the pictures are in {} and {}\n",
+      show_curves(learned->report, "nats a question", drawn[1]), seconds_since(start),
+      given.model_path, drawn[0], drawn[1]);
+  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? converse(learned->looker, s) : 0;
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
-  CLI::App app("Answers questions about pictures.");
-  LookOptions o;
-  TrainOptions options{.epochs = 20, .batch_size = 32, .learning_rate = 1e-3, .decay = true, .clip = 1, .patience = 1000};
-  std::string report;
-  int64_t pictures = 2000;
-  add_integer(&app, "--size", o.size, 1, 4096, "");
-  add_integer(&app, "--heads", o.heads, 1, 4096, "");
-  add_integer(&app, "--hops", o.hops, 1, 100, "");
-  add_integer(&app, "--pictures", pictures, 1, 1000000, "");
-  add_training(&app, options, "pictures", "accuracy");
-  add_files(&app, options, report, "runs/look.safetensors");
+  CLI::App app(
+      "Answers questions about pictures. Without a command: learns from pictures of shapes that "
+      "it\n"
+      "draws itself, compares with models that do not see the picture or the question, and shows\n"
+      "where it looks.");
+  app.require_subcommand(0, 1);
+  Settings s;
+  TrainOptions options{.epochs = 20,
+                       .batch_size = 4,
+                       .learning_rate = 1e-3,
+                       .decay = true,
+                       .warm_up = 100,
+                       .clip = 1,
+                       .patience = 1000};
+  const std::string model = "runs/look.safetensors";
+  const auto add_model = [&](CLI::App* command) {
+    add_integer(command, "--size", s.model.size, 4, 4096, "size of all vectors");
+    add_integer(command, "--heads", s.model.heads, 1, 4096, "heads, which divide the size");
+    add_integer(command, "--hops", s.model.hops, 1, 100, "how often it looks at the picture");
+    add_integer(command, "--pictures", s.pictures, 10, most_pictures,
+                "pictures of shapes to learn");
+    add_training(command, options, "pictures", "accuracy");
+    add_files(command, options, s.report, model);
+  };
+  const auto add_data = [&](CLI::App* command) {
+    command->add_option("--data", s.data,
+                        "a folder of pictures with questions.tsv; without it, shapes are drawn");
+  };
+  const auto add_saved = [&](CLI::App* command) {
+    command->add_option("--model", options.model_path, "a model file")->required();
+  };
+  add_model(&app);
+
+  CLI::App* train = app.add_subcommand("train", "Train one model, on shapes or pictures of yours");
+  add_data(train), add_model(train);
+  train->add_flag("--no-picture{false}", s.model.picture, "without seeing the picture");
+  train->add_flag("--no-question{false}", s.model.question, "without reading the question");
+
+  CLI::App* eval = app.add_subcommand("eval", "Judge a model");
+  add_saved(eval), add_data(eval);
+  eval->add_option("--report", s.report, "write the figures to this file as JSON");
+
+  const auto add_number_of_picture = [&](CLI::App* command) {
+    add_integer(command, "--picture", s.picture, 1, 2 * most_pictures,
+                "number of a picture of shapes; beyond 1000000 no training has seen it");
+  };
+  CLI::App* ask = app.add_subcommand("ask", "Answer questions from standard input");
+  add_saved(ask), add_number_of_picture(ask);
+  ask->add_option("--file", s.picture_file, "a picture, 75 × 75 pixels in a PPM file");
+  ask->add_flag("--brief", s.brief, "print the answers alone");
+  ask->add_option("--svg", s.svg, "draw where it looked for the last question");
+
+  CLI::App* draw = app.add_subcommand("draw", "Write pictures of shapes with their questions");
+  draw->add_option("folder", s.folder, "a new folder")->required();
+  add_number_of_picture(draw);
+  add_integer(draw, "--pictures", s.pictures, 1, most_pictures, "how many, from that one on");
+
   return run_program("look", app, argc, argv, [&] {
-    prepare_to_train(kind_of_model, options.model_path, report);
-    const Examples examples = draw_shapes(1, pictures);
-    const Learned l = learn(examples, o, options);
-    for (auto& [kind, score] : scores(l.looker, draw_shapes(1000001, 300))) say("{:<20}{:>8.1f}\n", kind, score.accuracy());
-    return 0;
+    if (!app.get_subcommands().empty() && argv[1][0] == '-')
+      throw Error("options come after the command: look train --seed 2 …");
+    if (train->parsed()) return train_one(s, options);
+    if (eval->parsed()) return evaluate(s, options.model_path);
+    if (ask->parsed()) return converse(load(options.model_path), s);
+    if (draw->parsed()) return write_examples(s.folder, draw_shapes(s.picture, s.pictures)), 0;
+    return demonstrate(s, options);
   });
 }

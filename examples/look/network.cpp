@@ -1,36 +1,61 @@
 #include "examples/look/network.h"
 
-#include "core/ops/functions.h"
-#include "core/ops/gather.h"
+#include <fmt/format.h>
+
+#include <cmath>
+
 #include "core/ops/movement.h"
 #include "core/ops/reduce.h"
+#include "core/tensor/error.h"
 #include "core/tensor/scope.h"
+#include "layers/initialise.h"
 
 namespace gradus::look {
 
 namespace {
 
-/// Each patch with the eight around it, (pictures, patches, n) → (pictures, patches, 9 n); zeros
-/// beyond the edge.
-Tensor with_neighbours(const Tensor& x) {
-  const int64_t pictures = x.size(0), n = x.size(2), across = patches_across;
-  const Tensor grid = pad(pad(reshape(x, {pictures, across, across, n}), 1, 1, 1), 2, 1, 1);
-  std::vector<Tensor> parts;
-  for (int64_t dy = 0; dy < 3; ++dy)
-    for (int64_t dx = 0; dx < 3; ++dx)
-      parts.push_back(slice(slice(grid, 1, dy, dy + across), 2, dx, dx + across));
-  return reshape(concat(parts, -1), {pictures, patch_count, 9 * n});
+int64_t checked(int64_t across, int64_t size) {
+  if (across < 3 || size < 2 || size % 2 != 0)
+    throw Error(fmt::format(
+        "patch_encoder: expected three cells across or more and an even size, got {} and {}",
+        across, size));
+  return across;
 }
 
 /// (patches, size): sine and cosine of the row in the first half, of the column in the second.
-Tensor grid_positions(int64_t size) {
-  const Tensor line = sinusoidal_positions(patches_across, size / 2);
-  const Shape grid{patches_across, patches_across, size / 2};
+Tensor grid_positions(int64_t across, int64_t size) {
+  const Tensor line = sinusoidal_positions(across, size / 2);
+  const Shape grid{across, across, size / 2};
   return reshape(concat({expand(unsqueeze(line, 1), grid), expand(unsqueeze(line, 0), grid)}, -1),
-                 {patch_count, size});
+                 {across * across, size});
 }
 
 }  // namespace
+
+PatchEncoder::PatchEncoder(int64_t across, int64_t cell_size, int64_t size, Generator& generator)
+    : across(checked(across, size)),
+      cell(cell_size, size / 2, generator),
+      patch(9 * (size / 2), size, generator),
+      content(size, size, generator),
+      places((grid_positions(across - 2, size) * 2).detach().require_grad()) {
+  for (Dense* dense : {&cell, &patch, &content}) {
+    const double gain = dense == &content ? 2 : std::sqrt(2);
+    dense->weight.assign(kaiming_uniform(dense->weight.shape(), generator, gain));
+    dense->bias.assign(zeros(dense->bias.shape()));
+  }
+}
+
+Tensor PatchEncoder::operator()(const Tensor& cells) const {
+  const Scope scope(this);
+  const int64_t pictures = cells.size(0), patches = across - 2, n = cell.weight.size(0);
+  const Tensor grid = reshape(relu(cell(cells)), {pictures, across, across, n});
+  std::vector<Tensor> parts;
+  for (int64_t row = 0; row < 3; ++row)
+    for (int64_t column = 0; column < 3; ++column)
+      parts.push_back(slice(slice(grid, 1, row, row + patches), 2, column, column + patches));
+  const Tensor x = relu(patch(concat(parts, -1)));
+  return reshape(content(x), {pictures, patches * patches, x.size(3)}) + places;
+}
 
 Hop::Hop(int64_t size, int64_t heads, Generator& generator)
     : look_norm(size),
@@ -40,50 +65,33 @@ Hop::Hop(int64_t size, int64_t heads, Generator& generator)
 
 FusionOutput Hop::operator()(const Tensor& x, const Modality& picture) const {
   const Scope scope(this);
-  FusionOutput seen = look({look_norm(x)}, {picture});
+  const FusionOutput seen = look({look_norm(x)}, {picture});
   return {seen.output + think(think_norm(seen.output)), seen.weights};
 }
 
-LookNetwork::LookNetwork(int64_t word_count, int64_t answers, const LookOptions& o,
-                         Generator& generator)
+LookNetwork::LookNetwork(int64_t across, int64_t cell_size, int64_t word_count, int64_t answers,
+                         const LookOptions& o, Generator& generator)
     : options(o),
-      words(word_count, o.size, generator),
-      reader(o.size, o.heads, generator, {.feed_forward = 2 * o.size}),
-      patch(patch_size, o.size, generator),
-      around(9 * o.size, o.size, generator),
-      content(o.size, o.size, generator),
-      content_norm(o.size),
-      places(grid_positions(o.size).require_grad()),
       norm(o.size),
       hidden(o.size, 2 * o.size, generator),
       answer(2 * o.size, answers, generator) {
+  if (o.question) words.emplace(word_count, o.size, generator, 0);
+  if (!o.picture) return;
+  picture.emplace(across, cell_size, o.size, generator);
   for (int64_t i = 0; i < o.hops; ++i) hops.emplace_back(o.size, o.heads, generator);
 }
 
-Tensor LookNetwork::read(const Tensor& sentences, const Mask& mask) const {
-  const Tensor x = words(sentences) + sinusoidal_positions(sentences.size(1), options.size);
-  const Tensor y = masked_fill(reader(x, mask), mask.unsqueeze(-1), 0);
-  return sum(y, {1}) / sum(mask.attended(), {1}, true);
-}
-
-Tensor LookNetwork::see(const Tensor& patches) const {
-  const Tensor parts = relu(patch(patches));
-  const Tensor x = relu(around(with_neighbours(parts)));
-  return content_norm(content(x) + places);
-}
-
-LookOutput LookNetwork::operator()(const Tensor& patches, const Tensor& sentences, const Mask& mask,
-                                   const Tensor& asked) const {
+LookOutput LookNetwork::operator()(const Tensor& cells, const Tensor& questions) const {
   const Scope scope(this);
-  Tensor x = gather(read(sentences, mask), asked);
-  if (!options.question) x = x * 0;
+  Tensor x = words ? sum((*words)(questions), {2})
+                   : zeros({questions.size(0), questions.size(1), options.size}, cells.dtype());
   LookOutput output;
-  if (options.picture) {
-    const Modality picture{see(patches)};
+  if (picture) {
+    const Modality seen{(*picture)(cells)};
     for (const Hop& hop : hops) {
-      FusionOutput seen = hop(x, picture);
-      x = seen.output;
-      output.weights.push_back(seen.weights[0]);
+      FusionOutput looked = hop(x, seen);
+      x = looked.output;
+      output.weights.push_back(looked.weights[0]);
     }
   }
   output.logits = answer(relu(hidden(norm(x))));

@@ -1,6 +1,7 @@
 #pragma once
 
-#include "examples/look/pictures.h"
+#include <optional>
+
 #include "layers/attention/fusion.h"
 #include "layers/embedding.h"
 #include "layers/layer_norm.h"
@@ -8,27 +9,41 @@
 
 namespace gradus::look {
 
-struct LookOptions {
-  int64_t size = 64;  ///< of all vectors
-  int64_t heads = 4;
-  int64_t hops = 3;
-  bool picture = true, question = true;  ///< false: a baseline that does not see it
+/// The patches of a picture, each with its place: cells (pictures, across², cell_size), row by row,
+/// → (pictures, (across − 2)², size). A patch p is 3 × 3 cells c, and overlaps with others:
+///
+///     y = W₃ relu(W₂ [relu(W₁ c₁ + b₁); …; relu(W₁ c₉ + b₁)] + b₂) + b₃ + places
+///
+/// W start as kaiming_uniform, with gain 2 in W₃; the places as twice the sine and cosine of the
+/// row, then of the column (see sinusoidal_positions): large enough for sharp attention at once.
+/// Throws Error for sizes that do not fit, an odd size, and fewer than three cells across.
+struct PatchEncoder {
+  PatchEncoder(int64_t across, int64_t cell_size, int64_t size, Generator& generator);
+
+  Tensor operator()(const Tensor& cells) const;
+
+  int64_t across;
+  Dense cell, patch, content;  ///< W₁, W₂, W₃
+  Tensor places;               ///< (patches, size)
+
+  void parameters(auto&& visit) {
+    visit("cell", cell);
+    visit("patch", patch);
+    visit("content", content);
+    visit("places", places);
+  }
 };
 
-struct LookOutput {
-  Tensor logits;                ///< (pictures, questions, answers)
-  std::vector<Tensor> weights;  ///< of each hop, (pictures, heads, questions, patches)
-};
-
-/// One look of the questions x at the picture: x and what is attended to are fused, then x goes
-/// through a feed-forward layer.
+/// One look of questions x (pictures, questions, size) at the pictures, and a thought about it:
+///
+///     y = Fusion(norm(x), picture)     output = y + FeedForward(norm(y))
 struct Hop {
   Hop(int64_t size, int64_t heads, Generator& generator);
 
   FusionOutput operator()(const Tensor& x, const Modality& picture) const;
 
   LayerNorm look_norm, think_norm;
-  Fusion look;
+  Fusion look;  ///< gated: norm(x) + g ∘ MultiHeadAttention(norm(x), picture, picture)
   FeedForward think;
 
   void parameters(auto&& visit) {
@@ -39,35 +54,42 @@ struct Hop {
   }
 };
 
+struct LookOptions {
+  int64_t size = 64;                     ///< of all vectors
+  int64_t heads = 4, hops = 3;           ///< of a look; looks
+  bool picture = true, question = true;  ///< whether it sees them
+};
+
+struct LookOutput {
+  Tensor logits;                ///< (pictures, questions, answers)
+  std::vector<Tensor> weights;  ///< of each hop, (pictures, heads, questions, patches)
+};
+
+/// Answers questions about pictures: two modalities, encoded apart, of which the one attends to the
+/// other and is fused with it. x⁰ is the sum of a question's words, whatever their order:
+///
+///     x⁰ = Σ Embedding(word)     xᵏ = Hopₖ(xᵏ⁻¹, PatchEncoder(cells))
+///     logits = W relu(W′ norm(xᴷ) + b′) + b
+///
+/// Without the picture there are no hops, without the question x⁰ is 0. cells are those of
+/// PatchEncoder, `across` in each row; questions are ids, int64 (pictures, questions, words), 0 is
+/// padding.
 struct LookNetwork {
-  LookNetwork(int64_t words, int64_t answers, const LookOptions& options, Generator& generator);
+  LookNetwork(int64_t across, int64_t cell_size, int64_t words, int64_t answers,
+              const LookOptions& options, Generator& generator);
 
-  /// patches (pictures, patch_count, patch_size), sentences (sentences, words) of ids with their
-  /// mask, asked (pictures, questions): which sentence is asked of which picture.
-  LookOutput operator()(const Tensor& patches, const Tensor& sentences, const Mask& mask,
-                        const Tensor& asked) const;
-
-  Tensor read(const Tensor& sentences, const Mask& mask) const;
-  Tensor see(const Tensor& patches) const;
+  LookOutput operator()(const Tensor& cells, const Tensor& questions) const;
 
   LookOptions options;
-  Embedding words;
-  TransformerEncoderLayer reader;
-  Dense patch, around, content;
-  LayerNorm content_norm;
-  Tensor places;
+  std::optional<Embedding> words;
+  std::optional<PatchEncoder> picture;
   std::vector<Hop> hops;
   LayerNorm norm;
-  Dense hidden, answer;
+  Dense hidden, answer;  ///< W′, W
 
   void parameters(auto&& visit) {
     visit("words", words);
-    visit("reader", reader);
-    visit("patch", patch);
-    visit("around", around);
-    visit("content", content);
-    visit("content_norm", content_norm);
-    visit("places", places);
+    visit("picture", picture);
     visit("hops", hops);
     visit("norm", norm);
     visit("hidden", hidden);

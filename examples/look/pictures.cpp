@@ -66,8 +66,7 @@ void write_picture(const std::string& path, const Picture& picture) {
 Examples read_examples(const std::string& folder) {
   if (!fs::is_directory(folder)) throw Error(folder + ": is not a folder");
   const std::string path = (fs::path(folder) / questions_file).string();
-  if (!fs::exists(path))
-    throw Error(fmt::format("{}: holds no file '{}'", folder, questions_file));
+  if (!fs::exists(path)) throw Error(fmt::format("{}: holds no file '{}'", folder, questions_file));
   Examples examples;
   std::map<std::string, int64_t> pictures;
   const auto take = [&](std::string_view line, int64_t) {

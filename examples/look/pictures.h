@@ -9,11 +9,12 @@
 
 namespace gradus::look {
 
-inline constexpr int64_t side = 75;       ///< of a picture, in pixels
-inline constexpr int64_t patch_side = 5;  ///< of a patch
-inline constexpr int64_t patches_across = side / patch_side;
+inline constexpr int64_t side = 75;      ///< of a picture, in pixels
+inline constexpr int64_t cell_side = 5;  ///< of a cell, in pixels; patches have 3 × 3 cells
+inline constexpr int64_t cells_across = side / cell_side, cell_count = cells_across * cells_across;
+inline constexpr int64_t cell_size = cell_side * cell_side * 3;  ///< numbers in a cell
+inline constexpr int64_t patches_across = cells_across - 2;      ///< they overlap
 inline constexpr int64_t patch_count = patches_across * patches_across;
-inline constexpr int64_t patch_size = patch_side * patch_side * 3;  ///< numbers in a patch
 
 using Colour = std::array<uint8_t, 3>;  ///< red, green, blue
 

@@ -77,8 +77,7 @@ std::string answer_of(size_t kind, const Shapes& shapes, size_t asked) {
   if (kind == 0) return name(one);
   if (kind == 1) return yes(2 * one.x < side - 1);
   if (kind == 2) return yes(2 * one.y < side - 1);
-  if (kind == 5)
-    return std::to_string(std::ranges::count(shapes, one.square, &Shape::square));
+  if (kind == 5) return std::to_string(std::ranges::count(shapes, one.square, &Shape::square));
   Shapes others = shapes;
   others.erase(others.begin() + std::ptrdiff_t(asked));
   const auto distance = [&](const Shape& other) { return squared_distance(one, other); };

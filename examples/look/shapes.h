@@ -5,7 +5,7 @@
 namespace gradus::look {
 
 /// What is asked of pictures of shapes; the first three kinds need one shape, the others several.
-inline const std::vector<std::string> shape_kinds{"which shape", "left half",      "upper half",
+inline const std::vector<std::string> shape_kinds{"which shape", "left half",    "upper half",
                                                   "closest one", "furthest one", "how many alike"};
 inline constexpr size_t relational_from = 3;
 

@@ -21,4 +21,25 @@ void check(const AttentionMap& map) {
   }
 }
 
+void check(const PictureMap& map) {
+  const int64_t width = map.width, count = std::ssize(map.pixels);
+  if (width < 1 || count < 1 || count % width != 0)
+    throw std::invalid_argument(
+        fmt::format("picture map: {} pixels do not make rows of {}", count, width));
+  if (map.looks.size() != map.weights.size())
+    throw std::invalid_argument(fmt::format("picture map: {} names for {} looks; give one each",
+                                            map.looks.size(), map.weights.size()));
+  for (const auto& weights : map.weights) {
+    const int64_t cells = std::ssize(weights), columns = map.columns;
+    const auto beyond = [&](int64_t n, int64_t pixels) {
+      return 2 * map.margin + n * map.cell > pixels;
+    };
+    if (columns < 1 || map.cell < 1 || map.margin < 0 || cells < 1 || cells % columns != 0 ||
+        beyond(columns, width) || beyond(cells / columns, count / width))
+      throw std::invalid_argument(
+          fmt::format("picture map: {} weights in rows of {} cells do not fit {} × {} pixels",
+                      cells, columns, width, count / width));
+  }
+}
+
 }  // namespace gradus::terminal

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <array>
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,5 +42,29 @@ std::string attention_text(const AttentionMap& map, int widest_target = 20);
 
 /// The same as a self-contained SVG; the weight shows when the pointer rests on a cell.
 std::string attention_svg(const AttentionMap& map, int widest_target = 24);
+
+/// A picture, and where several looks at it went. The weights of a look are those of square cells,
+/// row by row; the first cell lies `margin` pixels from the left and from the top.
+struct PictureMap {
+  int64_t width;                               ///< in pixels
+  std::vector<std::array<uint8_t, 3>> pixels;  ///< red, green, blue; row by row
+  std::vector<std::string> looks;              ///< their names
+  std::vector<std::vector<double>> weights;    ///< of each look
+  int64_t columns, cell, margin;               ///< cells in a row, and their side in pixels
+};
+
+/// Throws std::invalid_argument unless the pixels make whole rows, each look has its weights, and
+/// the cells lie within the picture.
+void check(const PictureMap& map);
+
+/// The picture as coloured squares, each of two columns for the pixel in its middle, at most 25
+/// beside each other; white is left blank, gray is "▒▒". Below it, beside each other, the cells of
+/// each look, in the shades of attention_text; the largest weight of a look is a full one.
+std::string picture_text(const PictureMap& map);
+/// The part below the picture alone.
+std::string looks_text(const PictureMap& map);
+
+/// The picture, and beside it each look: the picture again, veiled but where it was looked at.
+std::string picture_svg(const PictureMap& map, std::string_view title);
 
 }  // namespace gradus::terminal

@@ -291,4 +291,58 @@ std::string attention_svg(const AttentionMap& map, int widest_target) {
                       describe(map), attention_style);
 }
 
+std::string picture_svg(const PictureMap& map, std::string_view title) {
+  check(map);
+  constexpr double pixel = 3, gap = 24, top = 76;
+  const double across = double(map.width) * pixel,
+               down = double(std::ssize(map.pixels) / map.width) * pixel;
+  Svg svg;
+  svg.text(gap, 34, "bold", fit(title, 100));
+  const auto draw_picture = [&](double left) {  // runs of one colour, row by row
+    const auto& pixels = map.pixels;
+    for (int64_t i = 0, end = 0; i < std::ssize(pixels); i = end) {
+      const int64_t row = i / map.width, column = i % map.width;
+      for (end = i + 1; end < (row + 1) * map.width && pixels[size_t(end)] == pixels[size_t(i)];)
+        ++end;
+      const auto [red, green, blue] = pixels[size_t(i)];
+      if (red != 255 || green != 255 || blue != 255)
+        svg.add(R"(<rect x="{}" y="{}" width="{}" height="{}" fill="#{:02x}{:02x}{:02x}"/>)",
+                left + double(column) * pixel, top + double(row) * pixel, double(end - i) * pixel,
+                pixel, red, green, blue);
+    }
+  };
+  const auto plate = [&](double left, std::string_view name) {
+    svg.text(left + across / 2, top - 10, "middle small", name);
+    svg.add(R"(<rect x="{}" y="{}" width="{}" height="{}" class="plate"/>)", left, top, across,
+            down);
+  };
+  plate(gap, "the picture");
+  draw_picture(gap);
+  for (size_t look = 0; look < map.weights.size(); ++look) {
+    const double left = gap + double(look + 1) * (across + gap);
+    plate(left, map.looks[look]);
+    draw_picture(left);
+    svg.add(R"(<rect x="{}" y="{}" width="{}" height="{}" class="veil"/>)", left, top, across,
+            down);
+    const auto& weights = map.weights[look];
+    const double most = std::max(1e-9, std::ranges::max(weights));
+    for (int64_t i = 0; i < std::ssize(weights); ++i) {
+      const double weight = weights[size_t(i)], size = double(map.cell) * pixel;
+      if (weight < most / 50) continue;
+      svg.add(R"(<rect x="{}" y="{}" width="{}" height="{}" class="look" fill-opacity="{:.2f}">)"
+              R"(<title>{:.3f}</title></rect>)",
+              left + double(map.margin + i % map.columns * map.cell) * pixel,
+              top + double(map.margin + i / map.columns * map.cell) * pixel, size, size,
+              0.85 * weight / most, weight);
+    }
+  }
+  constexpr std::string_view style = R"(
+.plate { fill: #ffffff; stroke: #818b98; }
+.veil { fill: #ffffff; fill-opacity: 0.6; }
+.look { fill: #8250df; }
+)";
+  return svg.document(gap + double(map.weights.size() + 1) * (across + gap), top + down + gap,
+                      title, "A picture, and where each look at it went.", style);
+}
+
 }  // namespace gradus::terminal

@@ -206,4 +206,66 @@ std::string attention_text(const AttentionMap& map, int widest_target) {
   return out;
 }
 
+namespace {
+
+/// The coloured square that is nearest to a pixel.
+std::string square(const std::array<uint8_t, 3>& pixel) {
+  struct Square {
+    int red, green, blue;
+    const char* text;
+  };
+  constexpr std::array squares{Square{255, 255, 255, "  "}, Square{0, 0, 0, "⬛"},
+                               Square{128, 128, 128, "▒▒"}, Square{255, 0, 0, "🟥"},
+                               Square{0, 255, 0, "🟩"},   Square{0, 0, 255, "🟦"},
+                               Square{255, 150, 0, "🟧"}, Square{255, 255, 0, "🟨"},
+                               Square{150, 0, 200, "🟪"}, Square{130, 70, 20, "🟫"}};
+  const auto distance = [&](const Square& s) {
+    const int red = pixel[0] - s.red, green = pixel[1] - s.green, blue = pixel[2] - s.blue;
+    return red * red + green * green + blue * blue;
+  };
+  return std::ranges::min_element(squares, {}, distance)->text;
+}
+
+}  // namespace
+
+std::string picture_text(const PictureMap& map) {
+  check(map);
+  const int64_t step = (map.width + 24) / 25, across = map.width / step,
+                down = std::ssize(map.pixels) / map.width / step;
+  std::string edge;
+  for (int64_t i = 0; i < across; ++i) edge += "──";
+  std::string out = "┌" + edge + "┐\n";
+  for (int64_t row = 0; row < down; ++row) {
+    out += "│";
+    for (int64_t column = 0; column < across; ++column)
+      out += square(
+          map.pixels[size_t((row * step + step / 2) * map.width + column * step + step / 2)]);
+    out += "│\n";
+  }
+  return out + "└" + edge + "┘\n" + looks_text(map);
+}
+
+std::string looks_text(const PictureMap& map) {
+  check(map);
+  if (map.weights.empty()) return "";
+  const int width = int(2 * map.columns) + 1;
+  std::string out;
+  for (const std::string& name : map.looks) out += align_left(fit(name, width - 1), width);
+  out += "\n";
+  const int64_t cells = std::ssize(map.weights[0]);
+  for (int64_t first = 0; first < cells; first += map.columns) {
+    for (const std::vector<double>& weights : map.weights) {
+      const double most = std::max(1e-9, std::ranges::max(weights));
+      std::string line;
+      for (int64_t i = first; i < first + map.columns; ++i) {
+        const std::string ink = shade(weights[size_t(i)] / most);
+        line += ink == " " ? " ·" : ink + ink;
+      }
+      out += align_left(line, width);
+    }
+    out += "\n";
+  }
+  return out;
+}
+
 }  // namespace gradus::terminal

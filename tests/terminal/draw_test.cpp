@@ -305,3 +305,60 @@ TEST_CASE("a curve SVG escapes all its labels") {
   CHECK(count(svg, "&lt;&amp;&gt;") == 2);
   CHECK(count(svg, "a&lt;b") >= 3);
 }
+
+namespace {
+
+PictureMap small_picture() {
+  const std::array<uint8_t, 3> white{255, 255, 255}, red{250, 10, 0}, gray{128, 128, 128};
+  return {4,
+          {white, white, white, white, white, red, red, white, white, gray, red, white},
+          {"one", "two"},
+          {{1, .5}, {.01, .2}},
+          2,
+          1,
+          1};
+}
+
+}  // namespace
+
+TEST_CASE("a picture and its looks are drawn exactly so") {
+  PictureMap map = small_picture();
+  map.weights = {{1, .5}, {.02, .2}};
+  CHECK(picture_text(map) ==
+        "┌────────┐\n"
+        "│        │\n"
+        "│  🟥🟥  │\n"
+        "│  ▒▒🟥  │\n"
+        "└────────┘\n"
+        "one  two  \n"
+        "██▒▒  ·██ \n");
+}
+
+TEST_CASE("a wide picture is drawn in at most 25 squares beside each other") {
+  const PictureMap map{75, std::vector<std::array<uint8_t, 3>>(75 * 75, {0, 0, 0}), {}, {}, 1, 1,
+                       0};
+  const std::vector<std::string> lines = lines_of(picture_text(map));
+  CHECK(lines.size() == 27);
+  for (const std::string& line : lines) CHECK(display_width(line) == 52);
+}
+
+TEST_CASE("the SVG of a picture is well-formed, escaped, and shows each look") {
+  const std::string svg = picture_svg(small_picture(), "<who> & why?");
+  CHECK_MESSAGE(xml_fault(svg) == "", svg);
+  CHECK(svg.find("&lt;who&gt; &amp; why?") != std::string::npos);
+  CHECK(svg.find("two") != std::string::npos);
+  CHECK(svg.find("#fa0a00") != std::string::npos);
+}
+
+TEST_CASE("a picture map that does not fit is refused with its sizes") {
+  PictureMap map = small_picture();
+  map.pixels.pop_back();
+  CHECK_THROWS_WITH(picture_text(map), "picture map: 11 pixels do not make rows of 4");
+  map = small_picture();
+  map.looks.pop_back();
+  CHECK_THROWS_WITH(looks_text(map), "picture map: 1 names for 2 looks; give one each");
+  map = small_picture();
+  map.weights[0] = {1, 1, 1};
+  CHECK_THROWS_WITH(picture_svg(map, ""),
+                    "picture map: 3 weights in rows of 2 cells do not fit 4 × 3 pixels");
+}
