@@ -81,8 +81,8 @@ TEST_CASE("a run goes on with another number of ranks, to the bits of one that w
   quietly(whole, in_shards(folder / "whole"));
   for (const auto& [first, second, batches] :
        std::vector<std::array<int, 3>>{{2, 3, 7}, {4, 1, 20}, {1, 2, 33}}) {
-    CAPTURE(batches);
     const int count = batches;
+    CAPTURE(count);
     TrainOptions options = in_shards(folder / "parts");
     // One rank is asked to stop; all do.
     int rank = 0;

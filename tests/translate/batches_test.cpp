@@ -18,6 +18,19 @@ TEST_CASE("the decoder is fed <bos> and the target, and is to say the target and
   CHECK(batch.target_tokens == 5);
 }
 
+TEST_CASE("rows of a batch are the batch of those sentences") {
+  const std::vector<Example> examples{{{5, 6, 7}, {8}}, {{5}, {9, 9}}, {{5, 6}, {8, 8, 8, 8}}};
+  const Batch some = rows_of(make_batch(examples), 0, 2);
+  const Batch expected = make_batch({examples[0], examples[1]});
+  CHECK(some.source.ids.to_vector<int64_t>() == expected.source.ids.to_vector<int64_t>());
+  CHECK(std::ranges::equal(some.source.mask.lengths(), expected.source.mask.lengths()));
+  CHECK(some.target_out.to_vector<int64_t>() == expected.target_out.to_vector<int64_t>());
+  CHECK(some.target_in.shape() == expected.target_in.shape());
+  CHECK(some.target_tokens == expected.target_tokens);
+  CHECK_THROWS_WITH_AS(rows_of(make_batch(examples), 2, 2),
+                       "rows_of: expected rows within the 3 that there are, got [2, 2)", Error);
+}
+
 TEST_CASE("an empty target is nothing but <eos>") {
   const Batch batch = make_batch({{{5}, {}}});
   CHECK(batch.target_in.to_vector<int64_t>() == Ids{bos_id});

@@ -24,6 +24,23 @@ TEST_CASE("backward fills the gradients of all leaves") {
   CHECK_FALSE(constant.grad().defined());
 }
 
+TEST_CASE("a leaf's hook is called as soon as the last op that uses it is differentiated") {
+  const Tensor a = leaf({1, 2}), b = leaf({3, 4}), unwatched = leaf({5, 6});
+  std::string calls;
+  const auto note = [&](const char* name) {
+    return [&calls, name](const Tensor&) {
+      calls += name;
+      return Tensor();
+    };
+  };
+  const Tensor h = sin(b) * unwatched;
+  a.on_gradient(note("a")), b.on_gradient(note("b")), h.on_gradient(note("h"));
+  sum(h * a * a).backward();
+  CHECK(calls == "ahb");
+  CHECK(values(a.grad()) == values(h * a * 2));
+  CHECK(unwatched.grad().defined());
+}
+
 TEST_CASE("gradients of two backward passes add up until they are cleared") {
   const Tensor x = leaf({1, 2});
   sum(x * x).backward();
