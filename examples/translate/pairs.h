@@ -32,9 +32,10 @@ ReadPairs read_pairs(const std::string& path);
 /// The same from a stream; messages begin with `name`.
 ReadPairs read_pairs(std::istream& file, const std::string& name);
 
-/// Removes the pairs of more than `max_source` or `max_target` tokens, of which `source` and
-/// `target` say how many a text has; returns how many pairs those were.
+/// How many tokens a text has.
 using TokenCount = std::function<std::int64_t(std::string_view text)>;
+
+/// Removes the pairs of more than `max_source` or `max_target` tokens; returns how many those were.
 std::int64_t remove_long(std::vector<Pair>& pairs, const TokenCount& source,
                          const TokenCount& target, std::int64_t max_source,
                          std::int64_t max_target);

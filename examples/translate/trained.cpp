@@ -183,6 +183,23 @@ std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
   return translations;
 }
 
+namespace {
+
+/// The token of the source at this place, as the target's vocabulary writes tokens. Where only the
+/// source has subwords, all of the word that it is a part of.
+std::string copied(const std::vector<std::string>& source, size_t place, Unit from, Unit to) {
+  const std::string begins = "▁";
+  if (from == Unit::words && to == Unit::subwords) return begins + source[place];
+  if (from != Unit::subwords || to == Unit::subwords) return source[place];
+  size_t first = place, end = place + 1;
+  while (first > 0 && !source[first].starts_with(begins)) --first;
+  while (end < source.size() && !source[end].starts_with(begins)) ++end;
+  const auto begin = source.begin();
+  return join({begin + std::ptrdiff_t(first), begin + std::ptrdiff_t(end)}, Unit::subwords);
+}
+
+}  // namespace
+
 std::vector<std::string> written_tokens(const Trained& trained, const std::string& source,
                                         const Hypothesis& hypothesis) {
   std::vector<std::string> tokens = trained.target.decode(hypothesis.ids);
@@ -191,7 +208,9 @@ std::vector<std::string> written_tokens(const Trained& trained, const std::strin
   for (size_t i = 0; i < tokens.size(); ++i) {
     if (hypothesis.ids[i] != unk_id) continue;
     const std::vector<double>& weights = hypothesis.attention[i];
-    tokens[i] = words.at(static_cast<size_t>(std::ranges::max_element(weights) - weights.begin()));
+    const auto place = static_cast<size_t>(std::ranges::max_element(weights) - weights.begin());
+    if (place < words.size())
+      tokens[i] = copied(words, place, trained.source.unit(), trained.target.unit());
   }
   return tokens;
 }

@@ -42,7 +42,8 @@ std::vector<std::vector<Hypothesis>> translate_texts(const Trained& trained,
                                                      const DecodeOptions& options = {});
 
 /// What is written for a hypothesis, without white space around it. An <unk> is the source token
-/// that was attended to most there, where the hypothesis knows its attention.
+/// that was attended to most there, where the hypothesis knows its attention; of subwords the whole
+/// word, where the target has none.
 std::vector<std::string> written_tokens(const Trained& trained, const std::string& source,
                                         const Hypothesis& hypothesis);
 std::string written_text(const Trained& trained, const std::string& source,

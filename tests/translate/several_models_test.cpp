@@ -115,6 +115,33 @@ TEST_CASE("an unknown word is the source word that was attended to most") {
     CHECK(std::ranges::count(std::vector<std::string>{"they", "drink", "zythum", "."}, word) == 1);
 }
 
+TEST_CASE("of a source in subwords a whole word is copied into words or characters") {
+  const auto with = [](Vocabulary source, Vocabulary target) {
+    Generator generator(1);
+    Translator model(source.size(), target.size(), {.embedding = 2, .hidden = 2}, generator);
+    return Trained{std::move(source), std::move(target), std::move(model)};
+  };
+  const std::string text = "I drink zythum";
+  const Vocabulary pieces(
+      Subwords({"I drink", "I drink", "zy", "th", "um"}, {.size = 60, .min_count = 1})),
+      words = Vocabulary::of_texts({text}, Unit::words, 1),
+      characters = Vocabulary::of_texts({"他喝"}, Unit::characters, 1);
+  const auto tokens = pieces.tokens(text);
+  const auto copied_from = [&](const Trained& trained, size_t place, size_t count) {
+    std::vector<double> weights(count);
+    weights[place] = 1;
+    return written_text(trained, text, {.ids = {unk_id, unk_id}, .attention = {weights, weights}});
+  };
+  REQUIRE(tokens.size() > 4);
+  REQUIRE(tokens[0] == "▁I");
+  const Trained to_characters = with(pieces, characters);
+  CHECK(copied_from(to_characters, 0, tokens.size()) == "II");
+  CHECK(copied_from(to_characters, tokens.size() - 1, tokens.size()) == "zythumzythum");
+  CHECK(copied_from(with(pieces, words), tokens.size() - 2, tokens.size()) == "zythum zythum");
+  CHECK(copied_from(with(words, pieces), 2, 3) == "zythum zythum");
+  CHECK(copied_from(with(pieces, pieces), 0, tokens.size()) == "I I");
+}
+
 TEST_CASE("training keeps the models of its last epochs, and replaces nothing else") {
   const Folder folder;
   const auto pairs = toy::pairs();

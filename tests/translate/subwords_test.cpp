@@ -2,7 +2,8 @@
 
 #include <doctest/doctest.h>
 
-#include <cmath>
+#include <cctype>
+#include <filesystem>
 
 #include "tests/program.h"
 #include "tests/translate/toy.h"
@@ -15,7 +16,7 @@ namespace {
 const std::string train =
     "$translate train --train pairs.tsv --valid pairs.tsv --threads 1 --min-count 1 --batch 4 ";
 const std::string subwords = "--source-unit subwords --target-unit subwords --subwords 60 ";
-const std::string small = "--embedding 16 --hidden 24 --rate 0.02 ";
+const std::string small = "--embedding 16 --hidden 24 --rate 0.02 --patience 30 ";
 
 /// A folder with pairs.tsv, and a model that the program trained on it.
 const Folder& folder() {
@@ -24,7 +25,8 @@ const Folder& folder() {
     std::string text;
     for (const Pair& pair : toy::pairs()) text += pair.source + "\t" + pair.target + "\n";
     write(made / "pairs.tsv", text);
-    return run(made, train + subwords + small + "--epochs 20 --model model");
+    return run(made, train + subwords + small +
+                         "--attention dot --bidirectional --epochs 20 --model model");
   }();
   REQUIRE_MESSAGE(result.status == 0, result.err);
   return made;
@@ -138,7 +140,7 @@ TEST_CASE("options of subwords that do not fit are refused in words") {
 
 TEST_CASE("GNMT learns, and translates from its file") {
   const Result result =
-      run(folder(), train + small + "--architecture gnmt --dropout 0 --epochs 15 --model gnmt");
+      run(folder(), train + small + "--architecture gnmt --dropout 0 --epochs 30 --model ./gnmt");
   REQUIRE_MESSAGE(result.status == 0, result.err);
   CHECK(bleu_of(run(folder(), "$translate eval --model gnmt --data pairs.tsv --beam 4")) > 90);
 }
@@ -146,16 +148,18 @@ TEST_CASE("GNMT learns, and translates from its file") {
 TEST_CASE("a word that no vocabulary holds is copied where that is asked for") {
   std::string text;
   for (const Pair& pair : toy::pairs()) text += pair.source + "\t" + pair.target + "\n";
-  for (int i = 0; i < 26; ++i) {
-    const std::string name = std::string("x") + static_cast<char>('a' + i) + "q";
-    text += "I drink " + name + ".\t" + "我喝" + static_cast<char>('A' + i) + "。\n";
-  }
+  for (const std::string who : {"I\t我", "We\t我们", "They\t他们"})
+    for (char letter = 'a'; letter <= 'z'; ++letter) {  // names that occur too rarely to be known
+      const size_t tab = who.find('\t');
+      text += who.substr(0, tab) + " drink x" + letter + "q.\t" + who.substr(tab + 1) + "喝" +
+              static_cast<char>(std::toupper(letter)) + "。\n";
+    }
   write(folder() / "names.tsv", text);
-  const Result trained = run(folder(),
-                             "$translate train --train names.tsv --valid pairs.tsv "
-                             "--threads 1 --min-count 2 --batch 4 --epochs 20 --model "
-                             "names " +
-                                 small);
+  const Result trained = run(
+      folder(),
+      "$translate train --train names.tsv --valid pairs.tsv --threads 1 --min-count 4 --batch 4 "
+      "--attention dot --bidirectional --epochs 12 --model names " +
+          small);
   REQUIRE_MESSAGE(trained.status == 0, trained.err);
   const std::string input = "echo 'I drink absinthe.' | $translate text --model names ";
   CHECK_FALSE(contains(run(folder(), input).out, "<unk>"));
