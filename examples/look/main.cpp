@@ -23,12 +23,12 @@ double seconds_since(Clock::time_point start) {
 }
 
 /// Pictures that judge have numbers that no training reaches.
-constexpr int64_t most_pictures = 1'000'000, first_unseen = most_pictures + 1, unseen_count = 1000;
+constexpr int64_t most_pictures = 100'000, first_unseen = 1'000'001, unseen_count = 1000;
 
 struct Settings {
   LookOptions model;
   std::string data, report, svg, picture_file, folder;
-  int64_t pictures = 3000, picture = first_unseen, baseline_epochs = 2;
+  int64_t pictures = 2500, picture = first_unseen, baseline_epochs = 2;
   bool brief = false;
 };
 
@@ -204,7 +204,7 @@ int main(int argc, char** argv) {
       "where it looks.");
   app.require_subcommand(0, 1);
   Settings s;
-  TrainOptions options{.epochs = 20,
+  TrainOptions options{.epochs = 12,
                        .batch_size = 4,
                        .learning_rate = 1e-3,
                        .decay = true,
@@ -213,9 +213,9 @@ int main(int argc, char** argv) {
                        .patience = 1000};
   const std::string model = "runs/look.safetensors";
   const auto add_model = [&](CLI::App* command) {
-    add_integer(command, "--size", s.model.size, 4, 4096, "size of all vectors");
-    add_integer(command, "--heads", s.model.heads, 1, 4096, "heads, which divide the size");
-    add_integer(command, "--hops", s.model.hops, 1, 100, "how often it looks at the picture");
+    add_integer(command, "--size", s.model.size, 2, 1024, "size of all vectors");
+    add_integer(command, "--heads", s.model.heads, 1, 1024, "heads, which divide the size");
+    add_integer(command, "--hops", s.model.hops, 1, 20, "how often it looks at the picture");
     add_integer(command, "--pictures", s.pictures, 10, most_pictures,
                 "pictures of shapes to learn");
     add_training(command, options, "pictures", "accuracy");
@@ -240,7 +240,7 @@ int main(int argc, char** argv) {
   eval->add_option("--report", s.report, "write the figures to this file as JSON");
 
   const auto add_number_of_picture = [&](CLI::App* command) {
-    add_integer(command, "--picture", s.picture, 1, 2 * most_pictures,
+    add_integer(command, "--picture", s.picture, 1, 2 * first_unseen,
                 "number of a picture of shapes; beyond 1000000 no training has seen it");
   };
   CLI::App* ask = app.add_subcommand("ask", "Answer questions from standard input");

@@ -42,7 +42,8 @@ TEST_CASE("a picture has six shapes, one of each colour, that do not touch") {
   for (const Picture& picture : draw_shapes(1, 50).pictures) {
     int64_t inked = 0;
     for (const Colour& pixel : picture.pixels) inked += pixel != Colour{255, 255, 255};
-    for (const auto& [name, shape] : shapes_in(picture)) {
+    for (const auto& entry : shapes_in(picture)) {
+      const Found& shape = entry.second;
       sizes.insert(shape.pixels);
       inked -= shape.pixels;
       CHECK(shape.x == std::floor(shape.x));
