@@ -2,7 +2,9 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <filesystem>
 #include <iostream>
+#include <optional>
 
 #include "core/files/atomic_file.h"
 #include "examples/look/looker.h"
@@ -34,21 +36,19 @@ struct Settings {
 
 using Tallies = std::map<std::string, Tally>;
 
-/// Adds what the questions about one shape and those about several come to.
+/// Adds what the questions of shapes about one of them, about several, and all of them come to.
 Tallies with_sums(Tallies scores) {
-  if (!scores.contains(shape_kinds[0])) return scores;
-  for (size_t i = 0; i < shape_kinds.size(); ++i) {
-    Tally& sum = scores[i < relational_from ? "non-relational" : "relational"];
-    sum.right += scores[shape_kinds[i]].right, sum.asked += scores[shape_kinds[i]].asked;
-  }
+  for (size_t i = 0; i < shape_kinds.size() && scores.contains(shape_kinds[i]); ++i)
+    for (const char* sum : {i < relational_from ? "non-relational" : "relational", "all"}) {
+      scores[sum].right += scores[shape_kinds[i]].right;
+      scores[sum].asked += scores[shape_kinds[i]].asked;
+    }
   return scores;
 }
 
 /// A row for each kind of question, a column for each model; the figures go into the report, too.
 void tell(const std::vector<std::pair<std::string, Tallies>>& models, nlohmann::json& report) {
-  int64_t asked = 0;
-  for (const auto& [kind, score] : models[0].second) asked += score.asked;
-  say("\nright answers to {} questions, in %\n{:<16}", asked, "");
+  say("\nright answers to {} questions, in %\n{:<16}", models[0].second.at("all").asked, "");
   for (const auto& model : models) say("{:>16}", model.first);
   std::vector<std::string> kinds = shape_kinds;
   kinds.insert(kinds.end(), {"non-relational", "relational", "all"});
