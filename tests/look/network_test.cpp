@@ -27,7 +27,8 @@ const LookOptions small{.size = 4, .heads = 2, .hops = 2};
 
 struct Example {
   Tensor cells = cast(irregular({2, across* across, cell}, 1), DType::float32);
-  Tensor questions = tensor({1, 2, 3, 4, 5, 0, 2, 0, 0, 3, 3, 1, 5, 0, 0, 4, 1, 0}, {2, 3, 3});
+  Tensor questions =
+      tensor(std::vector<int64_t>{1, 2, 3, 4, 5, 0, 2, 0, 0, 3, 3, 1, 5, 0, 0, 4, 1, 0}, {2, 3, 3});
 };
 
 double at(const Tensor& x, std::vector<int64_t> place) {
@@ -110,8 +111,9 @@ TEST_CASE("a hop is its equations: look, then think") {
 TEST_CASE("a model without a modality does not depend on it") {
   const Example x;
   const Tensor cells = x.cells * 2 + 1,
-               questions =
-                   tensor({5, 1, 1, 2, 5, 2, 1, 1, 0, 4, 2, 0, 1, 0, 0, 3, 3, 3}, {2, 3, 3});
+               questions = tensor(
+                   std::vector<int64_t>{5, 1, 1, 2, 5, 2, 1, 1, 0, 4, 2, 0, 1, 0, 0, 3, 3, 3},
+                   {2, 3, 3});
   const auto change = [](const LookNetwork& n, const Tensor& cells, const Tensor& questions) {
     const Example x;
     return max(abs(n(cells, questions).logits - n(x.cells, x.questions).logits)).item();
