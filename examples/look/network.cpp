@@ -47,6 +47,9 @@ PatchEncoder::PatchEncoder(int64_t across, int64_t cell_size, int64_t size, Gene
 
 Tensor PatchEncoder::operator()(const Tensor& cells) const {
   const Scope scope(this);
+  if (cells.rank() != 3 || cells.size(1) != across * across)
+    throw Error(fmt::format("patch_encoder: expected cells of shape (pictures, {}, {}), got {}",
+                            across * across, cell.weight.size(1), cells.description()));
   const int64_t pictures = cells.size(0), patches = across - 2, n = cell.weight.size(0);
   const Tensor grid = reshape(relu(cell(cells)), {pictures, across, across, n});
   std::vector<Tensor> parts;

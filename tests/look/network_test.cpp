@@ -1,6 +1,7 @@
 #include "examples/look/network.h"
 
 #include <doctest/doctest.h>
+#include <fmt/format.h>
 #include <unistd.h>
 
 #include <filesystem>
@@ -142,6 +143,10 @@ TEST_CASE("sizes that do not fit are refused by name") {
   CHECK_THROWS_WITH(PatchEncoder(4, 3, 5, generator),
                     "patch_encoder: expected three cells across or more and an even size, got 4 "
                     "and 5");
+  const PatchEncoder encoder(4, 3, 4, generator);
+  CHECK_THROWS_WITH(encoder(zeros({2, 15, 3})),
+                    doctest::Contains("patch_encoder: expected cells of shape (pictures, 16, 3), "
+                                      "got "));
 }
 
 TEST_CASE("a looker is exported to ONNX") {
