@@ -70,11 +70,7 @@ Tensor logits(const Answerer& answerer, const Batch& batch) {
 }
 
 int64_t count_right(const Tensor& logits, const Tensor& answers) {
-  const Indices guessed = argmax(logits, 1).to_vector<int64_t>();
-  const Indices wanted = answers.to_vector<int64_t>();
-  int64_t right = 0;
-  for (size_t i = 0; i < wanted.size(); ++i) right += guessed[i] == wanted[i];
-  return right;
+  return static_cast<int64_t>(sum(equal(argmax(logits, 1), answers)).item());
 }
 
 }  // namespace

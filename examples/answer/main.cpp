@@ -228,9 +228,9 @@ int main(int argc, char** argv) {
   Settings s;
   const bool demonstration = argc < 2 || argv[1][0] == '-';
   s.learn.linear_start = demonstration ? 8 : 20;
-  TrainOptions options{.epochs = demonstration ? 40 : 60,
+  TrainOptions options{.epochs = demonstration ? 40 : 30,
                        .batch_size = 32,
-                       .learning_rate = 0.01,
+                       .learning_rate = 0.005,
                        .decay = true,
                        .clip = 1,
                        .patience = 1000};

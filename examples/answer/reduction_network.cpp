@@ -33,7 +33,7 @@ std::vector<Tensor> states(const Tensor& z, const Tensor& q, bool forward) {
 
 ReductionNetwork::ReductionNetwork(int64_t vocabulary, const ReductionOptions& options,
                                    Generator& generator)
-    : words(random_normal({options.size, vocabulary}, 0, 1, generator).require_grad()),
+    : words(random_normal({options.size, vocabulary}, 0, 0.5, generator).require_grad()),
       answer(options.size, vocabulary, generator) {
   const int64_t d = options.size;
   if (vocabulary < 1 || d < 1 || options.hops < 1)

@@ -28,7 +28,7 @@ struct ReductionOutput {
 /// →h runs from the oldest sentence to the newest one, ←h back, with the same gates: these read no
 /// state, so one product computes those of all sentences.
 /// story (batch, sentences, vocabulary), the newest sentence first, question (batch, vocabulary),
-/// mask (batch, sentences). A (d, vocabulary) starts as N(0, 1), b_z as −2.5: what was found at
+/// mask (batch, sentences). A (d, vocabulary) starts as N(0, 0.5²), b_z as −2.5: what was found at
 /// first stays.
 /// Throws Error for a size below 1.
 struct ReductionNetwork {
