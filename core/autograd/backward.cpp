@@ -112,15 +112,23 @@ class Pass {
   Pass(bool create_graph, bool retain_graph)
       : create_graph_(create_graph), retain_(retain_graph || create_graph) {}
 
-  /// Finds the nodes behind the outputs, the oldest first.
+  /// Finds the nodes behind the outputs, the oldest first. Leaves come first of all, but those with
+  /// hooks, which are called as soon as the gradient is complete: just before their oldest user.
   void collect(const std::vector<Tensor>& outputs) {
     List<Node*> stack;
-    auto visit = [&](const Tensor& x) {
-      if (!x.requires_grad() || numbers_.try_insert(x.node().get(), 0) != NodeNumbers::none) return;
-      steps_.push_back({x.node()});
-      stack.push_back(x.node().get());
+    auto visit = [&](const Tensor& x, uint64_t user) {
+      if (!x.requires_grad()) return;
+      Node* const node = x.node().get();
+      const bool awaited = node->is_leaf() && !node->hooks.empty();
+      const int found = numbers_.try_insert(node, static_cast<int>(steps_.size()));
+      if (found == NodeNumbers::none) {
+        steps_.push_back({x.node(), awaited ? user : node->order});
+        stack.push_back(node);
+      } else if (Step& step = steps_[static_cast<size_t>(found)]; awaited) {
+        step.order = std::min(step.order, user);
+      }
     };
-    for (const Tensor& output : outputs) visit(output);
+    for (const Tensor& output : outputs) visit(output, UINT64_MAX);
     while (!stack.empty()) {
       const Node* node = stack.back();
       stack.pop_back();
@@ -129,10 +137,11 @@ class Pass {
             fmt::format("backward: the graph behind '{}' of shape {} was released by an "
                         "earlier backward pass; pass retain_graph = true to that one",
                         node->op, node->shape.text()));
-      for (const Operand& input : node->inputs) visit(input.tensor);
+      for (const Operand& input : node->inputs) visit(input.tensor, node->order);
     }
-    std::sort(steps_.begin(), steps_.end(),
-              [](const Step& a, const Step& b) { return a.node->order < b.node->order; });
+    std::sort(steps_.begin(), steps_.end(), [](const Step& a, const Step& b) {
+      return std::pair(a.order, a.node->order) < std::pair(b.order, b.node->order);
+    });
     for (size_t i = 0; i < steps_.size(); ++i) numbers_[steps_[i].node.get()] = static_cast<int>(i);
     for (Step& step : steps_) {
       step.first_input = inputs_.size();
@@ -181,69 +190,33 @@ class Pass {
   template <class Keep>
   void run(Keep keep) {
     const NoGrad pause(!create_graph_);
-    List<Use> awaited = last_uses_of_awaited();
     for (; !steps_.empty(); steps_.pop_back()) {
-      finish(steps_.back(), keep);
-      const int number = static_cast<int>(steps_.size()) - 1;
-      for (; !awaited.empty() && awaited.back().user == number; awaited.pop_back())
-        finish(steps_[static_cast<size_t>(awaited.back().leaf)], keep);
+      Step step = std::move(steps_.back());
+      Node& node = *step.node;
+      if (step.pending.defined() && step.wanted) {
+        Tensor gradient = std::move(step.pending);
+        call_hooks(node, gradient);
+        if (Observer* const o = observing()) o->on_gradient(step.node, gradient);
+        if (!node.is_leaf()) propagate(step, gradient);
+        keep(node, std::move(gradient));
+      }
+      if (!retain_ && !node.is_leaf()) {
+        node.inputs.clear();
+        node.output = {};
+        node.rule = nullptr;
+        node.released = true;
+      }
     }
   }
 
  private:
   struct Step {
     std::shared_ptr<Node> node;
+    uint64_t order;
     Tensor pending = {};  ///< the sum of what has arrived
     bool wanted = false;
     size_t first_input = 0;  ///< in inputs_
   };
-
-  /// The oldest op that uses a leaf: after it the leaf's gradient is complete.
-  struct Use {
-    int user, leaf;
-  };
-
-  /// Of the leaves with hooks, so that these are called while the pass goes on; the youngest is the
-  /// last one.
-  List<Use> last_uses_of_awaited() const {
-    List<Use> uses;
-    size_t leaves = 0;
-    bool any = false;
-    for (; leaves < steps_.size() && steps_[leaves].node->is_leaf(); ++leaves)
-      any = any || !steps_[leaves].node->hooks.empty();
-    if (!any) return uses;
-    std::vector<bool> is_found(leaves);
-    for (size_t i = leaves; i < steps_.size(); ++i)
-      for (size_t k = 0; k < steps_[i].node->inputs.size(); ++k) {
-        const int leaf = inputs_[steps_[i].first_input + k];
-        const auto at = static_cast<size_t>(leaf);
-        if (leaf == NodeNumbers::none || at >= leaves || is_found[at] || !steps_[i].wanted ||
-            steps_[at].node->hooks.empty())
-          continue;
-        is_found[at] = true;
-        uses.push_back({static_cast<int>(i), leaf});
-      }
-    return uses;
-  }
-
-  /// Consumes what has arrived at a step.
-  template <class Keep>
-  void finish(Step& step, Keep& keep) {
-    Node& node = *step.node;
-    if (step.pending.defined() && step.wanted) {
-      Tensor gradient = std::move(step.pending);
-      call_hooks(node, gradient);
-      if (Observer* const o = observing()) o->on_gradient(step.node, gradient);
-      if (!node.is_leaf()) propagate(step, gradient);
-      keep(node, std::move(gradient));
-    }
-    if (!retain_ && !node.is_leaf()) {
-      node.inputs.clear();
-      node.output = {};
-      node.rule = nullptr;
-      node.released = true;
-    }
-  }
 
   bool is_wanted(const Step& step, size_t input) const {
     const int number = inputs_[step.first_input + input];

@@ -12,10 +12,10 @@ constexpr uint64_t increment = 0x9e3779b97f4a7c15;
 
 /// z ← mixed(z), of one number or of a vector of them.
 template <class U>
-[[maybe_unused]] void mix(U& z) {
+[[maybe_unused]] U& mix(U& z) {
   z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9;
   z = (z ^ (z >> 27)) * 0x94d049bb133111eb;
-  z = z ^ (z >> 31);
+  return z = z ^ (z >> 31);
 }
 
 }  // namespace

@@ -12,9 +12,8 @@ namespace gradus {
 std::string kernels();
 
 /// Whether results are the same bits on all processors where this is true, for any number of
-/// threads: with AVX2 or AVX-512 and products by Gradus' own kernels, which sum each element of a
-/// product in one order by fused multiply-adds. Elsewhere results are as
-/// accurate, but their last bits may differ.
+/// threads: with AVX2 or AVX-512 and own products, which sum each element in one order by fused
+/// multiply-adds. Elsewhere results are as accurate, but their last bits may differ.
 bool reproducible();
 
 /// Lets OpenBLAS compute matrix products instead, as the environment variable GRADUS_PRODUCTS

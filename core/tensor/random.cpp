@@ -14,12 +14,10 @@ namespace gradus {
 
 uint64_t Generator::next() {
   uint64_t z = state_ += split_mix::increment;
-  split_mix::mix(z);
-  return z;
+  return split_mix::mix(z);
 }
 
 void Generator::skip(uint64_t n) { state_ += n * split_mix::increment; }
-
 double Generator::uniform() { return static_cast<double>(next() >> 11) * 0x1p-53; }
 
 int64_t Generator::below(int64_t n) {

@@ -55,7 +55,7 @@ TEST_CASE("what step cannot open is refused by name") {
     CHECK(result.out == "");
     CHECK_MESSAGE(result.err.starts_with("step: " + name + ": "), result.err);
   }
-  CHECK(contains(run(folder, "$step 6").err, "there is no lesson 6; these are:"));
+  CHECK(contains(run(folder, "$step 7").err, "there is no lesson 7; these are:"));
   CHECK(contains(run(folder, "$step 1 --commands none").err, "none: cannot be read"));
   CHECK(contains(run(folder, "$step 5 --sentence ' '").err, "the sentence is empty"));
   CHECK(contains(run(folder, "$step 5 --sentence \"$(printf '\\377')\"").err, "UTF-8"));
