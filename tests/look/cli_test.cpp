@@ -81,7 +81,7 @@ TEST_CASE("without a command it shows that question and picture are both needed"
 
 TEST_CASE("interrupted and resumed, look ends with the bits of an uninterrupted run") {
   const Folder folder;
-  const std::string learn = "--epochs 5 ";
+  const std::string learn = "--epochs 40 ";
   REQUIRE(run(folder, "$look train --pictures 20 --model whole" + options + learn).status == 0);
   const Result stopped = run(folder, train + learn + R"(> log & pid=$!
     until grep -q 'epoch *2/' log; do sleep 0.01; done
