@@ -115,8 +115,7 @@ TEST_CASE("applications share examples/training, which shares examples/terminal"
     return path.substr(first, path.find('/', first) - first);
   };
   std::map<std::string, Names> allowed{{"terminal", {}}, {"training", {"terminal"}}};
-  // Its last lessons step through a translation and an answer.
-  allowed["step"] = {"terminal", "translate", "answer"};
+  allowed["step"] = {"terminal", "translate", "answer"};  // what its last lessons step through
   const Names shared{"terminal", "training"};
   Names wrong;
   for (const auto& [path, source] : sources()) {
