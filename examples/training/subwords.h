@@ -23,14 +23,15 @@ inline const std::map<std::string, SubwordKind> subword_kinds = {{"bpe", Subword
 struct SubwordOptions {
   std::int64_t size = 8000;  ///< at most so many pieces, with the four specials
   SubwordKind kind = SubwordKind::bpe;
-  std::int64_t min_count = 2;  ///< characters that occur less often are <unk>
+  std::int64_t min_count = 2;  ///< characters that occur less often are `<unk>`
   bool lower_case = false;
 };
 
 /// Pieces of words, by the library sentencepiece (Kudo & Richardson 2018). A text is read in its
 /// form sentence() (text.h), and in lower case if so asked; a word's first piece begins with ▁,
-/// which stands for the space before it. A run of unknown characters is one <unk>. The ids of
-/// <pad>, <bos>, <eos> and <unk> are those of a Vocabulary. The same texts give the same pieces.
+/// which stands for the space before it. A run of unknown characters is one `<unk>`. The ids of
+/// `<pad>`, `<bos>`, `<eos>` and `<unk>` are those of a Vocabulary. The same texts give the same
+/// pieces.
 class Subwords {
  public:
   /// Finds the pieces of the texts. Throws std::invalid_argument when there is no text, and when
