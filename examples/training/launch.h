@@ -17,7 +17,7 @@ class Launch {
 
   /// What an error is called: the program, and where there are several, the rank.
   std::string name(const std::string& program) const;
-  /// For a failure that has been said: ends all ranks at once. Does nothing where there is one.
+  /// Ends all ranks at once, after an error message was written. Does nothing on a single rank.
   void fail(int status);
   /// Before a failure is said: lets the first rank speak, which most often fails in the same way.
   void before_failure();
