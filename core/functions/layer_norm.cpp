@@ -32,32 +32,32 @@ Tensor composed_layer_norm(const std::vector<Tensor>& inputs, double epsilon) {
   return deviation / sqrt(variance) * weight + bias;
 }
 
-/// A centred row d = (x − mean) · scale becomes normalised by d · inverse, with inverse = 1 /
-/// √(variance + epsilon) / scale. The scale is a power of two, 1 unless squares, or inverse³, leave
-/// the range.
+/// How a row is normalised: d · inverse with d = (x − mean − rest) · scale and inverse = 1 /
+/// √(variance + epsilon) / scale. `rest` is what rounding left of the mean, where that matters. The
+/// scale is a power of two, 1 unless squares, or inverse³, leave the range.
 template <class T>
 struct Centred {
-  T inverse, scale = 1;
+  T mean, rest, inverse, scale;
 };
 
-/// Takes what rounding left of the mean out of d = x − mean, whose Σ d and Σ d² are given, and
-/// scales d where it must be.
+/// The same of d = x − mean, whose Σ d and Σ d² are given; leaves (x − mean − rest) · scale in d.
 template <class T>
-Centred<T> finish(const T* x, int64_t n, double epsilon, T sum, T squares, T* d) {
+Centred<T> finish(const T* x, int64_t n, double epsilon, T mean, T sum, T squares, T* d) {
   const auto& kernels = simd::kernels<T>();
   const T size = static_cast<T>(n);
-  T variance = squares / size + static_cast<T>(epsilon);
-  // The mean was rounded: where it matters, what it left is taken out as well.
-  const T rest = sum / size, tiny = std::numeric_limits<T>::epsilon() / 4;
+  T variance = squares / size + static_cast<T>(epsilon), rest = sum / size;
+  const T tiny = std::numeric_limits<T>::epsilon() / 4;
   if (std::abs(rest) > tiny * std::sqrt(variance)) {
     kernels.affine(d, 1, -rest, d, n);
     variance = kernels.dot(d, d, n) / size + static_cast<T>(epsilon);
+  } else {
+    rest = 0;
   }
   constexpr T most = sizeof(T) == sizeof(float) ? T(0x1p50) : T(0x1p500);
-  if (variance > 1 / most && variance < most) return {1 / std::sqrt(variance)};
+  if (variance > 1 / most && variance < most) return {mean, rest, 1 / std::sqrt(variance), 1};
   T largest = 0;
   for (int64_t i = 0; i < n; ++i) largest = std::max(largest, std::abs(x[i]));
-  if (!(largest > 0 && std::isfinite(largest))) return {1 / std::sqrt(variance)};
+  if (!(largest > 0 && std::isfinite(largest))) return {mean, rest, 1 / std::sqrt(variance), 1};
   const int exponent = std::max(std::ilogb(largest), std::numeric_limits<T>::min_exponent);
   const T scale = std::ldexp(T(1), -exponent);
   kernels.affine(x, scale, 0, d, n);
@@ -65,12 +65,12 @@ Centred<T> finish(const T* x, int64_t n, double epsilon, T sum, T squares, T* d)
   kernels.affine(d, 1, -sum / size, d, n);
   const double near = static_cast<double>(kernels.dot(d, d, n) / size),
                offset = epsilon * static_cast<double>(scale) * static_cast<double>(scale);
-  return {static_cast<T>(1 / std::sqrt(near + offset)), scale};
+  return {mean, rest, static_cast<T>(1 / std::sqrt(near + offset)), scale};
 }
 
 constexpr int64_t most_rows = 4;  // at a time: one computes while another waits for its sum
 
-/// x − mean of at most 4 rows times their scales, into d.
+/// Centres at most 4 rows, into d.
 template <class T>
 void centre(const T* x, int64_t rows, int64_t n, double epsilon, T* d, Centred<T>* result) {
   const auto& kernels = simd::kernels<T>();
@@ -79,7 +79,7 @@ void centre(const T* x, int64_t rows, int64_t n, double epsilon, T* d, Centred<T
   for (int64_t i = 0; i < rows; ++i)
     kernels.centre(x + i * n, mean[i], d + i * n, n, &sum[i], &squares[i]);
   for (int64_t i = 0; i < rows; ++i)
-    result[i] = finish(x + i * n, n, epsilon, sum[i], squares[i], d + i * n);
+    result[i] = finish(x + i * n, n, epsilon, mean[i], sum[i], squares[i], d + i * n);
 }
 
 /// As many as stay in the cache.
@@ -87,7 +87,27 @@ int64_t rows_at_once(int64_t n) {
   return std::clamp<int64_t>(2048 / std::max<int64_t>(n, 1), 1, most_rows);
 }
 
-std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
+/// Writes y, and of each row how it was centred, (rows, 4).
+void layer_norm_rows(const std::vector<Tensor>& inputs, double epsilon, Tensor& y,
+                     Tensor& centred) {
+  const Tensor& x = inputs[0];
+  dispatch_float("layer_norm", x.dtype(), [&](auto element) {
+    using T = decltype(element);
+    const T *from = x.data<T>(), *weight = inputs[1].data<T>(), *bias = inputs[2].data<T>();
+    T* to = y.mutable_data<T>();
+    auto* by = reinterpret_cast<Centred<T>*>(centred.mutable_data<T>());
+    const int64_t n = row_size(x), rows = row_count(x), step = rows_at_once(n);
+    for_rows((rows + step - 1) / step, step * n, [&](int64_t k) {
+      const int64_t first = k * step, count = std::min(step, rows - first);
+      centre(from + first * n, count, n, epsilon, to + first * n, by + first);
+      for (int64_t i = first; i < first + count; ++i)
+        simd::kernels<T>().multiply_add(to + i * n, weight, by[i].inverse, bias, to + i * n, n);
+    });
+  });
+}
+
+std::vector<Gradient> layer_norm_gradients(const Backward& b, const Tensor& centred,
+                                           double epsilon) {
   const Tensor &x = b.input(0), &weight = b.input(1), g = contiguous(b.gradient);
   const int64_t n = row_size(x), rows = row_count(x), block = 64;
   const int64_t blocks = (rows + block - 1) / block;
@@ -97,25 +117,35 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, double epsilon) {
   dispatch_float("layer_norm", x.dtype(), [&](auto element) {
     using T = decltype(element);
     const auto& kernels = simd::kernels<T>();
+    const auto* all_centred = reinterpret_cast<const Centred<T>*>(centred.data<T>());
     T *all_dx = dx.mutable_data<T>(), *all_parts = parts.mutable_data<T>();
     for_rows(blocks, block * n, [&](int64_t k) {
-      std::vector<T> centred(static_cast<size_t>(most_rows * n));
-      T *dw = all_parts + k * n, *db = all_parts + (blocks + k) * n, *d = centred.data();
+      T *dw = all_parts + k * n, *db = all_parts + (blocks + k) * n;
+      std::vector<T> scaled;
       const int64_t end = std::min(rows, (k + 1) * block), step = rows_at_once(n);
       for (int64_t first = k * block; first < end; first += step) {
         const int64_t count = std::min(step, end - first);
         // With r = 1 / √(variance + epsilon), d = x − mean and u = g · weight:
         // dL/dx = r · (u − mean(u) − d · r² · mean(u · d)), all of it times the scale of d
-        const T *gradient = g.data<T>() + first * n, *w = weight.data<T>();
+        const T *from = x.data<T>() + first * n, *gradient = g.data<T>() + first * n,
+                *w = weight.data<T>();
         T *out = all_dx + first * n, sum_u[most_rows], sum_ud[most_rows], size = static_cast<T>(n);
         Centred<T> by[most_rows];
-        centre(x.data<T>() + first * n, count, n, epsilon, d, by);
+        std::copy_n(all_centred + first, count, by);
+        if (std::any_of(by, by + count, [](const Centred<T>& row) { return row.scale != 1; })) {
+          scaled.resize(static_cast<size_t>(most_rows * n));
+          centre(from, count, n, epsilon, scaled.data(), by);
+          from = scaled.data();
+          for (Centred<T>& row : by) row.mean = row.rest = 0;
+        }
         for (int64_t i = 0; i < count; ++i)
-          kernels.sum_products(gradient + i * n, w, d + i * n, n, &sum_u[i], &sum_ud[i]);
+          kernels.sum_products(gradient + i * n, w, from + i * n, by[i].mean, by[i].rest, n,
+                               &sum_u[i], &sum_ud[i]);
         for (int64_t i = 0; i < count; ++i) {
-          const auto [r, scale] = by[i];
+          const auto [mean, rest, r, scale] = by[i];
           kernels.layer_norm_gradients(r, -r * (sum_u[i] / size), -r * r * r * (sum_ud[i] / size),
-                                       gradient + i * n, w, d + i * n, out + i * n, dw, db, n);
+                                       gradient + i * n, w, from + i * n, mean, rest, out + i * n,
+                                       dw, db, n);
           if (scale != 1) kernels.affine(out + i * n, scale, 0, out + i * n, n);
         }
       }
@@ -137,24 +167,12 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
   const Tensor rows = contiguous(x);
   const Tensor w = contiguous(weight.defined() ? weight : ones({x.shape().back()}, x.dtype()));
   const Tensor offset = contiguous(bias.defined() ? bias : zeros({x.shape().back()}, x.dtype()));
-  auto one_pass = [epsilon](const std::vector<Tensor>& inputs) {
-    const Tensor &x = inputs[0], &w = inputs[1], &offset = inputs[2];
-    Tensor y = Tensor::uninitialised(x.shape(), x.dtype());
-    dispatch_float("layer_norm", x.dtype(), [&](auto element) {
-      using T = decltype(element);
-      const int64_t n = row_size(x);
-      const T *from = x.data<T>(), *scale = w.data<T>(), *shift = offset.data<T>();
-      T* to = y.mutable_data<T>();
-      const int64_t rows = row_count(x), step = rows_at_once(n);
-      for_rows((rows + step - 1) / step, step * n, [&](int64_t k) {
-        const int64_t first = k * step, count = std::min(step, rows - first);
-        Centred<T> by[most_rows];
-        centre(from + first * n, count, n, epsilon, to + first * n, by);
-        for (int64_t i = first; i < first + count; ++i)
-          simd::kernels<T>().multiply_add(to + i * n, scale, by[i - first].inverse, shift,
-                                          to + i * n, n);
-      });
-    });
+  // The rule uses what the first run of the op has kept, if it is given the same rows.
+  const Tensor kept = Tensor::uninitialised({row_count(rows), 4}, x.dtype());
+  const auto one_pass = [=, first = address(rows)](const std::vector<Tensor>& inputs) {
+    Tensor y = Tensor::uninitialised(inputs[0].shape(), inputs[0].dtype());
+    Tensor centred = address(inputs[0]) == first ? kept : zeros(kept.shape(), y.dtype());
+    layer_norm_rows(inputs, epsilon, y, centred);
     return y;
   };
   return fused(
@@ -164,7 +182,13 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
         {"Σ g · n", reads("a")},
         {"Σ g"}}},
       {rows, w, offset}, one_pass,
-      [epsilon](const Backward& b) { return layer_norm_gradients(b, epsilon); },
+      [=, first = address(rows)](const Backward& b) {
+        if (address(b.input(0)) == first) return layer_norm_gradients(b, kept, epsilon);
+        Tensor y = Tensor::uninitialised(b.input(0).shape(), b.input(0).dtype());
+        Tensor centred = zeros(kept.shape(), y.dtype());
+        layer_norm_rows(b.inputs(), epsilon, y, centred);
+        return layer_norm_gradients(b, centred, epsilon);
+      },
       [epsilon](const auto& inputs) { return composed_layer_norm(inputs, epsilon); },
       [=] {
         return Attributes{{"axis", -1}, {"epsilon", epsilon}};

@@ -179,13 +179,14 @@ void centre(const T* x, T mean, T* d, int64_t n, T* sum, T* squares) {
 }
 
 template <class T>
-void sum_products(const T* a, const T* b, const T* c, int64_t n, T* ab, T* abc) {
+void sum_products(const T* a, const T* b, const T* x, T mean, T rest, int64_t n, T* ab, T* abd) {
   two_sums<T>(
       n,
       [=](int64_t i, auto part) {
-        return Pair<T>{part.load(a + i, T(0)) * part.load(b + i, T(0)), part.load(c + i, T(0))};
+        return Pair<T>{part.load(a + i, T(0)) * part.load(b + i, T(0)),
+                       part.load(x + i, T(0)) - Batch<T>(mean) - Batch<T>(rest)};
       },
-      ab, abc);
+      ab, abd);
 }
 
 constexpr int64_t most_rows = 128, most_columns = 4096;  // of a block
@@ -291,16 +292,17 @@ void drop(const T* x, uint64_t state, uint64_t least, T scale, T* out, int64_t n
 }
 
 template <class T>
-void layer_norm_gradients(T scale, T offset, T slope, const T* g, const T* w, const T* d, T* dx,
-                          T* dw, T* db, int64_t n) {
+void layer_norm_gradients(T scale, T offset, T slope, const T* g, const T* w, const T* x, T mean,
+                          T rest, T* dx, T* dw, T* db, int64_t n) {
   map(
-      [=](const auto* x, auto* y) {
+      [=](const auto* in, auto* out) {
         using B = Batch<T>;
-        y[0] = xsimd::fma(B(slope), x[2], xsimd::fma(B(scale), x[0] * x[1], B(offset)));
-        y[1] = xsimd::fma(x[0], x[2] * B(scale), x[3]);
-        y[2] = x[4] + x[0];
+        const B d = in[2] - B(mean) - B(rest);
+        out[0] = xsimd::fma(B(slope), d, xsimd::fma(B(scale), in[0] * in[1], B(offset)));
+        out[1] = xsimd::fma(in[0], d * B(scale), in[3]);
+        out[2] = in[4] + in[0];
       },
-      Inputs<T, 5>{{g, w, d, dw, db}}, Outputs<T, 3>{{dx, dw, db}}, n);
+      Inputs<T, 5>{{g, w, x, dw, db}}, Outputs<T, 3>{{dx, dw, db}}, n);
 }
 
 template <class T, class... Row>

@@ -78,6 +78,11 @@ template <class T, int rows, int vectors, bool apart>
 #pragma GCC unroll 8
     for (int j = 0; j < vectors; ++j)
       __builtin_prefetch(t.c + i * t.c_step + (vectors + j) * width<T>, 1);
+  if (t.start)
+    for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 8
+      for (int j = 0; j < vectors; ++j)
+        __builtin_prefetch(t.start + i * t.start_step + (vectors + j) * width<T>, 0, 2);
   // A pointer to every third row, since an address adds at most twice a distance.
   constexpr int pointers = apart ? (rows + 2) / 3 : 1;
   const T *a[pointers], *b = t.b;

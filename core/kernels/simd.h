@@ -23,8 +23,9 @@ struct Kernels {
   T (*dot)(const T* a, const T* b, int64_t n);  ///< Σ a · b
   /// d = x − mean, and Σ d and Σ d²
   void (*centre)(const T* x, T mean, T* d, int64_t n, T* sum, T* squares);
-  /// Σ a · b and Σ a · b · c
-  void (*sum_products)(const T* a, const T* b, const T* c, int64_t n, T* ab, T* abc);
+  /// Σ a · b and Σ a · b · d with d = x − mean − rest
+  void (*sum_products)(const T* a, const T* b, const T* x, T mean, T rest, int64_t n, T* ab,
+                       T* abd);
   /// out[j] = Σ over i < rows of x[i · step + j], for j < columns; of at most 128 rows
   void (*sum_rows)(const T* x, int64_t step, int64_t rows, int64_t columns, T* out);
   /// totals[j] += the same of any number of rows, in blocks of 128
@@ -39,9 +40,9 @@ struct Kernels {
   /// out[i] = x[i] · (kept ? scale : 0), kept where the random number i after `state` has first 53
   /// bits of at least `least` (see core/kernels/split_mix.h)
   void (*drop)(const T* x, uint64_t state, uint64_t least, T scale, T* out, int64_t n);
-  /// dx = scale · g · w + offset + slope · d,  dw += scale · g · d,  db += g
-  void (*layer_norm_gradients)(T scale, T offset, T slope, const T* g, const T* w, const T* d,
-                               T* dx, T* dw, T* db, int64_t n);
+  /// dx = scale · g · w + offset + slope · d,  dw += scale · g · d,  db += g, with the same d
+  void (*layer_norm_gradients)(T scale, T offset, T slope, const T* g, const T* w, const T* x,
+                               T mean, T rest, T* dx, T* dw, T* db, int64_t n);
 };
 
 /// The kernels for the best instruction set that this processor has.

@@ -14,17 +14,14 @@
 #include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/tensor/threads.h"
+#include "layers/attention/tiled_attention.simd.h"
 #include "layers/attention/unseen.h"
 
 namespace gradus {
 
 namespace {
 
-const Pointwise exp_of_difference{"exp_of_difference", [](Expr x, Expr m) { return exp(x - m); }};
-const Pointwise weight{"weight", [](Expr x, Expr m, Expr l) { return exp(x - m) / l; }};
-const Pointwise rescaled_sum{"rescaled_sum", [](Expr x, Expr c, Expr y) { return x * c + y; }};
-const Pointwise score_gradient{"score_gradient",
-                               [](Expr p, Expr dp, Expr d) { return p * (dp - d); }};
+const Pointwise rescaled_sum{"rescaled_sum", [](Expr o, Expr c, Expr y) { return o * c + y; }};
 const Pointwise divided{"divided", [](Expr o, Expr l) { return o / where(l, l, 1); }};
 
 /// Below every score but finite, so that a query that has seen no key yet has no NaN.
@@ -103,6 +100,14 @@ void for_each_matrix(int64_t count, const auto& body) {
   });
 }
 
+/// Calls f with the kernels for the scores' dtype, and with where they are.
+void with_kernels(Tensor& scores, const auto& f) {
+  dispatch_float("tiled_attention", scores.dtype(), [&](auto element) {
+    using T = decltype(element);
+    f(simd::best<simd::AttentionKernels<T>>(), scores.mutable_data<T>());
+  });
+}
+
 struct Tiles {
   TiledAttention tile;
   Sight sight;
@@ -131,19 +136,22 @@ struct Tiles {
       const Tensor qn = matrix(q, n), kn = matrix(k, n), vn = matrix(v, n), mask = mask_of(n);
       for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
         const Tensor qi = rows(qn, i, i_end) * scale;
-        Tensor m = full({i_end - i, 1}, nothing_yet, q.dtype()), l = zeros_like(m);
         Tensor o = zeros({i_end - i, v.size(-1)}, q.dtype());
+        Tensor m_and_l = rows(matrix(sums, n), i, i_end), l = slice(m_and_l, 1, 1, 2);
+        Tensor c = Tensor::uninitialised({i_end - i, 1}, q.dtype());
+        m_and_l.assign(expand(tensor({nothing_yet, 0}, q.dtype()), m_and_l.shape()));
         const int64_t first = tile.span.first(i), end = tile.span.end(i_end - 1, keys);
         for_each_tile(first, end, keys, tile.keys, [&](int64_t j, int64_t j_end) {
-          const Tensor s = sight(matmul(qi, transpose(rows(kn, j, j_end))), mask, i, j);
-          const Tensor larger = maximum(m, max(s, {1}, keepdims));
-          const Tensor p = exp_of_difference(s, larger), c = exp_of_difference(m, larger);
-          l = rescaled_sum(l, c, sum(p, {1}, keepdims));
-          o = rescaled_sum(o, c, matmul(p, rows(vn, j, j_end)));
-          m = larger;
+          Tensor s = sight(matmul(qi, transpose(rows(kn, j, j_end))), mask, i, j);
+          with_kernels(s, [&](const auto& kernels, auto* scores) {
+            using T = std::remove_pointer_t<decltype(scores)>;
+            kernels.softmax(scores, i_end - i, j_end - j, m_and_l.mutable_data<T>(),
+                            c.mutable_data<T>());
+          });
+          o = rescaled_sum(o, c, matmul(s, rows(vn, j, j_end)));
         });
         rows(matrix(out, n), i, i_end).assign(divided(o, l));
-        rows(matrix(sums, n), i, i_end).assign(concat({m, where(l, l, 1)}, 1));
+        l.assign(where(l, l, 1));
       });
     });
   }
@@ -154,8 +162,7 @@ struct Tiles {
                  dv = zeros(v.shape(), q.dtype());
     for_each_matrix(count, [&](int64_t n) {
       const Tensor qn = matrix(q, n) * scale, kn = matrix(k, n), vn = matrix(v, n),
-                   gn = matrix(b.gradient, n), mask = mask_of(n),
-                   m = slice(matrix(sums, n), 1, 0, 1), l = slice(matrix(sums, n), 1, 1, 2);
+                   gn = matrix(b.gradient, n), mask = mask_of(n), m_and_l = matrix(sums, n);
       const Tensor d = sum(gn * matrix(output, n), {1}, keepdims);
       for_each_tile(0, keys, keys, tile.keys, [&](int64_t j, int64_t j_end) {
         const Tensor kj = rows(kn, j, j_end), vj = rows(vn, j, j_end);
@@ -163,9 +170,14 @@ struct Tiles {
         for_each_tile(0, queries, queries, tile.queries, [&](int64_t i, int64_t i_end) {
           if (j >= tile.span.end(i_end - 1, keys) || j_end <= tile.span.first(i)) return;
           const Tensor qi = rows(qn, i, i_end), g = rows(gn, i, i_end);
-          const Tensor s = sight(matmul(qi, transpose(kj)), mask, i, j);
-          const Tensor p = weight(s, rows(m, i, i_end), rows(l, i, i_end));
-          const Tensor ds = score_gradient(p, matmul(g, transpose(vj)), rows(d, i, i_end));
+          Tensor s = sight(matmul(qi, transpose(kj)), mask, i, j);
+          Tensor dp = matmul(g, transpose(vj));
+          with_kernels(s, [&](const auto& kernels, auto* scores) {
+            using T = std::remove_pointer_t<decltype(scores)>;
+            kernels.softmax_gradient(scores, dp.mutable_data<T>(), i_end - i, j_end - j,
+                                     m_and_l.data<T>() + 2 * i, d.data<T>() + i);
+          });
+          const Tensor &p = s, &ds = dp;  // where they were
           add_matmul(transpose(p), g, dvj);
           add_matmul(transpose(ds), qi, dkj);
           add_matmul(ds, kj, rows(matrix(dq, n), i, i_end));
@@ -179,12 +191,6 @@ struct Tiles {
 /// A tensor for the sums that the way back needs.
 Tensor sums_of(const Tensor& q) {
   return Tensor::uninitialised(q.shape().with(q.rank() - 1, 2), q.dtype());
-}
-
-const void* address(const Tensor& x) {
-  return dispatch_float("tiled_attention", x.dtype(), [&](auto element) {
-    return static_cast<const void*>(x.data<decltype(element)>());
-  });
 }
 
 }  // namespace

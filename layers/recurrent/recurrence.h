@@ -94,7 +94,8 @@ std::array<const T*, Cell::states> states_of(const Tensors& inputs) {
 }
 
 /// States after each step, (states, time, batch, hidden), or (states, batch, hidden) of a single
-/// one. Leaves the a of all steps in `gates`, of the shape of `projected`.
+/// one. Leaves the a of all steps in `gates`, of the shape of `projected`; without a first axis it
+/// has room for one step.
 template <class Cell>
 Tensor one_pass(const Tensors& inputs, const Steps& steps, Tensor& gates) {
   const Shape& shape = inputs[projected_at].shape();
@@ -104,6 +105,7 @@ Tensor one_pass(const Tensors& inputs, const Steps& steps, Tensor& gates) {
     using T = decltype(element);
     const int64_t n = steps.hidden, width = Cell::gates * n;
     const bool keep = steps.time == 1 || !is_recording(inputs);
+    const bool all_steps = gates.rank() == inputs[projected_at].rank();
     const auto weight = packed<T>(inputs[weight_at], true, keep);
     const T* all_projected = inputs[projected_at].template data<T>();
     T* all_gates = gates.template mutable_data<T>();
@@ -116,7 +118,7 @@ Tensor one_pass(const Tensors& inputs, const Steps& steps, Tensor& gates) {
       for (int64_t k = 0; k < steps.time; ++k) {
         const int64_t t = steps[k], rows = end - begin;
         const T *projected = all_projected + steps.at(t, begin, width), *start = projected;
-        T* a = all_gates + steps.at(t, begin, width);
+        T* a = all_gates + steps.at(all_steps ? t : 0, begin, width);
         const auto after = from(all, steps.at(t, 0, n));
         if constexpr (Cell::hidden_bias) {
           const T* bias = inputs[state_at + Cell::states].template data<T>();
@@ -295,33 +297,30 @@ Tensor recurrence(const Tensor& projected, const Tensor& weight, const Tensors& 
                               name_of(projected.dtype()), projected.description(),
                               name_of(input.dtype()), input.description()));
   if (NoFusion::in_force()) return composed<Cell>(inputs, Steps(inputs, backward, lengths));
-  const auto forward = [=](const Tensors& x, Tensor& gates) {
-    gates = Tensor::uninitialised(x[projected_at].shape(), x[projected_at].dtype());
+  const auto forward = [=](const Tensors& x, Tensor& gates, bool keeps_gates) {
+    const Tensor& projected = x[projected_at];
+    const bool all_steps = keeps_gates || projected.rank() == 2;
+    gates = Tensor::uninitialised(all_steps ? projected.shape() : projected.shape().without(0),
+                                  projected.dtype());
     return one_pass<Cell>(x, Steps(x, backward, lengths), gates);
   };
   Tensor gates;
-  const Tensor output = forward(inputs, gates);
-  // A rule that is tried on other inputs, by a trace, computes their gates itself.
-  const auto place = [](const Tensor& x) {
-    return dispatch_float(Cell::name, x.dtype(), [&](auto element) -> const void* {
-      return x.template data<decltype(element)>();
-    });
-  };
+  const Tensor output = forward(inputs, gates, is_recording(inputs) || observing());
   Op op = Cell::op(projected.rank() == 2);
   if (Cell::hidden_bias) op.also = Reads::all_inputs();
   return record(
       op, output, inputs,
-      [=, first = place(output)](const Backward& b) {
+      [=, first = address(output)](const Backward& b) {
         const Steps steps(b.inputs(), backward, lengths);
-        Tensor a = gates;
-        if (place(b.output()) != first) forward(b.inputs(), a);
+        Tensor a = gates;  // unless a trace tries the rule on other inputs
+        if (address(b.output()) != first) forward(b.inputs(), a, true);
         return b.is_recorded()
                    ? differentiate([=](const Tensors& x) { return composed<Cell>(x, steps, a); }, b)
                    : gradients<Cell>(b, steps, a);
       },
       [=](const Tensors& x) {
         Tensor unused;
-        return forward(x, unused);
+        return forward(x, unused, false);
       },
       [=] {
         Attributes attributes{{"backward", int64_t{backward}}};
