@@ -277,18 +277,22 @@ void drop(const T* x, uint64_t state, uint64_t least, T scale, T* out, int64_t n
   using Taken [[gnu::vector_size(count * sizeof(T))]] = Index;
   using Values [[gnu::vector_size(count * sizeof(T))]] = T;
   Numbers states = Numbers{1, 2, 3, 4, 5, 6, 7, 8} * split_mix::increment + state;
-  for (int64_t i = 0; i < n; i += count, states += count * split_mix::increment) {
+  auto next = [&](int64_t i, auto size) {
     Numbers z = states;
     split_mix::mix(z);
-    const auto bits = (Signed)(z >> 11);
-    const auto kept = __builtin_convertvector(bits >= (int64_t)least, Taken);
-    const Values factor = kept ? Values{} + scale : Values{};
+    const auto kept = __builtin_convertvector((Signed)(z >> 11) >= (int64_t)least, Taken);
     Values value;
-    const int64_t size = n - i < count ? n - i : count;
-    __builtin_memcpy(&value, x + i, static_cast<size_t>(size) * sizeof(T));
-    value *= factor;
-    __builtin_memcpy(out + i, &value, static_cast<size_t>(size) * sizeof(T));
-  }
+    __builtin_memcpy(&value, x + i, size * sizeof(T));
+    value *= kept ? Values{} + scale : Values{};
+    __builtin_memcpy(out + i, &value, size * sizeof(T));
+    states += count * split_mix::increment;
+  };
+  struct Eight {
+    constexpr operator size_t() const { return count; }
+  };
+  int64_t i = 0;
+  for (; i + count <= n; i += count) next(i, Eight());
+  if (i < n) next(i, static_cast<size_t>(n - i));
 }
 
 template <class T>
