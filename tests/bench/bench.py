@@ -223,6 +223,13 @@ class Suite:
                          1e3 * shape["peak_floor_ms"], 1e3 * shape["openblas_ms"],
                          f"OpenBLAS, {measured['openblas']}")
 
+    # The floor of what memory limits: copies that read and write as many numbers.
+    COPIES = {"softmax_1024x4000_forward": ("copy_4m_new_tensor", 1),
+              "softmax_1024x4000_forward_backward": ("copy_4m_new_tensor", 2.5),
+              "layernorm_4096x256_forward": ("copy_1m_new_tensor", 1),
+              "layernorm_4096x256_forward_backward": ("copy_1m_new_tensor", 2.5),
+              **{f"{name}_1m_new_tensor": ("copy_1m_new_tensor", 1) for name in ("tanh", "sigmoid", "exp")}}
+
     def micro_cases(self):
         names = [n.replace("/real_time", "") for n in run(self.micro, "--benchmark_list_tests").split()]
         names = [n for n in names if self.wanted("micro/" + n) or
@@ -230,6 +237,7 @@ class Suite:
                   self.wanted(f"micro/{n.split('/')[0].removesuffix('_forward_backward')}_peak_memory"))]
         if not names:
             return
+        names += sorted({self.COPIES[n][0] for n in names if n in self.COPIES} - set(names))
         groups = [g for g, pattern in self.GROUPS.items() if any(re.search(pattern, n) for n in names)]
         for threads in self.a.threads:
             theirs = {}
@@ -247,15 +255,18 @@ class Suite:
             ours = json.loads(run(self.micro, "--threads", threads, "--benchmark_format=json",
                                   "--benchmark_min_time=0.1", "--benchmark_repetitions=5",
                                   "--benchmark_filter=^(" + "|".join(map(re.escape, names)) + ")/real_time$"))
-            for b in ours["benchmarks"]:
-                if b.get("aggregate_name") != "median":
-                    continue
-                name, unit, us = b["run_name"].split("/")[0], b["label"], b["real_time"] / 1e3
+            medians = [b for b in ours["benchmarks"] if b.get("aggregate_name") == "median"]
+            times = {b["run_name"].split("/")[0]: b["real_time"] / 1e3 for b in medians}
+            for b in medians:
+                name, unit = b["run_name"].split("/")[0], b["label"]
+                us = times[name]
                 value = {"us_per_op": us / 1000, "us": us, "ms": us / 1e3}[unit]
                 peer = theirs.get(f"{name}_{unit}")
                 if f"{name}_gb_per_s" in theirs:          # 8 bytes for each of a million elements
                     peer = 8e3 / theirs[f"{name}_gb_per_s"]
-                self.add("micro/" + name, threads, value, unit.replace("_per_", "/"), peer=peer)
+                copy, count = self.COPIES.get(name, (name, None))
+                floor = count and count * times[copy] * value / us
+                self.add("micro/" + name, threads, value, unit.replace("_per_", "/"), floor, peer=peer)
                 if "attention" in name and name.endswith("_forward_backward"):
                     form = name.removesuffix("_forward_backward")
                     self.add(f"micro/{form}_peak_memory", threads, b["peak_extra_mib"], "MiB",

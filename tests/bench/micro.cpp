@@ -172,9 +172,9 @@ Computation layer_norm_rows() {
   return {{x, layer.weight, layer.bias}, [=] { return layer(x); }};
 }
 
-void add_elementwise(const std::string& name, const auto& function) {
+void add_elementwise(const std::string& name, const auto& function, int64_t size = 1'000'000) {
   add(name, "us", [=](State& state) {
-    const Tensor x = normal({1'000'000});
+    const Tensor x = normal({size});
     for (auto _ : state) DoNotOptimize(function(x));
   });
 }
@@ -220,11 +220,13 @@ int main(int argc, char** argv) {
   add_elementwise("tanh_1m_new_tensor", [](const Tensor& x) { return tanh(x); });
   add_elementwise("sigmoid_1m_new_tensor", [](const Tensor& x) { return sigmoid(x); });
   add_elementwise("exp_1m_new_tensor", [](const Tensor& x) { return exp(x); });
-  add_elementwise("copy_1m_new_tensor", [](const Tensor& x) {
+  const auto copy = [](const Tensor& x) {
     Tensor copy = Tensor::uninitialised(x.shape(), x.dtype());
     copy.assign(x);
     return copy;
-  });
+  };
+  add_elementwise("copy_1m_new_tensor", copy);
+  add_elementwise("copy_4m_new_tensor", copy, 4'096'000);
   add_adam();
   benchmark::RunSpecifiedBenchmarks();
 }
