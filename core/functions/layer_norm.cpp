@@ -141,13 +141,15 @@ std::vector<Gradient> layer_norm_gradients(const Backward& b, const Tensor& cent
         for (int64_t i = 0; i < count; ++i)
           kernels.sum_products(gradient + i * n, w, from + i * n, by[i].mean, by[i].rest, n,
                                &sum_u[i], &sum_ud[i]);
+        simd::LayerNormRow<T> row[most_rows];
         for (int64_t i = 0; i < count; ++i) {
-          const auto [mean, rest, r, scale] = by[i];
-          kernels.layer_norm_gradients(r, -r * (sum_u[i] / size), -r * r * r * (sum_ud[i] / size),
-                                       gradient + i * n, w, from + i * n, mean, rest, out + i * n,
-                                       dw, db, n);
-          if (scale != 1) kernels.affine(out + i * n, scale, 0, out + i * n, n);
+          const T r = by[i].inverse;
+          row[i] = {r, -r * (sum_u[i] / size), -r * r * r * (sum_ud[i] / size), by[i].mean,
+                    by[i].rest};
         }
+        kernels.layer_norm_gradients(row, count, gradient, w, from, out, dw, db, n);
+        for (int64_t i = 0; i < count; ++i)
+          if (by[i].scale != 1) kernels.affine(out + i * n, by[i].scale, 0, out + i * n, n);
       }
     });
   });

@@ -296,17 +296,26 @@ void drop(const T* x, uint64_t state, uint64_t least, T scale, T* out, int64_t n
 }
 
 template <class T>
-void layer_norm_gradients(T scale, T offset, T slope, const T* g, const T* w, const T* x, T mean,
-                          T rest, T* dx, T* dw, T* db, int64_t n) {
-  map(
-      [=](const auto* in, auto* out) {
-        using B = Batch<T>;
-        const B d = in[2] - B(mean) - B(rest);
-        out[0] = xsimd::fma(B(slope), d, xsimd::fma(B(scale), in[0] * in[1], B(offset)));
-        out[1] = xsimd::fma(in[0], d * B(scale), in[3]);
-        out[2] = in[4] + in[0];
-      },
-      Inputs<T, 5>{{g, w, x, dw, db}}, Outputs<T, 3>{{dx, dw, db}}, n);
+void layer_norm_gradients(const LayerNormRow<T>* by, int64_t rows, const T* g, const T* w,
+                          const T* x, T* dx, T* dw, T* db, int64_t n) {
+  using B = Batch<T>;
+  auto columns = [=](int64_t i, auto part) {
+    const B weight = part.load(w + i, T(0));
+    B weight_sum = part.load(dw + i, T(0)), bias_sum = part.load(db + i, T(0));
+    for (int64_t row = 0, at = i; row < rows; ++row, at += n) {
+      const auto& [scale, offset, slope, mean, rest] = by[row];
+      const B gradient = part.load(g + at, T(0)), d = part.load(x + at, T(0)) - B(mean) - B(rest);
+      part.store(xsimd::fma(B(slope), d, xsimd::fma(B(scale), gradient * weight, B(offset))),
+                 dx + at);
+      weight_sum = xsimd::fma(gradient, d * B(scale), weight_sum);
+      bias_sum = bias_sum + gradient;
+    }
+    part.store(weight_sum, dw + i);
+    part.store(bias_sum, db + i);
+  };
+  int64_t i = 0;
+  for (; i + width<T> <= n; i += width<T>) columns(i, Whole<T>{});
+  if (i < n) columns(i, First<T>{n - i});
 }
 
 template <class T, class... Row>

@@ -15,6 +15,12 @@ namespace gradus::simd {
 template <class T>
 using Elementwise = void (*)(const T* a, const T* b, const T* c, T* out, int64_t n);
 
+/// What the elements of a row of a layer norm share.
+template <class T>
+struct LayerNormRow {
+  T scale, offset, slope, mean, rest;
+};
+
 template <class T>
 struct Kernels {
   Elementwise<T> functions[Functions::size];
@@ -40,9 +46,10 @@ struct Kernels {
   /// out[i] = x[i] · (kept ? scale : 0), kept where the random number i after `state` has first 53
   /// bits of at least `least` (see core/kernels/split_mix.h)
   void (*drop)(const T* x, uint64_t state, uint64_t least, T scale, T* out, int64_t n);
-  /// dx = scale · g · w + offset + slope · d,  dw += scale · g · d,  db += g, with the same d
-  void (*layer_norm_gradients)(T scale, T offset, T slope, const T* g, const T* w, const T* x,
-                               T mean, T rest, T* dx, T* dw, T* db, int64_t n);
+  /// Of each row dx = scale · g · w + offset + slope · d, with the same d; dw += Σ scale · g · d
+  /// and db += Σ g over the rows, of n elements, in turn.
+  void (*layer_norm_gradients)(const LayerNormRow<T>* by, int64_t rows, const T* g, const T* w,
+                               const T* x, T* dx, T* dw, T* db, int64_t n);
 };
 
 /// The kernels for the best instruction set that this processor has.
