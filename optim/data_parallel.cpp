@@ -84,12 +84,15 @@ void DataParallel::make_buckets() {
     const Tensor& x = parameters_[parameter];
     const int64_t rows = rows_of(x), length = rows == 0 ? 0 : x.numel() / rows;
     const int64_t row_bytes = length * static_cast<int64_t>(size_of(x.dtype()));
-    const int64_t at_once = std::max<int64_t>(1, most / std::max<int64_t>(1, row_bytes));
-    for (int64_t begin = 0; begin < rows; begin += at_once) {
-      if (buckets_.empty() || buckets_.back().bytes >= options_.bucket_bytes || dtype != x.dtype())
+    const int64_t pieces = std::min(rows, rows * row_bytes / most + 1);
+    for (int64_t piece = 0; piece < pieces; ++piece) {
+      // A bucket that is half full does not wait for another parameter.
+      const int64_t begin = rows * piece / pieces, end = rows * (piece + 1) / pieces;
+      if (buckets_.empty() ||
+          buckets_.back().bytes >= (begin == 0 ? most : options_.bucket_bytes) ||
+          dtype != x.dtype())
         buckets_.emplace_back();
       dtype = x.dtype();
-      const int64_t end = std::min(rows, begin + at_once);
       buckets_.back().pieces.push_back({parameter, begin, end, length});
       buckets_.back().rows += end - begin;
       buckets_.back().bytes += (end - begin) * row_bytes;

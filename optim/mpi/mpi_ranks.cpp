@@ -17,14 +17,19 @@ namespace {
 constexpr int tag = 1;
 constexpr size_t at_once = size_t{1} << 30;  // MPI counts in int
 
-/// Where nothing is done for a while it sleeps, and leaves the processor to the threads that
-/// compute: a blocking call of Open MPI keeps a core busy, which costs more than it waits for.
+/// Where nothing is done for a while it sleeps, longer and longer, and leaves the processor to the
+/// threads that compute: a blocking call of Open MPI keeps a core busy, which costs more than it
+/// waits for.
 template <class Test>
 void wait_until(const Test& is_done) {
+  constexpr std::chrono::microseconds at_first(20), at_most(200);
   const auto start = std::chrono::steady_clock::now();
-  while (!is_done())
-    if (std::chrono::steady_clock::now() - start > std::chrono::microseconds(20))
-      std::this_thread::sleep_for(std::chrono::microseconds(20));
+  auto pause = at_first;
+  while (!is_done()) {
+    if (std::chrono::steady_clock::now() - start < at_first) continue;
+    std::this_thread::sleep_for(pause);
+    pause = std::min(2 * pause, at_most);
+  }
 }
 
 /// Of a message in parts: MPI_Isend or MPI_Irecv each.

@@ -89,11 +89,15 @@ int run(const Options& options) {
 
 int main(int argc, char** argv) {
   using namespace gradus::training;
+  using gradus::translate::architectures;
   CLI::App app("Times training steps of the translator on several ranks; prints JSON.");
   gradus::bench::Options options;
   app.add_option("--batch", options.batch, "sentences on all ranks");
   app.add_option("--shards", options.shards);
   app.add_option("--steps", options.steps);
+  app.add_option("--architecture", options.model.architecture)
+      ->transform(CLI::CheckedTransformer(architectures));
+  app.add_option("--layers", options.model.layers);
   app.add_option("--embedding", options.model.embedding);
   app.add_option("--hidden", options.model.hidden);
   app.add_option("--vocabulary", options.vocabulary);

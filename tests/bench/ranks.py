@@ -9,10 +9,11 @@ A step on R ranks of a batch of B sentences takes
   T = t₀ + B / R · t + max(0, C − h · B / R · t) + c
 
 t₀: what every rank does whatever the batch: clipping and Adam; t: the forward and backward pass of
-one sentence; C = log₂ R · (bytes / bandwidth + messages · latency): each gradient travels once per
-round of the distance doubling; h: the share of a step during which gradients can be sent, which is the
-backward pass after the first of them is complete; c: the last bucket, log₂ R · (bucket / bandwidth +
-latency), which nothing hides. Gains are against one rank with the same batch.
+one sentence; C = log₂ R · (bytes · (1 / (e · bandwidth) + k) + messages · latency): each gradient travels once per
+round of the distance doubling, e is the part of the bandwidth that TCP reaches both ways at once, and k what
+packing, copying and adding take; h: the share of a step during which gradients can be sent, which is the
+backward pass after the first of them is complete; c: the same of the last bucket, which nothing hides. Gains
+are against one rank with the same batch.
 """
 import argparse
 import json
@@ -22,7 +23,7 @@ import math
 def step_ms(ranks, batch, args, megabytes=None, overlap=True):
     megabytes = megabytes or args.megabytes
     rounds = math.log2(ranks)
-    ms_per_megabyte = 8 / args.gigabits
+    ms_per_megabyte = 8 / (args.efficiency * args.gigabits) + args.copying_ms
     computing = batch / ranks * args.sentence_ms
     buckets = max(1, round(megabytes / args.bucket))
     last = min(args.bucket, megabytes)
@@ -65,9 +66,11 @@ def main():
     add = parser.add_argument
     add("--compare", metavar="FILE", help="lines of JSON from bench_ranks, with \"gigabits\" put in")
     add("--megabytes", type=float, default=10.5, help="of gradients")
-    add("--sentence-ms", type=float, default=0.5, help="computing a sentence")
+    add("--sentence-ms", type=float, default=0.8, help="computing a sentence")
     add("--fixed-ms", type=float, default=3, help="a step besides")
-    add("--share", type=float, default=0.5, help="of the computing, in which sending is hidden")
+    add("--efficiency", type=float, default=0.7, help="of the bandwidth")
+    add("--copying-ms", type=float, default=0.4, help="packing, copying and adding a megabyte")
+    add("--share", type=float, default=0.33, help="of the computing, in which sending is hidden")
     add("--gigabits", type=float, default=1, help="bandwidth a second, each way")
     add("--latency-ms", type=float, default=0.1, help="of a message")
     add("--bucket", type=float, default=2.1, help="megabytes that are sent at once")
