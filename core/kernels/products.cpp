@@ -65,7 +65,7 @@ class Part {
             reads_a_ ? panels_
             : one_block_
                 ? (a.row_stride == 1 ? 16 : 1)
-                : std::clamp<int64_t>(elements<T>(1 << 20) / (panel_step_ * inner_), 1, panels_)),
+                : std::clamp<int64_t>(elements<T>(1 << 22) / (panel_step_ * inner_), 1, panels_)),
         block_columns_(
             one_block_ ? c.columns
                        : strip_ * std::max<int64_t>(4, elements<T>(1 << 18) / (strip_ * inner_))),
@@ -160,7 +160,7 @@ class Part {
   const int64_t inner_;   // of a block: a chain
   const bool reads_a_;    // where it is
   const bool one_block_;  // of b, at most 512 KiB: a is then packed 16 panels at a time, or one
-  const int64_t block_panels_, block_columns_;  // otherwise, of 1 MiB of a and 256 KiB of b
+  const int64_t block_panels_, block_columns_;  // otherwise, of 4 MiB of a and 256 KiB of b
   const Buffer<T> a_block_;
 };
 
