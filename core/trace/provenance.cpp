@@ -37,7 +37,8 @@ std::vector<double> contributions(const Trace& trace, int number, size_t input, 
   one.mutable_span<double>()[static_cast<size_t>(element)] = 1;
   const Tensor slope = grad({sent}, {g}, {.zero_if_unreached = true}, {one})[0];
   const std::vector<double> gradient = g.to_vector<double>(), slopes = slope.to_vector<double>();
-  for (size_t i = 0; i < result.size(); ++i) result[i] = gradient[i] * slopes[i];
+  for (size_t i = 0; i < result.size(); ++i)  // where nothing flows, a NaN does not either
+    if (slopes[i] != 0) result[i] = gradient[i] * slopes[i];
   return result;
 }
 
@@ -128,9 +129,11 @@ std::vector<Contribution> provenance(const Trace& trace, int number, int64_t ele
       }
     }
   }
-  std::stable_sort(result.begin(), result.end(), [](const Contribution& a, const Contribution& b) {
-    return std::abs(a.amount) > std::abs(b.amount);
-  });
+  const auto size = [](const Contribution& part) {  // NaN first
+    return std::isnan(part.amount) ? std::pair(1, 0.) : std::pair(0, std::abs(part.amount));
+  };
+  std::stable_sort(result.begin(), result.end(),
+                   [&](const Contribution& a, const Contribution& b) { return size(a) > size(b); });
   return result;
 }
 

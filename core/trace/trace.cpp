@@ -67,6 +67,7 @@ Summary summarise(const Tensor& x) {
   for_each_element(x, [&](double value) {
     if (!std::isfinite(value)) {
       ++(std::isnan(value) ? s.nans : s.infinities);
+      s.negative_infinities += value == -infinity;
       return;
     }
     s.zeros += value == 0;
@@ -91,6 +92,25 @@ Summary summarise(const Tensor& x) {
     ++s.histogram[bin < Summary::bins ? static_cast<size_t>(bin) : Summary::bins - 1];
   });
   return s;
+}
+
+Summary::Figures Summary::all() const {
+  constexpr double infinity = std::numeric_limits<double>::infinity(),
+                   nan = std::numeric_limits<double>::quiet_NaN();
+  if (nans > 0) return {nan, nan, nan, nan};
+  if (infinities == 0) return {min, max, mean, norm};
+  const bool below = negative_infinities > 0, above = infinities > negative_infinities,
+             others = count > infinities;
+  return {below    ? -infinity
+          : others ? min
+                   : infinity,
+          above    ? infinity
+          : others ? max
+                   : -infinity,
+          below && above ? nan
+          : above        ? infinity
+                         : -infinity,
+          infinity};
 }
 
 TraceTensor::TraceTensor(Tensor values) : defined_(values.defined()), values_(std::move(values)) {
@@ -149,6 +169,7 @@ class Trace::Recorder : public Observer {
     node.value = TraceTensor(recorded.output.detach());
     place(node);
     stacks_.emplace_back(trace_.size(), call_stack());
+    outputs_.emplace_back(trace_.size(), recorded.output.node());
     ops_[recorded.output.node()->order] =
         add(std::move(node), {recorded.rule, std::move(recorded.forward)});
   }
@@ -160,6 +181,7 @@ class Trace::Recorder : public Observer {
   void on_gradient(const std::shared_ptr<Node>& node, const Tensor& gradient) override {
     const int number = number_of(node);
     if (number < 0) return;
+    if (!node->is_leaf()) trace_.nodes_[static_cast<size_t>(number)].name = node->name;
     TraceTensor& sum = trace_.nodes_[static_cast<size_t>(number)].gradient;
     const NoGrad pause;
     sum = TraceTensor(sum.defined() ? sum.values() + gradient.detach() : gradient.detach());
@@ -223,6 +245,9 @@ class Trace::Recorder : public Observer {
     }
     for (const auto& [number, leaf] : leaves_)
       trace_.nodes_[static_cast<size_t>(number)].name = leaf.name();
+    for (const auto& [number, output] : outputs_)
+      if (const std::shared_ptr<Node> node = output.lock())
+        trace_.nodes_[static_cast<size_t>(number)].name = node->name;
     for (const auto& [number, stack] : stacks_)
       trace_.nodes_[static_cast<size_t>(number)].source = source_lines(stack);
     trace_.connect();
@@ -310,6 +335,7 @@ class Trace::Recorder : public Observer {
   std::unordered_map<const Node*, int> parameters_;  // kept alive by leaves_
   std::map<Place, int> constants_;                   // kept alive by their nodes
   std::vector<std::pair<int, Tensor>> leaves_;
+  std::vector<std::pair<int, std::weak_ptr<Node>>> outputs_;  // which may get a name later
 };
 
 Trace::Recording::Recording(Trace& trace, LayerNames names)

@@ -21,14 +21,23 @@ namespace gradus {
 
 struct TensorFile;
 
-/// What a tensor's numbers are like; min, max, mean, norm (√Σx²) and histogram are of the finite
-/// ones.
+/// What a tensor's numbers are like. Its own min, max, mean, norm (√Σx²) and histogram are of the
+/// finite ones; those of all() are of all.
 struct Summary {
   static constexpr size_t bins = 16;
+  struct Figures {
+    double min, max, mean, norm;
+  };
 
-  int64_t count = 0, nans = 0, infinities = 0, zeros = 0;
+  int64_t count = 0, nans = 0, infinities = 0;
+  int64_t negative_infinities = 0;  ///< of the infinities
+  int64_t zeros = 0;
   double min = 0, max = 0, mean = 0, norm = 0;
   std::vector<int64_t> histogram;  ///< counts in `bins` equal bins from min to max
+
+  bool is_finite() const { return nans + infinities == 0; }
+  /// NaN where one number is NaN; else of infinities what arithmetic makes of them.
+  Figures all() const;
 };
 Summary summarise(const Tensor& x);
 
@@ -57,13 +66,18 @@ class TraceTensor {
 
 /// Whether an op's gradient rule agrees with differences of its forward computation, in float64.
 struct Verdict {
-  enum class Result { agrees, disagrees, unknown };
+  enum class Result {
+    agrees,
+    disagrees,
+    unknown,
+    not_finite  ///< neither agrees nor disagrees: the op's values there are not finite
+  };
   Result result = Result::unknown;
   int input = -1;                   ///< where they differ most: which input,
   int64_t element = -1;             ///< which element of it in row-major order,
   double rule = 0, difference = 0;  ///< what the rule says there, and what the difference says
   int64_t checked = 0, count = 0;   ///< so many elements were looked at, of so many
-  std::string reason;               ///< why it is unknown
+  std::string reason;               ///< why it is unknown, or what took no part
 };
 
 /// One op of the computation, or a tensor that it began with.
@@ -89,9 +103,9 @@ struct TraceNode {
   Reads also = {};           ///< what derivatives of derivatives read besides
   Attributes attributes;     ///< what the op was asked for: axis, shape, epsilon
   bool is_view = false;      ///< it shows its input's memory in another shape
-  std::string name;          ///< of a parameter, "decoder.0.weight_hh"
-  std::string path;          ///< of the layer: "decoder.attention.score"; empty outside of any
-  int64_t time = -1;         ///< the time step within the layer; −1 where there is none
+  std::string name;   ///< of a parameter, "decoder.0.weight_hh"; of an op, that of its output
+  std::string path;   ///< of the layer: "decoder.attention.score"; empty outside of any
+  int64_t time = -1;  ///< the time step within the layer; −1 where there is none
   std::vector<SourceLine> source;  ///< the calls that led here, innermost first; not those in core/
   std::vector<int> inputs;         ///< numbers of earlier nodes
   std::vector<int> parameters;     ///< numbers of those that it reads, themselves or as views
@@ -165,13 +179,14 @@ class Trace {
   ///      "inputs": [number, …], "users": [number, …], "parameters": [number, …],
   ///      "kept": [{"by": number, "for": [input, …]}, …], "value": T, "gradient": T,
   ///      "sent": [T, … one per input],
-  ///      "verdict": {"result": "agrees" | "disagrees" | "unknown", "input", "element", "rule",
-  ///                  "difference", "checked", "count", "reason"}}
+  ///      "verdict": {"result": "agrees" | "disagrees" | "unknown" | "not finite", "input",
+  ///                  "element", "rule", "difference", "checked", "count", "reason"}}
   ///     where T is null or {"shape": [2, 3], "dtype": "float32", "count", "nans", "infinities",
-  ///      "zeros", "min", "max", "mean", "norm", "histogram": [16 counts]}. What is empty, false,
-  ///      null or unknown is left out. A number that JSON cannot hold is null, and in an attribute
-  ///      {"number": "inf" | "-inf" | "nan"}. operands, users, parameters and kept follow from the
-  ///      rest: they are there for readers in other languages, and load() derives them again.
+  ///      "negative_infinities", "zeros", "min", "max", "mean", "norm",
+  ///      "histogram": [16 counts]}. What is empty, false, null or unknown is left out. A number
+  ///      that JSON cannot hold is {"number": "inf" | "-inf" | "nan"}. operands, users, parameters
+  ///      and kept follow from the rest: they are there for readers in other languages, and load()
+  ///      derives them again.
   ///   metadata "queries", "keys"   JSON: lists of names, left out when empty
   ///   tensors "12.value", "12.gradient", "12.sent.0": those that were kept whole
   void save(const std::string& path, const TraceOptions& options = {}) const;

@@ -19,7 +19,7 @@ using nlohmann::json;
 
 constexpr const char *format = "gradus trace", *version = "2";
 constexpr std::array kinds{"op", "parameter", "constant"};
-constexpr std::array results{"agrees", "disagrees", "unknown"};
+constexpr std::array results{"agrees", "disagrees", "unknown", "not finite"};
 
 std::string text_of(const json& value) {
   return value.dump(-1, ' ', false, json::error_handler_t::replace);
@@ -33,19 +33,26 @@ json json_of(Reads reads, size_t count) {
   return {{"inputs", std::move(inputs)}, {"output", reads.output()}};
 }
 
+constexpr std::array not_finite{"inf", "-inf", "nan"};
+
+json json_of(double x) {
+  if (std::isfinite(x)) return x;
+  return {{"number", not_finite[std::isnan(x) ? 2 : x > 0 ? 0 : 1]}};
+}
+
 json json_of(const Attribute& attribute) {
-  json value = std::visit([](const auto& x) { return json(x); }, attribute.value);
-  if (const auto* x = std::get_if<double>(&attribute.value); x && !std::isfinite(*x))
-    value = {{"number", std::isnan(*x) ? "nan" : *x > 0 ? "inf" : "-inf"}};
-  return json::array({attribute.name, std::move(value)});
+  const auto* number = std::get_if<double>(&attribute.value);
+  return json::array({attribute.name,
+                      number ? json_of(*number)
+                             : std::visit([](const auto& x) { return json(x); }, attribute.value)});
 }
 
 json json_of(const Verdict& v) {
   return {{"result", results[static_cast<size_t>(v.result)]},
           {"input", v.input},
           {"element", v.element},
-          {"rule", v.rule},
-          {"difference", v.difference},
+          {"rule", json_of(v.rule)},
+          {"difference", json_of(v.difference)},
           {"checked", v.checked},
           {"count", v.count},
           {"reason", v.reason}};
@@ -55,17 +62,19 @@ json json_of(const Verdict& v) {
 
 json json_of(const TraceTensor& x) {
   const Summary& s = x.summary();
-  return {{"shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
-          {"dtype", name_of(x.dtype())},
-          {"count", s.count},
-          {"nans", s.nans},
-          {"infinities", s.infinities},
-          {"zeros", s.zeros},
-          {"min", s.min},
-          {"max", s.max},
-          {"mean", s.mean},
-          {"norm", s.norm},
-          {"histogram", s.histogram}};
+  json result{{"shape", std::vector<int64_t>(x.shape().begin(), x.shape().end())},
+              {"dtype", name_of(x.dtype())},
+              {"count", s.count},
+              {"nans", s.nans},
+              {"infinities", s.infinities},
+              {"zeros", s.zeros},
+              {"min", json_of(s.min)},
+              {"max", json_of(s.max)},
+              {"mean", json_of(s.mean)},
+              {"norm", json_of(s.norm)},
+              {"histogram", s.histogram}};
+  if (s.negative_infinities > 0) result["negative_infinities"] = s.negative_infinities;
+  return result;
 }
 
 json json_of(const Trace& trace, int number,
@@ -154,21 +163,18 @@ class Reader {
     return value_.get<bool>();
   }
   int64_t count() const { return integer(0, INT64_MAX, 0); }
-  /// JSON has no infinities and no NaN; they are written as null.
   double number() const {
+    if (value_.is_object())
+      return std::array{HUGE_VAL, -HUGE_VAL,
+                        std::nan("")}[static_cast<size_t>((*this)["number"].choice(not_finite))];
     if (is_null()) return std::nan("");
     if (!value_.is_number()) fail("a number");
     return value_.get<double>();
   }
   Attribute::Value attribute() const {
     if (value_.is_number_integer()) return integer(INT64_MIN, INT64_MAX, 0);
-    if (value_.is_number()) return number();
+    if (value_.is_number() || value_.is_object()) return number();
     if (value_.is_string()) return text();
-    if (value_.is_object()) {
-      constexpr std::array names{"inf", "-inf", "nan"};
-      return std::array{HUGE_VAL, -HUGE_VAL,
-                        std::nan("")}[static_cast<size_t>((*this)["number"].choice(names))];
-    }
     std::vector<int64_t> sizes;
     if (!value_.is_array()) fail("a number, a text or a list of integers");
     for (const Reader& size : list()) sizes.push_back(size.integer(INT64_MIN, INT64_MAX, 0));
@@ -216,9 +222,11 @@ TraceTensor tensor_from(const Reader& reader, const TensorFile& file, const std:
   }
   if (sizes.size() > Shape::max_rank) reader["shape"].fail("a shape of at most 8 axes");
   const Shape shape(sizes);
-  Summary s{reader["count"].count(), reader["nans"].count(),  reader["infinities"].count(),
-            reader["zeros"].count(), reader["min"].number(),  reader["max"].number(),
-            reader["mean"].number(), reader["norm"].number(), {}};
+  Summary s{reader["count"].count(),      reader["nans"].count(),
+            reader["infinities"].count(), reader["negative_infinities"].count(),
+            reader["zeros"].count(),      reader["min"].number(),
+            reader["max"].number(),       reader["mean"].number(),
+            reader["norm"].number(),      {}};
   for (const Reader& bin : reader["histogram"].list()) s.histogram.push_back(bin.count());
   if (s.histogram.size() != Summary::bins) reader["histogram"].fail("a list of 16 counts");
   if (s.count != shape.numel()) reader["count"].fail("the product of the shape");

@@ -29,8 +29,12 @@ constexpr Accuracy in_float64{1e-5, 1e-6, 1e-8}, in_float32{1e-2, 1e-3, 1e-4};
 /// What the rule and what differences say of the derivative along one direction.
 struct Comparison {
   double rule, difference, tolerance;
+  int64_t without_part;  ///< of the elements that moved
   bool agrees() const { return std::abs(rule - difference) <= tolerance; }  // not for NaN
 };
+
+/// Why an element of the value takes no part.
+enum LeftOut : char { nothing, not_finite, kink };
 
 class Check {
  public:
@@ -52,8 +56,8 @@ class Check {
     if (output_.dtype() == DType::float32) accuracy_ = in_float32;
     value_ = output_.to_vector<double>();
     weights_ = irregular(output_.shape(), 0);
-    left_out_.resize(value_.size());
-    leave_out([&](size_t i) { return !std::isfinite(value_[i]); }, weights_);
+    left_out_.resize(value_.size(), nothing);
+    leave_out([&](size_t i) { return !std::isfinite(value_[i]); }, not_finite, weights_);
     gradients_ = gradients(weights_);
   }
 
@@ -61,7 +65,7 @@ class Check {
     Verdict worst;
     worst.result = Verdict::Result::agrees;
     double farthest = -1;
-    int64_t count = 0;
+    int64_t count = 0, without_part = 0;
     for (size_t input = 0; input < inputs_.size(); ++input) {
       if (!wanted_[input]) continue;
       const int64_t n = inputs_[input].numel();
@@ -71,6 +75,7 @@ class Check {
       for (int64_t begin = 0; begin < n; begin += batch) {
         int64_t size = batch, at = begin;
         Comparison found = compare(input, steps, at, size);
+        without_part += found.without_part;
         if (!found.agrees())
           while (size > 1) {  // follow the half that disagrees more
             const int64_t half = size / 2;
@@ -92,15 +97,24 @@ class Check {
         if (!found.agrees()) worst.result = Verdict::Result::disagrees;
       }
     }
-    worst.checked = worst.count = count;
-    const int64_t left_out = std::count(left_out_.begin(), left_out_.end(), true);
-    if (left_out > 0)
-      worst.reason = fmt::format(
-          "{} of {} elements of the value are not finite or lie on a kink, "
-          "and took no part",
-          left_out, output_.numel());
-    if (left_out > 0 && left_out == output_.numel() && worst.result == Verdict::Result::agrees)
-      worst.result = Verdict::Result::unknown;
+    worst.count = count;
+    worst.checked = count - without_part;
+    const int64_t infinite = std::ranges::count(left_out_, not_finite),
+                  kinks = std::ranges::count(left_out_, kink);
+    const auto of_value = [&](int64_t left_out, const char* what) {
+      if (left_out > 0)
+        worst.reason +=
+            fmt::format("{}{} of {} elements of the value {}", worst.reason.empty() ? "" : ", ",
+                        left_out, output_.numel(), what);
+    };
+    of_value(infinite, "are not finite");
+    of_value(kinks, "lie on a kink");
+    if (worst.result != Verdict::Result::agrees || infinite + kinks == 0) return worst;
+    if (infinite + kinks == output_.numel() || worst.checked == 0)
+      worst.checked = 0,
+      worst.result = infinite > 0 ? Verdict::Result::not_finite : Verdict::Result::unknown;
+    else
+      worst.reason += " and took no part";
     return worst;
   }
 
@@ -117,10 +131,10 @@ class Check {
 
   /// Sets the weights of some elements of the value to 0.
   template <class Out>
-  void leave_out(Out out, Tensor& weights) {
+  void leave_out(Out out, LeftOut why, Tensor& weights) {
     const std::span<double> w = weights.mutable_span<double>();
     for (size_t i = 0; i < w.size(); ++i)
-      if (out(i)) w[i] = 0, left_out_[i] = true;
+      if (w[i] != 0 && out(i)) w[i] = 0, left_out_[i] = why;
   }
 
   /// By how much each element moves, times h: as much as it measures, but not by nothing.
@@ -148,6 +162,23 @@ class Check {
     return forward_(inputs).to_vector<double>();
   }
 
+  /// Of the elements of which the rule says nothing finite: sets them to 0 if nothing that takes
+  /// part depends on them. Returns their number then.
+  int64_t leave_out_without_part(size_t input, std::vector<double> steps, int64_t begin,
+                                 int64_t count, const double* weights,
+                                 std::vector<double>& rule) const {
+    int64_t found = 0;
+    for (auto i = static_cast<size_t>(begin); i < static_cast<size_t>(begin + count); ++i)
+      std::isfinite(rule[i]) ? steps[i] = 0 : ++found;
+    if (found == 0 || std::count(weights, weights + value_.size(), 0) == 0) return 0;
+    const std::vector<double> value = moved(input, steps, begin, count, accuracy_.h);
+    for (size_t i = 0; i < value_.size(); ++i)
+      if (weights[i] != 0 && value[i] != value_[i]) return 0;
+    std::ranges::replace_if(
+        rule, [](double x) { return !std::isfinite(x); }, 0);
+    return found;
+  }
+
   /// Moves `count` elements from `begin` on.
   Comparison compare(size_t input, const std::vector<double>& steps, int64_t begin, int64_t count) {
     const double h = accuracy_.h;
@@ -163,17 +194,22 @@ class Check {
       const double change = std::max(std::abs(above[i] - below[i]), typical);
       return bend > 0.01 * change && bend > 100 * h * h * std::abs(value_[i]);
     };
+    const auto ends = [&](size_t i) {
+      return !std::isfinite(above[i]) || !std::isfinite(below[i]);
+    };
     Tensor weights = weights_;
     std::vector<Tensor> gradients = gradients_;
     bool any = false;
-    for (size_t i = 0; i < value_.size() && !any; ++i) any = std::isfinite(value_[i]) && on_kink(i);
+    for (size_t i = 0; i < value_.size() && !any; ++i)
+      any = std::isfinite(value_[i]) && (ends(i) || on_kink(i));
     if (any) {
       weights = Tensor::uninitialised(weights_.shape(), DType::float64);
       weights.assign(weights_);
-      leave_out(on_kink, weights);
+      leave_out(ends, not_finite, weights);
+      leave_out(on_kink, kink, weights);
       gradients = this->gradients(weights);
     }
-    Comparison result{0, 0, 0};
+    Comparison result{0, 0, 0, 0};
     const double* w = weights.data<double>();
     double value_norm = 0;
     for (size_t i = 0; i < value_.size(); ++i)
@@ -183,7 +219,8 @@ class Check {
       }
     double norm = 0;
     if (gradients[input].defined()) {
-      const std::vector<double> rule = gradients[input].to_vector<double>();
+      std::vector<double> rule = gradients[input].to_vector<double>();
+      result.without_part = leave_out_without_part(input, steps, begin, count, w, rule);
       for (int64_t i = begin; i < begin + count; ++i) {
         const double part = rule[static_cast<size_t>(i)] * steps[static_cast<size_t>(i)];
         result.rule += part;
@@ -206,7 +243,7 @@ class Check {
   Tensor output_, weights_;
   std::vector<double> value_;
   std::vector<Tensor> gradients_;
-  std::vector<bool> left_out_;
+  std::vector<LeftOut> left_out_;  // of the value
 };
 
 Verdict verdict_of(const Trace& trace, int number) {
@@ -241,14 +278,19 @@ const Verdict& check(Trace& trace, int number) {
   return *node.verdict;
 }
 
-std::vector<int> check(Trace& trace) {
-  std::vector<int> wrong;
+std::vector<int> check(Trace& trace, const std::function<bool(int done, int of)>& progress) {
+  std::vector<int> ops, wrong;
   for (int number = 0; number < trace.size(); ++number) {
     const TraceNode& node = trace.node(number);
-    const bool has_one = trace.is_live() ? node.kind == TraceNode::Kind::op && trace.rule(number)
-                                         : node.verdict.has_value();
-    if (has_one && check(trace, number).result == Verdict::Result::disagrees)
-      wrong.push_back(number);
+    if (trace.is_live() ? node.kind == TraceNode::Kind::op && trace.rule(number)
+                        : node.verdict.has_value())
+      ops.push_back(number);
+  }
+  const int count = static_cast<int>(ops.size());
+  for (int done = 0; done < count; ++done) {
+    if (progress && !progress(done, count)) break;
+    const int number = ops[static_cast<size_t>(done)];
+    if (check(trace, number).result == Verdict::Result::disagrees) wrong.push_back(number);
   }
   return wrong;
 }

@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <cmath>
 #include <numeric>
 
 #include "core/core.h"
@@ -46,6 +47,23 @@ TEST_CASE("a weight's gradient is the sum over the time steps and rows that used
       CHECK(part.at.size() == 1);
     }
   }
+}
+
+TEST_CASE("of a NaN the rows that it came through stand first") {
+  const double nan = std::nan("");
+  const Tensor table = floats({4, 2}), factors = tensor({{1, 2}, {3, 4}, {nan, nan}});
+  const Tensor ids = tensor({1, 3, 1}, DType::int64);
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    sum(gather(table, ids) * factors).backward();
+  }
+  const auto parts = provenance(trace, 0, 1 * 2);
+  REQUIRE(parts.size() == 2);
+  CHECK(parts[0].at == std::vector<int64_t>{2});
+  CHECK(std::isnan(parts[0].amount));
+  CHECK(parts[1].amount == 1);
+  CHECK(total(provenance(trace, 0, 3 * 2)) == 3);
 }
 
 TEST_CASE("a word's embedding gets its gradient from the places where the word stands") {

@@ -295,6 +295,42 @@ TEST_CASE("a summary counts what is not finite, and describes the rest") {
   CHECK(summarise(zeros({0})).count == 0);
 }
 
+TEST_CASE("the figures of all numbers do not hide those that are not finite") {
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  const auto figures = [](const NestedList& numbers) {
+    const Summary::Figures all = summarise(tensor(numbers)).all();
+    return fmt::format("{} {} {} {}", all.min, all.max, all.mean, all.norm);
+  };
+  CHECK(figures({3, -4}) == "-4 3 -0.5 5");
+  CHECK(figures({3, nan, infinity}) == "nan nan nan nan");
+  CHECK(figures({3, infinity}) == "3 inf inf inf");
+  CHECK(figures({3, -infinity}) == "-inf 3 -inf inf");
+  CHECK(figures({infinity, -infinity}) == "-inf inf nan inf");
+  CHECK(figures({-infinity}) == "-inf -inf -inf inf");
+}
+
+TEST_CASE("infinities in figures and verdicts come back from the file") {
+  const double infinity = std::numeric_limits<double>::infinity();
+  Trace before;
+  {
+    const auto recording = before.record();
+    sum(tensor({-infinity, 1}).require_grad()).backward();
+  }
+  Verdict verdict;
+  verdict.result = Verdict::Result::disagrees;
+  verdict.rule = -infinity;
+  verdict.difference = std::nan("");
+  before.set_verdict(1, verdict);
+  const Folder folder;
+  before.save(folder / "f", {.largest = 1});
+  const Trace after = Trace::load(folder / "f");
+  CHECK_FALSE(after.node(0).value.is_whole());
+  CHECK(after.node(0).value.summary().all().min == -infinity);
+  CHECK(after.node(0).value.summary().all().max == 1);
+  CHECK(after.node(1).verdict->rule == -infinity);
+  CHECK(std::isnan(after.node(1).verdict->difference));
+}
+
 namespace {
 
 /// A trace's file with one piece of its metadata replaced.

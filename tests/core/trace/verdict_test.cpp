@@ -129,6 +129,74 @@ TEST_CASE("kinks and infinities take no part in a verdict") {
         Verdict::Result::agrees);
 }
 
+namespace {
+
+using Result = Verdict::Result;
+
+/// The verdict on this op of these numbers.
+template <class F>
+Verdict verdict_at(const std::vector<double>& x, const char* op, F f) {
+  const Tensor values = tensor(x, {static_cast<int64_t>(x.size())});
+  return verdict_of(checked([&] { return f(cast(values, DType::float32).require_grad()); }), op);
+}
+
+}  // namespace
+
+TEST_CASE("a right rule is not accused where values are not finite") {
+  const auto logarithm = [](const Tensor& x) { return log(x); };
+  const auto root = [](const Tensor& x) { return sqrt(x); };
+  const double infinity = std::numeric_limits<double>::infinity(), nan = std::nan("");
+  SUBCASE("nothing took part: it is not checked") {
+    for (const auto& x : std::vector<std::vector<double>>{{0}, {-1}, {nan}, {infinity}, {0, nan}}) {
+      CAPTURE(x.front());
+      CHECK(verdict_at(x, "log", logarithm).result == Result::not_finite);
+      CHECK(verdict_at(x, "log", logarithm).checked == 0);
+    }
+    CHECK(verdict_at({0}, "sqrt", root).result == Result::not_finite);
+    CHECK(verdict_at({0}, "sqrt", root).reason == "1 of 1 elements of the value are not finite");
+    CHECK(verdict_at({nan, 1}, "softmax", [](const Tensor& x) { return softmax(x); }).result ==
+          Result::not_finite);
+  }
+  SUBCASE("the others are checked, few and many") {
+    for (const size_t size : {3, 1000}) {
+      std::vector<double> x(size, 2);
+      x[1] = 0;
+      for (const Verdict& v : {verdict_at(x, "log", logarithm), verdict_at(x, "sqrt", root)}) {
+        CHECK(v.result == Result::agrees);
+        CHECK(v.checked == static_cast<int64_t>(size) - 1);
+        CHECK(v.count == static_cast<int64_t>(size));
+        CHECK(v.reason.find("not finite and took no part") != std::string::npos);
+      }
+    }
+  }
+  SUBCASE("and a wrong rule is still found beside them") {
+    const auto wrong = [](const Tensor& x) {
+      const auto forward = [](const Inputs& in) { return log(in[0]); };
+      return record(
+          "wrong", log(x).detach(), {x},
+          [](const Backward& b) { return std::vector<Gradient>{b.gradient / b.input(0) * 2}; },
+          forward);
+    };
+    for (const size_t size : {3, 1000}) {
+      std::vector<double> x(size, 2);
+      x[0] = 0;
+      CHECK(verdict_at(x, "wrong", wrong).result == Result::disagrees);
+      CHECK(verdict_at(x, "wrong", wrong).element != 0);
+    }
+  }
+  SUBCASE("nor is a rule that gives NaN where the op is finite excused by them") {
+    for (const size_t size : {3, 1000}) {
+      std::vector<double> x(size, 1);
+      x[0] = infinity;
+      const Verdict v = verdict_at(x, "square", [](const Tensor& x) {
+        return square(x, [](int64_t i) { return i == 2 ? std::nan("") : 2; });
+      });
+      CHECK(v.result == Result::disagrees);
+      CHECK(v.element == 2);
+    }
+  }
+}
+
 TEST_CASE("a step that cannot run again has an unknown verdict that says why") {
   const Trace trace = checked([] {
     const Tensor x = floats({2});
