@@ -1,7 +1,10 @@
 #include "core/trace/compare.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <deque>
 #include <limits>
 #include <map>
 #include <tuple>
@@ -42,25 +45,134 @@ std::optional<Difference> differing(Difference::What what, const TraceTensor& a,
     const Summary &x = a.summary(), &y = b.summary();
     result.largest = std::max({distance(x.min, y.min), distance(x.max, y.max),
                                distance(x.mean, y.mean), distance(x.norm, y.norm)});
-    if (std::tie(x.nans, x.infinities) != std::tie(y.nans, y.infinities)) result.largest = infinity;
+    if (std::tie(x.nans, x.infinities, x.negative_infinities) !=
+        std::tie(y.nans, y.infinities, y.negative_infinities))
+      result.largest = infinity;
   }
   if (result.largest > tolerance * magnitude) return result;
   return std::nullopt;
 }
 
+// --- pairing ------------------------------------------------------------------------------------
+
+/// What two nodes have in common that stand for each other.
+using Key = std::tuple<TraceNode::Kind, std::string, std::string, std::string, int64_t>;
+Key key_of(const TraceNode& n) { return {n.kind, n.op, n.name, n.path, n.time}; }
+/// Of others only what reads them can tell.
+bool has_key(const TraceNode& n) { return n.kind == TraceNode::Kind::op || !n.name.empty(); }
+
+/// The key, and what the node reads of constants, which tells apart ops of one kind in a row.
+using FullKey = std::tuple<Key, std::string>;
+
+/// The numbers of the nodes with a key.
+struct Keys {
+  std::vector<int> nodes;
+  std::vector<FullKey> keys;
+  int size = 0;  // of the trace
+};
+Keys keys_of(const Trace& trace) {
+  Keys result;
+  result.size = trace.size();
+  for (int n = 0; n < trace.size(); ++n) {
+    const TraceNode& node = trace.node(n);
+    if (!has_key(node)) continue;
+    std::string constants;
+    for (int input : node.inputs)
+      if (const TraceNode& x = trace.node(input); x.kind == TraceNode::Kind::constant)
+        constants += fmt::format("{} {} {};", x.value.shape().text(), x.value.summary().mean,
+                                 x.value.summary().norm);
+    result.nodes.push_back(n);
+    result.keys.emplace_back(key_of(node), std::move(constants));
+  }
+  return result;
+}
+
+/// For each node of `a` its partner in a longest common subsequence of the keys, or −1: what was
+/// put in or taken out shifts nothing (E. Myers, An O(ND) difference algorithm, 1986). Nothing is
+/// found where more than `most` nodes were.
+std::vector<int> in_common(const Keys& a, const Keys& b) {
+  constexpr int most = 2000;
+  std::map<FullKey, int> numbers;
+  const auto numbered = [&](const Keys& keys) {
+    std::vector<int> result;
+    for (const FullKey& key : keys.keys)
+      result.push_back(numbers.try_emplace(key, static_cast<int>(numbers.size())).first->second);
+    return result;
+  };
+  const std::vector<int> x = numbered(a), y = numbered(b);
+  const int n = static_cast<int>(x.size()), m = static_cast<int>(y.size());
+  std::vector<int> partners(static_cast<size_t>(a.size), -1);
+  // reach[k]: how far into x one gets on the diagonal i − j = k with so many insertions and
+  // deletions; of every number of them, to find the way back.
+  std::vector<std::vector<int>> history;
+  std::vector<int> reach(static_cast<size_t>(2 * most + 3), 0);
+  const auto at = [&](std::vector<int>& r, int k) -> int& {
+    return r[static_cast<size_t>(k + most + 1)];
+  };
+  for (int d = 0; d <= most; ++d) {
+    history.emplace_back(reach.begin() + (most + 1 - d), reach.begin() + (most + 2 + d));
+    for (int k = -d; k <= d; k += 2) {
+      int i = k == -d || (k != d && at(reach, k - 1) < at(reach, k + 1)) ? at(reach, k + 1)
+                                                                         : at(reach, k - 1) + 1;
+      int j = i - k;
+      while (i < n && j < m && x[static_cast<size_t>(i)] == y[static_cast<size_t>(j)]) ++i, ++j;
+      at(reach, k) = i;
+      if (i < n || j < m) continue;
+      for (; d >= 0; --d) {
+        const std::vector<int>& before = history[static_cast<size_t>(d)];  // from diagonal −d to d
+        const auto on = [&](int k) { return before[static_cast<size_t>(k + d)]; };
+        k = i - j;
+        const bool is_insertion = d > 0 && (k == -d || (k != d && on(k - 1) < on(k + 1)));
+        const int begin = d == 0 ? 0 : is_insertion ? on(k + 1) : on(k - 1) + 1;
+        while (i > begin) {
+          --i, --j;
+          partners[static_cast<size_t>(a.nodes[static_cast<size_t>(i)])] =
+              b.nodes[static_cast<size_t>(j)];
+        }
+        is_insertion ? --j : --i;
+      }
+      return partners;
+    }
+  }
+  return partners;
+}
+
 }  // namespace
 
 std::vector<int> align(const Trace& a, const Trace& b) {
-  using Key = std::tuple<TraceNode::Kind, std::string, std::string, std::string, int64_t>;
-  auto key = [](const TraceNode& n) { return Key(n.kind, n.op, n.name, n.path, n.time); };
-  std::map<Key, std::pair<size_t, std::vector<int>>> places;  // the next to be paired, all
-  for (int n = 0; n < b.size(); ++n) places[key(b.node(n))].second.push_back(n);
-  std::vector<int> result;
-  for (const TraceNode& node : a.nodes()) {
-    auto& [next, numbers] = places[key(node)];
-    result.push_back(next < numbers.size() ? numbers[next++] : -1);
+  std::vector<int> partners = in_common(keys_of(a), keys_of(b));
+  std::vector<bool> is_paired(static_cast<size_t>(b.size()), false);
+  for (int partner : partners)
+    if (partner >= 0) is_paired[static_cast<size_t>(partner)] = true;
+  const auto pair = [&](int x, int y) {
+    partners[static_cast<size_t>(x)] = y;
+    is_paired[static_cast<size_t>(y)] = true;
+  };
+  // What was moved, or reads other constants.
+  std::map<Key, std::deque<int>> left;
+  for (int n = 0; n < b.size(); ++n)
+    if (has_key(b.node(n)) && !is_paired[static_cast<size_t>(n)])
+      left[key_of(b.node(n))].push_back(n);
+  for (int n = 0; n < a.size(); ++n) {
+    if (!has_key(a.node(n)) || partners[static_cast<size_t>(n)] >= 0) continue;
+    std::deque<int>& others = left[key_of(a.node(n))];
+    if (others.empty()) continue;
+    pair(n, others.front());
+    others.pop_front();
   }
-  return result;
+  for (int n = 0; n < a.size(); ++n) {
+    if (partners[static_cast<size_t>(n)] < 0) continue;
+    const std::vector<int>& x = a.node(n).inputs;
+    const std::vector<int>& y = b.node(partners[static_cast<size_t>(n)]).inputs;
+    if (x.size() != y.size()) continue;
+    for (size_t i = 0; i < x.size(); ++i) {
+      const TraceNode &one = a.node(x[i]), &other = b.node(y[i]);
+      if (one.kind == other.kind && !has_key(one) && !has_key(other) &&
+          partners[static_cast<size_t>(x[i])] < 0 && !is_paired[static_cast<size_t>(y[i])])
+        pair(x[i], y[i]);
+    }
+  }
+  return partners;
 }
 
 std::vector<Difference> compare(const Trace& a, const Trace& b, double tolerance) {

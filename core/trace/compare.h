@@ -13,14 +13,16 @@ struct Difference {
   int64_t element = -1;  ///< and where, in row-major order; −1 where only summaries were kept
 };
 
-/// Pairs the nodes of two traces, by kind, op, name, layer and time step and then by order, and
-/// lists what differs: first in the order of the forward pass (missing nodes, formulas, shapes,
-/// values, verdicts), then gradients in the order of the backward pass: the first difference is
-/// where the computations diverge. Numbers count as different beyond tolerance · max(|a|, |b|) of
-/// the tensor's largest; where one side has only a summary, summaries are compared.
+/// Pairs the nodes of two traces and lists what differs: first in the order of the forward pass
+/// (missing nodes, formulas, shapes, values, verdicts), then gradients in the order of the backward
+/// pass: the first difference is where the computations diverge. Numbers count as different beyond
+/// tolerance · max(|a|, |b|) of the tensor's largest; where one side has only a summary, summaries
+/// are compared.
 std::vector<Difference> compare(const Trace& a, const Trace& b, double tolerance = 0);
 
-/// Only the pairing: for each node of `a` the number of its counterpart in `b`, or −1.
+/// Only the pairing: for each node of `a` the number of its counterpart in `b`, or −1. Ops and
+/// named parameters are paired by op, name, layer and time step, in their order as far as they have
+/// it in common, so that one more op shifts no other; constants by the ops that read them.
 std::vector<int> align(const Trace& a, const Trace& b);
 
 }  // namespace gradus
