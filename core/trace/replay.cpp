@@ -65,6 +65,7 @@ Trace Trace::replay(int number, const Tensor& value) const {
       values[static_cast<size_t>(root)].backward(seed, true);
   }
   for (size_t n = 0; n < nodes_.size() && n < result.nodes_.size(); ++n) {
+    result.nodes_[n].name = nodes_[n].name;
     result.nodes_[n].path = nodes_[n].path;
     result.nodes_[n].time = nodes_[n].time;
     result.nodes_[n].source = nodes_[n].source;

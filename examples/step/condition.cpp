@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/tensor/error.h"
+#include "core/trace/not_finite.h"
 
 namespace gradus::step {
 
@@ -131,10 +132,11 @@ const TraceTensor& tensor_at(const Trace& trace, const Place& place) {
 }
 
 double figure(const Summary& s, const std::string& name) {
-  if (name == "norm") return s.norm;
-  if (name == "min") return s.min;
-  if (name == "max") return s.max;
-  if (name == "mean") return s.mean;
+  const Summary::Figures all = s.all();
+  if (name == "norm") return all.norm;
+  if (name == "min") return all.min;
+  if (name == "max") return all.max;
+  if (name == "mean") return all.mean;
   if (name == "zeros") return static_cast<double>(s.zeros);
   throw Error(fmt::format("expected norm, min, max, mean or zeros, got '{}'", name));
 }
@@ -226,9 +228,7 @@ class Parser {
     }
     if (word == "nan")
       return [](const Trace& t, const Place& p) {
-        const Summary& s = tensor_at(t, p).summary();
-        const bool is_constant = t.node(p.node).kind == TraceNode::Kind::constant;
-        return s.nans + s.infinities > 0 && !is_constant;
+        return p.is_backward ? gradient_breaks(t, p.node) : value_breaks(t, p.node);
       };
     if (word == "wrong")
       return [](const Trace& t, const Place& p) {

@@ -31,12 +31,13 @@ struct Condition {
 ///     12                          at this node
 ///     op NAME, layer PATH, parameter NAME, time N
 ///     forward, backward           in this pass only
-///     nan                         a value (forward) or a gradient (backward) is not finite; not
-///                                 of constants, where masks hold −∞
+///     nan                         NaN or an infinity begins here, in a value (forward) or in a
+///                                 gradient (backward): see core/trace/not_finite.h
 ///     wrong                       the gradient rule was found to disagree
 ///     value > N, gradient < N     the norm; value.max, gradient.mean … for other figures
 ///
-/// A test of values holds in the forward pass, one of gradients in the backward pass.
+/// A test of values holds in the forward pass, one of gradients in the backward pass. NaN is
+/// neither above nor below a bound.
 /// Throws Error for anything else, and for names that are not in the trace, with the nearest.
 Condition parse_condition(const Trace& trace, std::string_view text);
 

@@ -5,7 +5,9 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
 #include <clocale>
+#include <csignal>
 #include <cstdlib>
 #include <cstring>
 #include <fstream>
@@ -23,16 +25,69 @@ namespace {
 
 constexpr std::string_view prompt = "(step) ";
 
+volatile std::sig_atomic_t is_running = false, is_interrupted = false;
+
+/// While it lives, Ctrl-C asks a running command to end with what it has, and at the prompt throws
+/// the line away. The second one while a command runs ends the program.
+class Interruptible {
+ public:
+  Interruptible() {
+    struct sigaction action {};
+    action.sa_handler = [](int) {
+      if (is_running && is_interrupted) _exit(128 + SIGINT);
+      is_interrupted = true;
+    };
+    sigaction(SIGINT, &action, &before_);
+  }
+  ~Interruptible() { sigaction(SIGINT, &before_, nullptr); }
+  Interruptible(const Interruptible&) = delete;
+  Interruptible& operator=(const Interruptible&) = delete;
+
+ private:
+  struct sigaction before_ {};
+};
+
+/// A line on the terminal that tells how far a command is, once it takes long; it is gone when the
+/// command ends.
+class ProgressLine {
+ public:
+  ~ProgressLine() {
+    if (is_shown_) std::fputs("\r\x1b[K", stderr);
+  }
+  void show(std::string_view doing, int done, int of) {
+    const auto now = std::chrono::steady_clock::now();
+    if (!terminal::is_terminal(stderr) || now < next_) return;
+    next_ = now + std::chrono::milliseconds(100);
+    is_shown_ = true;
+    fmt::print(stderr, "\r\x1b[K{}: {} of {}; Ctrl-C stops", doing, done, of);
+    std::fflush(stderr);
+  }
+
+ private:
+  bool is_shown_ = false;
+  std::chrono::steady_clock::time_point next_ =
+      std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
+};
+
 /// Whether the line could be carried out.
 bool answer(Session& session, const std::string& line, std::ostream& output) {
   bool is_good = true;
   std::string text;
+  ProgressLine progress;
+  session.on_progress([&](std::string_view doing, int done, int of) {
+    progress.show(doing, done, of);
+    return !is_interrupted;
+  });
+  is_interrupted = false;
+  is_running = true;
   try {
     text = session.run(line);
   } catch (const std::exception& error) {
     text = fmt::format("error: {}\n", terminal::printable_lines(error.what()));
     is_good = false;
   }
+  is_running = false;
+  session.on_progress({});
   output << text << std::flush;
   return is_good;
 }
@@ -64,8 +119,14 @@ int read_terminal(Session& session) {
   static char breaks[] = " \t";
   rl_completer_word_break_characters = breaks;
   using_history();
+  const Interruptible interruptible;
   while (!session.has_ended() && std::cout) {
+    is_interrupted = false;
     char* line = readline(prompt.data());
+    if (!line && is_interrupted) {
+      std::cout << "\n";
+      continue;
+    }
     if (!line) {
       std::cout << "\n";
       break;

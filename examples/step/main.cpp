@@ -22,7 +22,8 @@ int main(int argc, char** argv) {
   app.add_option("trace", name, "a lesson's number, or a trace file")->capture_default_str();
   app.add_option("--commands", commands,
                  "carry out this script, or the commands of this transcript");
-  app.add_option("--html", html, "write a page here that steps through it in a browser");
+  app.add_option("--html", html,
+                 "write a page here that steps through it in a browser, after the commands");
   app.add_option("--beside", beside, "with --html: the trace file to compare with")
       ->needs("--html");
   app.add_option("--sentence", options.sentence, "lesson 5: what to translate")
@@ -41,14 +42,17 @@ int main(int argc, char** argv) {
   try {
     if (!html.empty()) check_place_of_page(html);
     Opened opened = open_trace(name, options);
+    if (html.empty() || !commands.empty()) std::cout << opened.title;
+    Session session(std::move(opened.trace), commands.empty() ? screen_of_terminal() : Screen());
+    int status = 0;
+    if (!commands.empty())
+      status = replay(session, commands, std::cout);
+    else if (html.empty())
+      status = converse(session);
     if (!html.empty()) {
       const Trace other = beside.empty() ? Trace() : Trace::load(beside);
-      write_page(opened.trace, html, beside.empty() ? nullptr : &other);
-      return 0;
+      write_page(session.trace(), html, beside.empty() ? session.before() : &other);
     }
-    std::cout << opened.title;
-    Session session(std::move(opened.trace), commands.empty() ? screen_of_terminal() : Screen());
-    const int status = commands.empty() ? converse(session) : replay(session, commands, std::cout);
     return terminal::ended("step", status);
   } catch (const std::bad_alloc&) {
     terminal::message("step: not enough memory");

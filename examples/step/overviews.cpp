@@ -26,10 +26,9 @@ std::string list_view(const Trace& trace, int from, int to, int marked, const Sc
   std::array<int, 5> widths{};
   auto norm = [](const char* name, const TraceTensor& x) {
     if (!x.defined()) return std::string();
-    const Summary& s = x.summary();
-    if (s.nans + s.infinities > 0) return fmt::format("{} has {}", name, s.nans > 0 ? "NaN" : "∞");
-    return x.shape().rank() == 0 ? fmt::format("{} {:.3g}", name, s.mean + 0.0)
-                                 : fmt::format("|{}| {:.3g}", name, s.norm);
+    const Summary::Figures figures = x.summary().all();
+    return x.shape().rank() == 0 ? fmt::format("{} {}", name, number_text(figures.mean, 3))
+                                 : fmt::format("|{}| {}", name, number_text(figures.norm, 3));
   };
   for (int n = from; n <= to; ++n) {
     const TraceNode& node = trace.node(n);
@@ -144,9 +143,9 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
       line =
           align_left(indent + "  · " + printable(name.empty() ? reference(trace, n) : name), 28) +
           fmt::format("  {} |y| {}", node.value.shape().text(),
-                      number_text(node.value.summary().norm));
+                      number_text(node.value.summary().all().norm));
       if (node.gradient.defined())
-        line += fmt::format(", |g| {}", number_text(node.gradient.summary().norm));
+        line += fmt::format(", |g| {}", number_text(node.gradient.summary().all().norm));
       text += fit(line, screen.width) + "\n";
     }
     constexpr size_t most = 40;
@@ -182,12 +181,12 @@ std::string graph_view(const Trace& trace, int number, int depth, const Screen& 
     const TraceNode& node = trace.node(n);
     const bool is_scalar = node.value.shape().rank() == 0;
     const std::string where = where_text(node);
-    return fit(
-        fmt::format("  {:{}}{}{} · {}{} {}{}{}", "", 3 * std::min(level, screen.width), branch, n,
-                    kind_text(node), is_scalar ? " =" : "",
-                    is_scalar ? number_text(node.value.summary().mean) : node.value.shape().text(),
-                    where.empty() ? "" : " · ", where),
-        screen.width);
+    return fit(fmt::format("  {:{}}{}{} · {}{} {}{}{}", "", 3 * std::min(level, screen.width),
+                           branch, n, kind_text(node), is_scalar ? " =" : "",
+                           is_scalar ? number_text(node.value.summary().all().mean)
+                                     : node.value.shape().text(),
+                           where.empty() ? "" : " · ", where),
+               screen.width);
   };
   struct Branch {
     int node, level;
@@ -271,9 +270,11 @@ std::string attention_view(const Trace& trace, const std::string& layer) {
   terminal::AttentionMap map;
   std::string path;
   int64_t keys = 0;
+  std::vector<std::string> layers;  // that have attention
   for (const AttentionWeights& attention : attention_weights(trace)) {
     const TraceNode& node = trace.node(attention.weights);
     const Shape& shape = node.value.shape();
+    if (std::ranges::find(layers, node.path) == layers.end()) layers.push_back(node.path);
     if (!node.value.is_whole() || (!layer.empty() && !lies_in(node.path, layer))) continue;
     if (map.weights.empty()) path = node.path, keys = shape.back();
     if (node.path != path || shape.back() != keys) continue;  // another layer's
@@ -282,9 +283,16 @@ std::string attention_view(const Trace& trace, const std::string& layer) {
     for (int64_t row = 0; row < rows; ++row)  // of the batch's first sentence
       map.weights.emplace_back(values.begin() + row * keys, values.begin() + (row + 1) * keys);
   }
+  std::vector<std::string> others;
+  for (const std::string& each : layers)
+    if (each != path || map.weights.empty())
+      others.push_back(each.empty() ? "outside of any layer" : printable(each));
+  if (layers.empty()) throw Error("there is no attention in this trace");
+  if (map.weights.empty() && layer.empty())
+    throw Error("of the attention weights only summaries were kept");
   if (map.weights.empty())
-    throw Error(layer.empty() ? "there is no attention in this trace"
-                              : fmt::format("there is no attention in '{}'", layer));
+    throw Error(fmt::format("there is no attention in '{}'; there is some: {}", printable(layer),
+                            join(others, ", ")));
   auto names = [](const std::vector<std::string>& known, size_t count) {
     std::vector<std::string> result;
     for (size_t i = 0; i < count; ++i)
@@ -296,6 +304,10 @@ std::string attention_view(const Trace& trace, const std::string& layer) {
   std::string text;
   for (const std::string& line : lines_of(terminal::attention_text(map)))
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
+  if (layer.empty() && !others.empty())
+    text += fmt::format("of {}; there is more: {}\n",
+                        path.empty() ? "what lies outside of any layer" : printable(path),
+                        join(others, ", "));
   return text;
 }
 
@@ -304,8 +316,8 @@ namespace {
 /// A number where there is one, else the norm.
 std::string size_text(const TraceTensor& x) {
   if (!x.defined()) return "none";
-  if (x.shape().numel() == 1) return number_text(x.summary().mean);
-  return fmt::format("norm {}", number_text(x.summary().norm));
+  const Summary::Figures figures = x.summary().all();
+  return x.shape().numel() == 1 ? number_text(figures.mean) : "norm " + number_text(figures.norm);
 }
 
 }  // namespace
@@ -335,10 +347,14 @@ std::string change_view(const Trace& before, const Trace& after) {
 }
 
 std::string comparison_view(const Trace& a, const Trace& b, const std::string& other,
-                            const Screen& screen) {
+                            const Screen& screen, const ComparisonOptions& options) {
   using What = Difference::What;
-  const std::vector<Difference> differences = compare(a, b);
-  if (differences.empty()) return "  no difference: the two traces are equal to the bit\n";
+  const std::vector<Difference> differences = compare(a, b, options.tolerance);
+  if (differences.empty() && options.tolerance == 0)
+    return "  no difference: the two traces are equal to the bit\n";
+  if (differences.empty())
+    return fmt::format("  no difference beyond {} of the largest number of a tensor\n",
+                       options.tolerance);
   auto at = [](const TraceTensor& x, int64_t element) {
     if (!x.defined()) return std::string("none");
     if (element < 0 || !x.is_whole()) return brief(x);
@@ -347,8 +363,9 @@ std::string comparison_view(const Trace& a, const Trace& b, const std::string& o
   std::string text;
   constexpr size_t most = 16;
   for (size_t i = 0; i < differences.size(); ++i) {
-    if (i == most && differences.size() > most + 1) {
-      text += fmt::format("  and {} more\n", differences.size() - i);
+    if (!options.all && i == most && differences.size() > most + 1) {
+      text += fmt::format("  and {} more; with 'all' at the end, 'compare' lists them\n",
+                          differences.size() - i);
       break;
     }
     const Difference& d = differences[i];

@@ -71,9 +71,10 @@ const std::vector<Session::Command>& Session::commands() {
      "  parameter NAME             this parameter, and what reads it\n"
      "  time N                     this time step\n"
      "  forward, backward          only in this pass\n"
-     "  nan                        NaN or an infinity in a value, or, backward, in a gradient\n"
+     "  nan                        NaN or an infinity begins here, in a value, or, backward, in\n"
+     "                             what the op makes of a gradient\n"
      "  gradient > 10, value < 1   the norm is above or below the bound; so are gradient.max,\n"
-     "                             .min, .mean, .zeros and the same of value\n"
+     "                             .min, .mean, .zeros and the same of value; NaN is neither\n"
      "  wrong                      'check' found that the gradient rule is wrong",
      "breakpoint op tanh and gradient < 0.01", &Session::breakpoint, Argument::condition},
     {"delete", "NUMBER | all", "take a breakpoint away", "", "delete 1", &Session::remove},
@@ -85,6 +86,7 @@ const std::vector<Session::Command>& Session::commands() {
      "  y  the value            a, b, c … (x if there is only one)   the inputs\n"
      "  g  dL/dy                da, db, dc … (dx)                    what goes back to the inputs\n"
      "  weight   weight.g       a parameter, its gradient\n"
+     "  tanh 5   decoder        an op, the last op of a layer\n"
      "and may be sliced: y[0], g[:, 2:5], 12.da[-1, ::2].",
      "print 4.g[0, :]", &Session::print, Argument::node},
     {"formula", "[NODE]", "formula, derivatives, what letters mean", "",
@@ -100,7 +102,8 @@ const std::vector<Session::Command>& Session::commands() {
      &Session::attention, Argument::layer},
     {"check", "[NODE | all]", "is the gradient rule right? by differences",
      "Compares the rule with differences of the op's own computation, in float64, on the recorded\n"
-     "inputs. A trace file has the verdicts that it was saved with.",
+     "inputs. ✓ it agrees, ✗ it does not, ∞ the values are not finite, ? it cannot run again.\n"
+     "A trace file has the verdicts that it was saved with. Ctrl-C stops 'check all'.",
      "check all", &Session::check, Argument::node},
     {"provenance", "WHAT[INDEX]", "which nodes one element of a gradient came from",
      "The element is the sum of what each node that used it sent back, largest first. WHAT is as\n"
@@ -109,13 +112,15 @@ const std::vector<Session::Command>& Session::commands() {
     {"set", "WHAT = NUMBER", "what if a value, or a part of it, were different?",
      "Runs all later ops and the backward pass again with it, and shows what has changed. Only\n"
      "in the program that recorded: a trace file holds numbers, but not the ops' computations.\n"
-     "WHAT is as in print, with a slice: set 4.y[0, :] = 0. 'undo' goes back; 'compare' lists all.",
+     "WHAT is as in print, with a slice: set 4.y[0, :] = 0. 'undo' goes back; 'compare all' lists\n"
+     "all that has changed.",
      "set weight = 0.5", &Session::set, Argument::node},
     {"undo", "", "take the last 'set' back", "", "undo", &Session::undo},
-    {"compare", "[FILE]", "what differs from another trace, in order",
+    {"compare", "[FILE] [within T] [all]", "what differs from another trace, in order",
      "Without FILE: from what was before the last 'set'. The first difference is where the two\n"
-     "computations diverge; the others follow in the order of the passes.",
-     "compare runs/step.trace", &Session::compare, Argument::file},
+     "computations diverge; the others follow in the order of the passes, the first 16 or all.\n"
+     "Within T: only numbers that differ by more than T times the largest of their tensor.",
+     "compare runs/step.trace within 1e-6", &Session::compare, Argument::file},
     {"save", "FILE", "keep the trace in a file", "", "save runs/step.trace",
      &Session::save, Argument::file},
     {"html", "FILE", "the trace as a page for the browser", "One file, which opens offline. After 'set' it also shows what has changed.",
@@ -136,9 +141,16 @@ const Session::Command& Session::find(const std::string& name) {
     if (command.name == name) return command;
   for (const Command& command : commands())
     if (std::string_view(command.name).starts_with(name)) return command;
+  // What other programs call it.
+  static const std::map<std::string, std::string> others{
+      {"exit", "quit"}, {"step", "next"},    {"show", "print"}, {"run", "continue"},
+      {"load", "open"}, {"diff", "compare"}, {"ls", "list"},    {"?", "help"}};
   std::vector<std::string> names;
   for (const Command& command : commands()) names.push_back(command.name);
-  const std::string hint = did_you_mean(name, names);
+  const auto other = others.find(name);
+  const std::string hint = other == others.end()
+                               ? did_you_mean(name, names)
+                               : fmt::format("; did you mean '{}'?", other->second);
   throw Error(fmt::format("there is no command '{}'{}", printable(name),
                           hint.empty() ? "; 'help' lists what there is" : hint));
 }
@@ -218,7 +230,7 @@ std::vector<std::string> Session::completions(std::string_view line) const {
     }
     const std::string& last = before.back();
     if (argument == Argument::command) add_commands();
-    if (argument == Argument::node) add(parameters_of(trace_));
+    if (argument == Argument::node) add(names());
     if (argument == Argument::layer) add(layers_of(trace_));
     if (argument == Argument::condition) {
       if (last == "op")

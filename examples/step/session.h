@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <map>
 #include <optional>
 #include <string>
@@ -33,6 +34,13 @@ class Session {
   bool completes_file(std::string_view line) const;
 
   const Trace& trace() const { return trace_; }
+  /// What it was before the last 'set'; nullptr where nothing was set.
+  const Trace* before() const { return before_.empty() ? nullptr : &before_.back(); }
+
+  /// Told of the progress of a command that takes long. Where it returns false, the command ends
+  /// with what it has.
+  using Progress = std::function<bool(std::string_view doing, int done, int of)>;
+  void on_progress(Progress progress) { progress_ = std::move(progress); }
 
  private:
   struct Command;
@@ -48,8 +56,14 @@ class Session {
     std::string title, slice;
   };
   Named named(std::string_view text) const;
+  /// The node of this number, this name, or as views refer to it: "tanh 5".
   std::optional<int> node_named(const std::string& text) const;
+  /// The same, or the last op of this layer, or the one op, or the one parameter, of this name.
+  /// Throws Error where there are several.
+  std::optional<int> node_meant(const std::string& text) const;
   int node_or_here(const std::string& text) const;
+  bool has_letter(int node, std::string_view text) const;
+  std::vector<std::string> names() const;
   const Place& here() const;
 
   /// Reads another trace, from the same place if it has it.
@@ -93,6 +107,7 @@ class Session {
   std::map<int, Condition> breakpoints_;
   int last_breakpoint_ = 0;
   std::string last_move_;
+  Progress progress_;
   bool has_ended_ = false;
 };
 

@@ -1,6 +1,7 @@
 #include <fmt/format.h>
 
 #include <charconv>
+#include <cmath>
 #include <filesystem>
 
 #include "core/files/atomic_file.h"
@@ -18,14 +19,30 @@ namespace gradus::step {
 
 using terminal::printable;
 
+namespace {
+
+double number_of(const std::string& text) {
+  if (text == "∞" || text == "-∞") return text == "∞" ? HUGE_VAL : -HUGE_VAL;  // as they are shown
+  double number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size())
+    throw Error(fmt::format("'{}' is not a number", printable(text)));
+  return number;
+}
+
+}  // namespace
+
 std::string Session::check(const std::string& arguments) {
   if (arguments != "all") {
     const int node = node_or_here(arguments);
     gradus::check(trace_, node);
     return verdict_text(trace_, node, screen_);
   }
-  const std::vector<int> wrong = gradus::check(trace_);
-  std::string text;
+  bool is_whole = true;
+  const std::vector<int> wrong = gradus::check(trace_, [&](int done, int of) {
+    return is_whole = !progress_ || progress_("checking", done, of);
+  });
+  std::string text = is_whole ? "" : "  stopped: the rest was not checked\n";
   for (int node : wrong)
     text += fmt::format("  {}\n{}", trace_.description(node), verdict_text(trace_, node, screen_));
   int64_t agree = 0, ops = 0;
@@ -39,6 +56,8 @@ std::string Session::check(const std::string& arguments) {
       ++agree;
     else if (node.verdict->result == Verdict::Result::unknown)
       ++unknown[node.verdict->reason];
+    else if (node.verdict->result == Verdict::Result::not_finite)
+      ++unknown["not finite"];
   }
   text += fmt::format(
       "  of {}, {} have a gradient rule that agrees with differences, {} one that "
@@ -96,11 +115,7 @@ std::string Session::set(const std::string& arguments) {
   if (!n.is_value) throw Error(fmt::format("expected a value, got a gradient: {}", n.title));
   const std::string text =
       arguments.substr(std::min(arguments.find_first_not_of(" \t=", equals), arguments.size()));
-  double number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || end != text.data() + text.size())
-    throw Error(fmt::format("'{}' is not a number", printable(text)));
-
+  const double number = number_of(text);
   const Tensor& old = n.tensor.values();
   Tensor changed = Tensor::uninitialised(old.shape(), old.dtype());
   changed.assign(old);
@@ -124,12 +139,30 @@ std::string Session::undo(const std::string&) {
 }
 
 std::string Session::compare(const std::string& arguments) {
-  if (!arguments.empty()) return comparison_view(trace_, Trace::load(arguments), "there", screen_);
+  std::string file = arguments;
+  const auto ends_with = [&](size_t count, std::string_view wanted) {
+    const std::vector<std::string> words = words_of(file);
+    return words.size() >= count && words[words.size() - count] == wanted;
+  };
+  const auto take_word = [&] {
+    const std::string word = words_of(file).back();
+    file.erase(file.rfind(word));
+    file.erase(file.find_last_not_of(" \t") + 1);
+    return word;
+  };
+  ComparisonOptions options;
+  if (ends_with(1, "all")) take_word(), options.all = true;
+  if (ends_with(2, "within")) {
+    options.tolerance = number_of(take_word());
+    take_word();
+    if (!(options.tolerance >= 0)) throw Error("a tolerance is at least 0");
+  }
+  if (!file.empty()) return comparison_view(trace_, Trace::load(file), "there", screen_, options);
   if (before_.empty())
     throw Error(
         "expected the file of a trace, as in: compare runs/step.trace; without a file it compares "
         "with the trace before the last 'set'");
-  return comparison_view(trace_, before_.back(), "before", screen_);
+  return comparison_view(trace_, before_.back(), "before", screen_, options);
 }
 
 namespace {
@@ -154,7 +187,7 @@ std::string Session::html(const std::string& arguments) {
   if (arguments.empty()) throw Error("expected a file, as in: html runs/step.html");
   check_place_of_page(arguments);
   make_folder_of(arguments);
-  write_page(trace_, arguments, before_.empty() ? nullptr : &before_.back());
+  write_page(trace_, arguments, before());
   return fmt::format("the page is in {}\n", printable(arguments));
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/tensor/error.h"
 #include "examples/step/session.h"
+#include "examples/step/views.h"
 #include "examples/terminal/display_width.h"
 
 namespace gradus::step {
@@ -93,16 +94,17 @@ std::string Session::until(const std::string& arguments) {
 }
 
 std::string Session::go(const std::string& arguments) {
-  const std::vector<std::string> words = words_of(arguments);
+  std::vector<std::string> words = words_of(arguments);
   if (words.empty()) throw Error("go where? for instance: go 4, go 4 backward, go start");
   if (words[0] == "start") {
     at_ = -1;
     return "This is the beginning. 'next' leads on.\n";
   }
-  const int node = node_or_here(words[0]);
   bool is_backward = at_ >= 0 && here().is_backward;
-  if (words.size() > 1) {
-    const std::string& pass = words[1];
+  std::optional<int> node = node_named(join(words, " "));
+  if (!node && words.size() > 1) {
+    const std::string pass = words.back();
+    words.pop_back();
     if (std::string_view("backward").starts_with(pass))
       is_backward = true;
     else if (std::string_view("forward").starts_with(pass))
@@ -110,9 +112,10 @@ std::string Session::go(const std::string& arguments) {
     else
       throw Error(fmt::format("'{}' is neither forward nor backward", printable(pass)));
   }
-  const auto found = std::ranges::find(places_, Place{node, is_backward});
+  if (!node) node = node_or_here(join(words, " "));
+  const auto found = std::ranges::find(places_, Place{*node, is_backward});
   if (found == places_.end())
-    throw Error(fmt::format("no gradient reached {}", trace_.description(node)));
+    throw Error(fmt::format("no gradient reached {}", trace_.description(*node)));
   at_ = found - places_.begin();
   return show_place();
 }

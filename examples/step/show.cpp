@@ -26,10 +26,10 @@ std::string Screen::in_style(const char* style, std::string_view text) const {
   return fmt::format("\x1b[{}m{}\x1b[0m", style, text);
 }
 
-std::string number_text(double value) {
+std::string number_text(double value, int digits) {
   if (std::isnan(value)) return "NaN";
   if (std::isinf(value)) return value > 0 ? "∞" : "-∞";
-  return fmt::format("{:.4g}", value + 0.0);  // + 0.0: no negative zero
+  return fmt::format("{:.{}g}", value + 0.0, digits);  // + 0.0: no negative zero
 }
 
 std::string counted(int64_t count, std::string_view thing) {
@@ -83,14 +83,12 @@ std::string brief(const TraceTensor& x) {
   }
   const Summary& s = x.summary();
   std::string text = shape;
-  const int64_t finite = s.count - s.nans - s.infinities;
-  if (finite > 0)
-    text += fmt::format("mean {}, norm {}, from {} to {}", number_text(s.mean), number_text(s.norm),
-                        number_text(s.min), number_text(s.max));
-  if (s.nans > 0) text += fmt::format("{}{} NaN", finite > 0 ? ", " : "", s.nans);
-  if (s.infinities > 0)
-    text += fmt::format("{}{} ±∞", finite + s.nans > 0 ? ", " : "", s.infinities);
-  return text;
+  if (s.nans > 0) text += fmt::format("{} NaN", s.nans);
+  if (s.infinities > 0) text += fmt::format("{}{} ±∞", s.nans > 0 ? ", " : "", s.infinities);
+  if (s.nans + s.infinities == s.count) return text;
+  return text + fmt::format("{}mean {}, norm {}, from {} to {}",
+                            s.is_finite() ? "" : "; the others: ", number_text(s.mean),
+                            number_text(s.norm), number_text(s.min), number_text(s.max));
 }
 
 namespace {

@@ -23,11 +23,11 @@ struct Screen {
   std::string in_style(const char* style, std::string_view text) const;
 };
 
-/// Four significant digits: "0.3333", "-1.5e-07", "2".
-std::string number_text(double value);
+/// Four significant digits: "0.3333", "-1.5e-07", "2", "NaN", "-∞".
+std::string number_text(double value, int digits = 4);
 
 /// On one line: all elements of at most eight, "(3) [1, 2, 3]", else what they are like,
-/// "(64, 256) mean 0.01, norm 3.2, from -1.2 to 1.3".
+/// "(64, 256) mean 0.01, norm 3.2, from -1.2 to 1.3", "(64, 256) 3 NaN; the others: mean 0.01 …".
 std::string brief(const TraceTensor& x);
 
 /// Rows on lines, columns aligned, all with as many decimals where that is readable; beyond `rows`

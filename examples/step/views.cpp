@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/trace/not_finite.h"
 #include "examples/step/attention.h"
 #include "examples/terminal/display_width.h"
 
@@ -16,7 +17,8 @@ using terminal::fit;
 using terminal::printable;
 
 std::string kind_text(const TraceNode& node) {
-  if (node.kind == TraceNode::Kind::op) return printable(node.op);
+  if (node.kind == TraceNode::Kind::op)
+    return node.name.empty() ? printable(node.op) : printable(node.name + " = " + node.op);
   if (node.kind == TraceNode::Kind::constant) return "constant";
   return node.name.empty() ? "computed before" : "parameter " + printable(node.name);
 }
@@ -117,13 +119,7 @@ struct Row {
 };
 
 /// Where there is no room for brief().
-std::string shorter(const TraceTensor& x) {
-  const Summary& s = x.summary();
-  return fmt::format("norm {}{}", number_text(s.norm),
-                     s.nans + s.infinities == 0 ? ""
-                     : s.nans > 0               ? ", NaN"
-                                                : ", ∞");
-}
+std::string shorter(const TraceTensor& x) { return "norm " + number_text(x.summary().all().norm); }
 
 /// Names in columns; a small matrix stands below its name, anything else beside it.
 std::string rows_text(const std::vector<Row>& rows, const Screen& screen) {
@@ -175,6 +171,17 @@ std::string header(const Trace& trace, const Place& place, const Screen& screen)
          "\n";
 }
 
+/// Where NaN or an infinity begins.
+std::string break_text(const Trace& trace, const Place& place, const Screen& screen) {
+  if (!(place.is_backward ? gradient_breaks : value_breaks)(trace, place.node)) return "";
+  const TraceNode& node = trace.node(place.node);
+  int worst = worst_number(place.is_backward ? node.gradient : node.value);
+  if (place.is_backward)
+    for (const TraceTensor& sent : trace.sent(place.node))
+      worst = std::max(worst, worst_number(sent));
+  return "  " + screen.bad("!") + (worst == 2 ? " NaN" : " ∞") + " begins here\n";
+}
+
 }  // namespace
 
 std::string verdict_text(const Trace& trace, int number, const Screen& screen) {
@@ -183,6 +190,8 @@ std::string verdict_text(const Trace& trace, int number, const Screen& screen) {
   const Verdict& v = *node.verdict;
   if (v.result == Verdict::Result::unknown)
     return fmt::format("  ? not checked: {}\n", printable(v.reason));
+  if (v.result == Verdict::Result::not_finite)
+    return fmt::format("  ∞ not checked: not finite ({})\n", printable(v.reason));
   const std::string checked =
       fmt::format("{}{}",
                   v.checked == v.count ? counted(v.count, "element")
@@ -213,7 +222,8 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
                       trace.node(node.inputs[i]).value, labels_of(trace, node.inputs[i])});
     rows.push_back(
         {node.inputs.empty() ? "value" : "y", "", node.value, labels_of(trace, place.node)});
-    return text + rows_text(rows, screen) + verdict_text(trace, place.node, screen);
+    return text + rows_text(rows, screen) + break_text(trace, place, screen) +
+           verdict_text(trace, place.node, screen);
   }
   text += wrapped(formula_text(node), screen.width, 2);
   const std::vector<int>& users = trace.users(place.node);
@@ -233,7 +243,8 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
                     "to " + reference(trace, node.inputs[i]), sent[i],
                     labels_of(trace, node.inputs[i])});
   }
-  return text + rows_text(rows, screen) + verdict_text(trace, place.node, screen);
+  return text + rows_text(rows, screen) + break_text(trace, place, screen) +
+         verdict_text(trace, place.node, screen);
 }
 
 std::string details_view(const Trace& trace, const Place& place, const Screen& screen) {

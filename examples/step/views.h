@@ -6,7 +6,7 @@
 /// What the parts of a trace look like on a terminal. Each gives whole lines.
 namespace gradus::step {
 
-/// "multiply", "constant", "parameter weight".
+/// "multiply", "loss = multiply", "constant", "parameter weight".
 std::string kind_text(const TraceNode& node);
 /// "in decoder.attention, time 3", as far as that is known.
 std::string where_text(const TraceNode& node);
@@ -41,9 +41,13 @@ std::string graph_view(const Trace& trace, int node, int depth, const Screen& sc
 std::string attention_view(const Trace& trace, const std::string& layer);
 /// What a replay has changed: the result and the parameters' gradients.
 std::string change_view(const Trace& before, const Trace& after);
+struct ComparisonOptions {
+  double tolerance = 0;  ///< see compare()
+  bool all = false;      ///< all differences, not the first ones
+};
 /// Where two traces differ, in order; `other` says where or when `b` is: "there", "before".
 std::string comparison_view(const Trace& a, const Trace& b, const std::string& other,
-                            const Screen& screen);
+                            const Screen& screen, const ComparisonOptions& options = {});
 /// "the rule agrees with differences (6 elements)"
 std::string verdict_text(const Trace& trace, int node, const Screen& screen);
 

@@ -41,6 +41,16 @@ TEST_CASE("a script goes on after a command that failed, and its status tells") 
   CHECK_FALSE(contains(result.out, "comment"));
 }
 
+TEST_CASE("a page shows what the commands before it have changed") {
+  const Folder folder;
+  write(folder / "script", "set weight = nan\n");
+  const Result result = run(folder, "$step 1 --commands script --html page.html");
+  CHECK(result.status == 0);
+  CHECK(contains(result.out, "result, loss"));
+  CHECK(contains(contents(folder / "page.html"), "\"nans\":1"));
+  CHECK_FALSE(contains(contents(folder / "page.html"), "\"other\":null"));
+}
+
 TEST_CASE("what step cannot open is refused by name") {
   const Folder folder;
   write(folder / "text", "not a trace");

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
+#include <limits>
+
 #include "core/core.h"
 #include "core/tensor/error.h"
 #include "examples/step/lessons.h"
@@ -79,7 +83,7 @@ TEST_CASE("continue stops at breakpoints, and a breakpoint that never fires says
   check_contains(answer(session, {"breakpoint"}), "no breakpoint is set");
 }
 
-TEST_CASE("the first NaN is found in either pass") {
+TEST_CASE("NaN and infinities are found where they begin, in either pass") {
   const Tensor x = parameter("x", tensor({-1, 1}));
   Trace trace;
   {
@@ -88,8 +92,7 @@ TEST_CASE("the first NaN is found in either pass") {
   }
   Session session(std::move(trace));
   check_contains(answer(session, {"until nan"}), "forward · node 1 of 3 · sqrt");
-  check_contains(answer(session, {"until nan and backward"}),
-                 "backward · node 0 of 3 · parameter x");
+  check_contains(answer(session, {"until nan and backward"}), "backward · node 1 of 3 · sqrt");
 
   const Tensor zero = parameter("zero", tensor({0, 1}));
   Trace backward;
@@ -98,7 +101,8 @@ TEST_CASE("the first NaN is found in either pass") {
     sum(sqrt(zero)).backward();
   }
   Session second(std::move(backward));
-  check_contains(answer(second, {"breakpoint nan"}), "fires at 1 place: backward at node 0");
+  check_contains(answer(second, {"breakpoint nan"}), "fires at 1 place: backward at node 1");
+  check_contains(answer(second, {"go 1 backward"}), "  ! ∞ begins here\n");
 }
 
 TEST_CASE("conditions test norms and other figures of values and gradients") {
@@ -124,7 +128,7 @@ TEST_CASE("tensors are named as the formula names them, or by node and parameter
   check_contains(answer({"print weight.g"}), "gradient of weight  -3.902");
   check_contains(answer({"print 2.da"}), "dL/da, to weight  -3.902");
   check_contains(answer({"print y"}), "the forward pass has not begun");
-  check_contains(answer({"print wieght"}), "has not begun");
+  check_contains(answer({"print wieght"}), "did you mean 'weight'?");
   check_contains(answer({"next", "print wieght"}), "did you mean 'weight'?");
   check_contains(answer({"print 99"}), "there is no node 99, they go from 0 to 8");
   check_contains(answer({"print -1"}), "there is no node -1");
@@ -239,7 +243,7 @@ TEST_CASE("what-if gives what the program would have computed, and undo takes it
   const std::string before = answer(session, {"next", "list 0 8"});
   check_contains(answer(session, {"set weight = 0.5"}), "weight: -0.5 → 0.5");
   check_contains(answer(session, {"print 8"}), "0.02302");  // (tanh(0.5 · 2 + 0.25) − 1)²
-  check_contains(answer(session, {"set 5.y = 1"}), "tanh 5: 0.8483 → 1");
+  check_contains(answer(session, {"set 5.y = 1"}), "output: 0.8483 → 1");
   check_contains(answer(session, {"print bias.g"}), "bias  0");
   check_contains(answer(session, {"undo"}), "1 change still set");
   check_contains(answer(session, {"undo"}), "as it was recorded");
@@ -249,6 +253,35 @@ TEST_CASE("what-if gives what the program would have computed, and undo takes it
                           "set weight =", "set weight.g = 1", "set 99 = 1", "set weight[0] = 1"})
     CHECK_MESSAGE(answer(session, {bad}).starts_with("error: "), bad);
   CHECK(answer(session, {"list 0 8"}) == before);
+}
+
+TEST_CASE("NaN and infinity are shown as what they are") {
+  Session session(scalar_expression());
+  const std::string changed = answer(session, {"set weight = nan"});
+  check_contains(changed, "2.674 → NaN\n");
+  check_contains(changed, "gradient of weight  -3.902 → NaN\n");
+  check_contains(answer(session, {"tree"}), "|y| NaN, |g| NaN");
+  check_contains(answer(session, {"list 0 0"}), "weight  y NaN  g NaN");
+  check_contains(answer(session, {"graph 8"}), "multiply = NaN");
+  answer(session, {"open 2", "set dense.weight = ∞"});
+  check_contains(answer(session, {"tree"}), "(3, 2) |y| ∞");
+  check_contains(answer(session, {"list 1 1"}), "|y| ∞");
+}
+
+TEST_CASE("a NaN is neither above nor below a bound, and an infinity is above every one") {
+  check_contains(answer({"set weight = nan", "breakpoint gradient < 0.000001"}), "never fires");
+  check_contains(answer({"set weight = nan", "breakpoint value.min > -1 and op tanh"}),
+                 "never fires");
+  check_contains(answer({"set weight = inf", "breakpoint value.max > 1000000"}),
+                 "fires at 3 places: forward at node 0, 2, 4\n");
+}
+
+TEST_CASE("a summary tells first what is not finite, then what the others are like") {
+  Tensor x = zeros({3, 4});
+  x.mutable_data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
+  x.mutable_data<float>()[1] = std::numeric_limits<float>::infinity();
+  CHECK(brief(TraceTensor(x)) == "(3, 4) 1 NaN, 1 ±∞; the others: mean 0, norm 0, from 0 to 0");
+  CHECK(brief(TraceTensor(full({3, 4}, std::nan("")))) == "(3, 4) 12 NaN");
 }
 
 TEST_CASE("what-if changes a slice of a tensor") {
@@ -278,6 +311,80 @@ TEST_CASE("traces are compared, the first difference first") {
   check_contains(answer(session, {"compare " + (folder / "none")}), "error: ");
   answer(session, {"open 2"});
   check_contains(answer(session, {"compare " + (folder / "a")}), "only there");
+}
+
+TEST_CASE("every name on the screen can be typed") {
+  check_contains(answer({"print loss"}), "  loss  2.674\n");
+  check_contains(answer({"print output.g"}), "gradient of output  -3.27\n");
+  check_contains(answer({"print multiply 2"}), "  multiply 2  -1\n");
+  check_contains(answer({"print constant 6"}), "  constant 6  1\n");
+  check_contains(answer({"go add 4 backward"}), "backward · node 4 ");
+  check_contains(answer({"graph add 4"}), "╰ x of 5 · output = tanh");
+  check_contains(answer({"list error"}), "7  error = subtract");
+  check_contains(answer({"print tanh"}), "  output  -0.6351\n");
+  check_contains(answer({"print multiply"}), "'multiply' may be multiply 2, loss");
+  check_contains(answer({"until parameter loss"}), "node 8 of 8 · loss = multiply");
+  check_contains(answer({"set loss = 3"}), "loss: 2.674 → 3");
+  check_contains(answer({"set weight = 1", "print loss"}), "  loss  ");
+  Session session(dense_layer());
+  check_contains(answer(session, {"print weight[0, 0]"}), "dense.weight[0, 0]  ");
+  check_contains(answer(session, {"print dense"}), "linear 3  (2, 3)");
+  check_contains(answer(session, {"go 3", "print a[0]"}), "a, constant 0[0]  (2) [1, -2]");
+}
+
+TEST_CASE("what cannot be meant by a name is said, with what is near") {
+  check_contains(answer({"exit"}), "did you mean 'quit'?");
+  check_contains(answer({"go losss"}), "did you mean 'loss'?");
+  Session session(scaled_dot_product_attention());
+  check_contains(answer(session, {"attention nosuch"}),
+                 "there is no attention in 'nosuch'; there is some: ");
+}
+
+namespace {
+
+Trace small_sum(int terms) {
+  const Tensor x = parameter("x", tensor({1, 2}));
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    Tensor y = x;
+    for (int i = 0; i < terms; ++i) y = y * 2;
+    sum(y).backward();
+  }
+  return trace;
+}
+
+}  // namespace
+
+TEST_CASE("compare lists the first differences, or all, beyond a tolerance") {
+  const Folder folder;
+  small_sum(20).save(folder / "a");
+  Session session(small_sum(20));
+  answer(session, {"set x = 3"});
+  const auto lines = [](const std::string& text) { return std::ranges::count(text, '\n'); };
+  CHECK(lines(answer(session, {"compare " + (folder / "a")})) == 1 + 16 + 1);
+  check_contains(answer(session, {"compare"}), "  and 7 more; with 'all' at the end");
+  CHECK(lines(answer(session, {"compare all"})) == 1 + 23);
+  CHECK(lines(answer(session, {"compare " + (folder / "a") + " within 0.1 all"})) == 1 + 23);
+  check_contains(answer(session, {"undo", "set x[0] = 1.000001", "compare within 1e-5"}),
+                 "no difference beyond 1e-05");
+  check_contains(answer(session, {"compare within much"}), "'much' is not a number");
+  check_contains(answer(session, {"compare within -1"}), "a tolerance is at least 0");
+}
+
+TEST_CASE("check all can be watched and stopped") {
+  Session session(small_sum(20));
+  std::vector<int> told;
+  session.on_progress([&](std::string_view doing, int done, int of) {
+    CHECK(doing == "checking");
+    CHECK(of == 22);
+    told.push_back(done);
+    return done < 3;
+  });
+  const std::string text = answer(session, {"check all"});
+  CHECK(told == std::vector<int>{0, 1, 2, 3});
+  check_contains(text, "  stopped: the rest was not checked\n");
+  check_contains(text, "of 22 ops, 3 have a gradient rule that agrees");
 }
 
 TEST_CASE("provenance names the nodes that an element of a gradient came from") {
@@ -353,9 +460,9 @@ TEST_CASE("what an op was asked for stands beside its formula") {
 TEST_CASE("details say what the backward pass keeps, and for which derivatives") {
   Session session(scalar_expression());
   check_contains(answer(session, {"go 5", "where"}),
-                 "kept for the backward pass: by tanh 5 for dL/dx\n");
+                 "kept for the backward pass: by output for dL/dx\n");
   check_contains(answer(session, {"go 7", "where"}),
-                 "kept for the backward pass: by multiply 8 for dL/da, dL/db\n");
+                 "kept for the backward pass: by loss for dL/da, dL/db\n");
   CHECK(answer(session, {"go 4", "where"}).find("kept") == std::string::npos);
 }
 

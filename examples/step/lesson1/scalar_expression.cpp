@@ -15,6 +15,7 @@ Trace scalar_expression() {
     const Tensor output = tanh(weight * input + bias);
     const Tensor error = output - 1;
     const Tensor loss = error * error;
+    output.set_name("output"), error.set_name("error"), loss.set_name("loss");
     loss.backward();
   }
   return trace;

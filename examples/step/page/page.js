@@ -107,16 +107,16 @@ function layersOf(node) {
 function verdictOf(node) {
   const v = node.verdict;
   const lines = [];
-  if (v.result === 'unknown') lines.push(v.reason);
-  else lines.push(say('checked', v.checked, v.count), v.reason);
-  if (v.result !== 'unknown' && v.input >= 0 && v.element < 0)
+  const isChecked = v.result === 'agrees' || v.result === 'disagrees';
+  lines.push(isChecked ? say('checked', v.checked, v.count) : '', v.reason);
+  if (isChecked && v.input >= 0 && v.element < 0)
     lines.push(say('along', numberText(v.rule, 6), numberText(v.difference, 6)));
-  if (v.result !== 'unknown' && v.input >= 0 && v.element >= 0) {
+  if (isChecked && v.input >= 0 && v.element >= 0) {
     const where = indexIn(tensor(nodes[node.inputs[v.input]].value).shape, v.element);
     lines.push(say('worst', `dL/d${node.operands[v.input]}${where}`, numberText(v.rule, 6), numberText(v.difference, 6)));
   }
   return make('div', {class: `verdict ${v.result}`},
-              make('span', {class: 'sign', 'aria-hidden': 'true'}, {agrees: '✓', disagrees: '✗', unknown: '?'}[v.result]),
+              make('span', {class: 'sign', 'aria-hidden': 'true'}, {agrees: '✓', disagrees: '✗', unknown: '?', 'not finite': '∞'}[v.result]),
               make('b', {}, say(v.result)), make('span', {}, lines.filter(line => line).join('; ')));
 }
 

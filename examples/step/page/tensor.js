@@ -158,10 +158,12 @@ function legendOf(low, high) {
 function figuresOf(x) {
   const figure = (key, text, bad) => make('span', {class: bad ? 'bad' : false}, say(key) + ' ', make('b', {}, text));
   const line = make('div', {class: 'figures'});
-  for (const key of ['min', 'max', 'mean', 'norm']) line.append(figure(key, numberText(x[key])));
-  if (x.zeros > 0) line.append(figure('zeros', `${x.zeros} / ${x.count}`));
   if (x.nans > 0) line.append(figure('nans', `${x.nans} / ${x.count}`, true));
   if (x.infinities > 0) line.append(figure('infinities', `${x.infinities} / ${x.count}`, true));
+  if (isBad(x)) line.append(make('span', {}, say('others', x.count - x.nans - x.infinities)));
+  if (x.nans + x.infinities < x.count || x.count === 0)
+    for (const key of ['min', 'max', 'mean', 'norm']) line.append(figure(key, numberText(x[key])));
+  if (x.zeros > 0) line.append(figure('zeros', `${x.zeros} / ${x.count}`));
   if (x.count > 8) line.append(histogramOf(x));
   return line;
 }

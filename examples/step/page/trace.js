@@ -58,19 +58,31 @@ function progress(part) {
 function tensor(place) { return place === null || place === undefined ? null : tensors[place]; }
 function shapeText(x) { return `(${x.shape.join(', ')})`; }
 function titleOf(node) {
-  return node.kind === 'op' ? node.op : node.name || say(node.kind);
+  if (node.kind === 'op') return node.name ? `${node.name} = ${node.op}` : node.op;
+  return node.name || say(node.kind);
 }
 function groupName(group) { return group.name || say('whole'); }
 function isBad(x) { return x !== null && (x.nans > 0 || x.infinities > 0); }
 
-/// Whether NaN or ∞ first arises in this node: nothing that it was made from had any. A constant
+/// 0 for finite numbers, 1 with infinities, 2 with NaN.
+function worst(place) {
+  const x = tensor(place);
+  return x === null ? 0 : x.nans > 0 ? 2 : x.infinities > 0 ? 1 : 0;
+}
+
+/// Whether NaN or ∞ begins in this node: its value is worse than all that it was made of. A constant
 /// may hold ∞ on purpose, as masks do.
 function valueBreaks(node) {
-  const x = tensor(node.value);
-  return node.kind === 'constant' ? x.nans > 0 : isBad(x) && !node.inputs.some(input => isBad(tensor(nodes[input].value)));
+  const here = worst(node.value);
+  return node.kind === 'constant' ? here === 2 : here > 0 && node.inputs.every(input => worst(nodes[input].value) < here);
 }
+
+/// By its rule, which sends worse than it got; or in its gradient, as the sum of better parts.
 function gradientBreaks(node) {
-  return isBad(tensor(node.gradient)) && !node.users.some(user => isBad(tensor(nodes[user].gradient)));
+  if (node.gradient === null) return false;
+  const here = worst(node.gradient);
+  return node.sent.some(sent => worst(sent) > here) ||
+    here > 0 && !node.users.some(user => nodes[user].sent.some((sent, i) => nodes[user].inputs[i] === node.number && worst(sent) >= here));
 }
 function isWrong(node) { return node.verdict !== null && node.verdict.result === 'disagrees'; }
 function signOf(node) { return isWrong(node) ? '✗' : valueBreaks(node) || gradientBreaks(node) ? '!' : ''; }
@@ -83,7 +95,10 @@ function numbersOf(x) {
   return x.values || null;
 }
 
+/// JSON has no NaN and no infinities: {number: 'inf'}.
+const notFinite = {inf: Infinity, '-inf': -Infinity, nan: NaN};
 function numberText(v, digits = 4) {
+  if (v !== null && typeof v === 'object') v = notFinite[v.number];
   if (v === null || Number.isNaN(v)) return 'NaN';
   if (!Number.isFinite(v)) return v > 0 ? '∞' : '−∞';
   const size = Math.abs(v);
@@ -91,11 +106,10 @@ function numberText(v, digits = 4) {
   return text.replace(/-/g, '−').replace('e+', 'e');
 }
 
-/// What an op was asked for: "axis = 1", "shape = (2, 3)"; {number: "inf"} is what JSON has no number for.
+/// What an op was asked for: "axis = 1", "shape = (2, 3)".
 function attributeText([name, value]) {
   const text = Array.isArray(value) ? `(${value.join(', ')})`
-             : typeof value === 'number' ? numberText(value, 7)
-             : typeof value === 'string' ? value : {inf: '∞', '-inf': '−∞', nan: 'NaN'}[value.number];
+             : typeof value === 'string' ? value : numberText(value, 7);
   return `${name} = ${text}`;
 }
 
