@@ -116,8 +116,12 @@ struct TraceNode {
   std::optional<Verdict> verdict;
 };
 
+/// What a file keeps of the tensors. Those of the same shape and numbers are written once.
 struct TraceOptions {
-  int64_t largest = 65536;  ///< tensors of more elements are kept as summaries
+  int64_t largest = 65536;  ///< those of more elements are kept as summaries
+  /// So many bytes of the others are kept whole, the smallest first; of one size values before
+  /// gradients, and these before what was sent; the rest as summaries.
+  int64_t bytes = 64 << 20;
 };
 
 /// Nodes are in the order of the forward pass; the backward pass visits those that have a gradient
@@ -169,26 +173,28 @@ class Trace {
   /// (core/files/safetensors.h):
   ///
   ///   metadata "format"   "gradus trace"
-  ///   metadata "version"  "2"
+  ///   metadata "version"  "3"
   ///   metadata "nodes"    JSON: a list with an object per node, under the names of TraceNode:
   ///     {"kind": "op" | "parameter" | "constant", "op", "formula",
   ///      "operands": ["a", "b", … one per input], "derivatives": [text, … one per input],
   ///      "reads": [{"inputs": [0, 1], "output": true}, … one per input], "also": the same,
   ///      "attributes": [[name, integer | number | text | [integer, …]], …], "is_view": true,
-  ///      "name", "path", "time": 0 or more, "source": [[file, line, function], …],
+  ///      "name", "path", "time": 0 or more, "source": [place in "lines", …],
   ///      "inputs": [number, …], "users": [number, …], "parameters": [number, …],
   ///      "kept": [{"by": number, "for": [input, …]}, …], "value": T, "gradient": T,
   ///      "sent": [T, … one per input],
   ///      "verdict": {"result": "agrees" | "disagrees" | "unknown" | "not finite", "input",
   ///                  "element", "rule", "difference", "checked", "count", "reason"}}
-  ///     where T is null or {"shape": [2, 3], "dtype": "float32", "count", "nans", "infinities",
-  ///      "negative_infinities", "zeros", "min", "max", "mean", "norm",
-  ///      "histogram": [16 counts]}. What is empty, false, null or unknown is left out. A number
-  ///      that JSON cannot hold is {"number": "inf" | "-inf" | "nan"}. operands, users, parameters
-  ///      and kept follow from the rest: they are there for readers in other languages, and load()
-  ///      derives them again.
+  ///     where T is null or a place in "tensors". What is empty, false, null or unknown is left
+  ///      out. A number that JSON cannot hold is {"number": "inf" | "-inf" | "nan"}. operands,
+  ///      users, parameters and kept follow from the rest: they are there for readers in other
+  ///      languages, and load() derives them again.
   ///   metadata "queries", "keys"   JSON: lists of names, left out when empty
-  ///   tensors "12.value", "12.gradient", "12.sent.0": those that were kept whole
+  ///   metadata "tensors"  JSON: a list of
+  ///     {"shape": [2, 3], "dtype": "float32", "count", "nans", "infinities",
+  ///      "negative_infinities", "zeros", "min", "max", "mean", "norm", "histogram": [16 counts]}
+  ///   metadata "lines"    JSON: a list of [file, line, function]
+  ///   tensors "0", "1", …: those of "tensors" that were kept whole
   void save(const std::string& path, const TraceOptions& options = {}) const;
   /// Whether the file's metadata say that save() wrote it.
   static bool is_trace(const std::string& path);

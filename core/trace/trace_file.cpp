@@ -1,12 +1,17 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <cmath>
+#include <map>
 #include <nlohmann/json.hpp>
+#include <tuple>
+#include <unordered_map>
 
 #include "core/files/json_check.h"
 #include "core/files/replaceable.h"
 #include "core/files/safetensors.h"
+#include "core/ops/movement.h"
 #include "core/tensor/error.h"
 #include "core/trace/trace.h"
 #include "core/trace/trace_json.h"
@@ -17,7 +22,7 @@ namespace {
 
 using nlohmann::json;
 
-constexpr const char *format = "gradus trace", *version = "2";
+constexpr const char *format = "gradus trace", *version = "3";
 constexpr std::array kinds{"op", "parameter", "constant"};
 constexpr std::array results{"agrees", "disagrees", "unknown", "not finite"};
 
@@ -78,7 +83,7 @@ json json_of(const TraceTensor& x) {
 }
 
 json json_of(const Trace& trace, int number,
-             const std::function<json(const TraceTensor&, const std::string& name)>& tensor) {
+             const std::function<json(const TraceTensor&, Role)>& tensor) {
   const TraceNode& node = trace.node(number);
   json result{{"kind", kinds[static_cast<size_t>(node.kind)]}};
   auto text = [&](const char* key, const std::string& value) {
@@ -106,16 +111,106 @@ json json_of(const Trace& trace, int number,
   for (const TraceNode::Reader& reader : node.kept)
     result["kept"].push_back({{"by", reader.node}, {"for", reader.inputs}});
   if (node.verdict) result["verdict"] = json_of(*node.verdict);
-  auto told = [&](const TraceTensor& x, const std::string& name) {
-    return x.defined() ? tensor(x, fmt::format("{}.{}", number, name)) : json();
+  auto told = [&](const TraceTensor& x, Role role) {
+    return x.defined() ? tensor(x, role) : json();
   };
-  result["value"] = told(node.value, "value");
-  if (node.gradient.defined()) result["gradient"] = told(node.gradient, "gradient");
+  result["value"] = told(node.value, Role::value);
+  if (node.gradient.defined()) result["gradient"] = told(node.gradient, Role::gradient);
   const std::vector<TraceTensor> sent = trace.sent(number);
   if (std::any_of(sent.begin(), sent.end(), [](const auto& x) { return x.defined(); }))
-    for (size_t i = 0; i < sent.size(); ++i)
-      result["sent"].push_back(told(sent[i], fmt::format("sent.{}", i)));
+    for (const TraceTensor& x : sent) result["sent"].push_back(told(x, Role::sent));
   return result;
+}
+
+// --- writing ------------------------------------------------------------------------------------
+
+namespace {
+
+/// The tensors of a file.
+class Tensors {
+ public:
+  /// Its place in the list: where the same numbers in the same shape already stand, if they do.
+  json add(const TraceTensor& x, Role role) {
+    TraceTensor entry = x;
+    size_t key = 0;
+    if (x.is_whole()) {
+      const NoGrad pause;
+      entry = TraceTensor(contiguous(x.values()));
+      key = std::hash<std::string_view>()(bytes_of(entry));
+      for (auto [at, end] = places_.equal_range(key); at != end; ++at)
+        if (is_same(all_[at->second].tensor, entry)) return at->second;
+      places_.emplace(key, all_.size());
+    }
+    all_.push_back({std::move(entry), role});
+    return all_.size() - 1;
+  }
+
+  /// Puts those into the file that the options keep whole, and describes all of them.
+  void write(TensorFile& file, const TraceOptions& options) const {
+    json list = json::array();
+    for (const Entry& entry : all_) list.push_back(json_of(entry.tensor));
+    file.metadata["tensors"] = text_of(list);
+    std::vector<size_t> order;
+    for (size_t i = 0; i < all_.size(); ++i)
+      if (all_[i].tensor.is_whole()) order.push_back(i);
+    const auto rank = [&](size_t i) {
+      return std::tuple(all_[i].tensor.values().numel(), all_[i].role, i);
+    };
+    std::ranges::sort(order, {}, rank);
+    int64_t room = options.bytes;
+    for (size_t i : order) {
+      const TraceTensor& x = all_[i].tensor;
+      room -= static_cast<int64_t>(bytes_of(x).size());
+      if (room < 0 || x.values().numel() > options.largest) break;
+      file.tensors[std::to_string(i)] = x.values();
+    }
+  }
+
+ private:
+  struct Entry {
+    TraceTensor tensor;
+    Role role;
+  };
+
+  static std::string_view bytes_of(const TraceTensor& x) {
+    return dispatch(x.dtype(), [&](auto element) -> std::string_view {
+      const auto bytes = std::as_bytes(x.values().span<decltype(element)>());
+      return {reinterpret_cast<const char*>(bytes.data()), bytes.size()};
+    });
+  }
+  static bool is_same(const TraceTensor& x, const TraceTensor& y) {
+    return x.shape() == y.shape() && x.dtype() == y.dtype() && bytes_of(x) == bytes_of(y);
+  }
+
+  std::vector<Entry> all_;
+  std::unordered_multimap<size_t, size_t> places_;  // of those that are whole, by their bytes
+};
+
+}  // namespace
+
+void Trace::save(const std::string& path, const TraceOptions& options) const {
+  Tensors tensors;
+  json nodes = json::array(), lines = json::array();
+  std::map<json, size_t> places;  // of lines
+  for (int number = 0; number < size(); ++number) {
+    nodes.push_back(json_of(*this, number,
+                            [&](const TraceTensor& x, Role role) { return tensors.add(x, role); }));
+    if (nodes.back().contains("source"))
+      for (json& line : nodes.back()["source"]) {
+        const auto [found, is_new] = places.try_emplace(line, lines.size());
+        if (is_new) lines.push_back(line);
+        line = found->second;
+      }
+  }
+  TensorFile file;
+  file.metadata = {{"format", format},
+                   {"version", version},
+                   {"nodes", text_of(nodes)},
+                   {"lines", text_of(lines)}};
+  tensors.write(file, options);
+  if (!queries.empty()) file.metadata["queries"] = text_of(queries);
+  if (!keys.empty()) file.metadata["keys"] = text_of(keys);
+  save_tensors(path, file);
 }
 
 // --- reading ------------------------------------------------------------------------------------
@@ -208,11 +303,6 @@ DType dtype_from(const Reader& reader) {
 
 TraceTensor tensor_from(const Reader& reader, const TensorFile& file, const std::string& name) {
   const auto whole = file.tensors.find(name);
-  if (reader.is_null()) {
-    if (whole != file.tensors.end())
-      throw Error(fmt::format("holds a tensor {}, which no node describes", name));
-    return {};
-  }
   std::vector<int64_t> sizes;
   int64_t count = 1;
   for (const Reader& size : reader["shape"].list()) {
@@ -233,7 +323,7 @@ TraceTensor tensor_from(const Reader& reader, const TensorFile& file, const std:
   const DType dtype = dtype_from(reader["dtype"]);
   if (whole == file.tensors.end()) return {shape, dtype, std::move(s)};
   if (whole->second.shape() != shape || whole->second.dtype() != dtype)
-    throw Error(fmt::format("tensor {} is {} {}, its node says {} {}", name,
+    throw Error(fmt::format("tensor {} is {} {}, \"tensors\" says {} {}", name,
                             name_of(whole->second.dtype()), whole->second.shape().text(),
                             name_of(dtype), shape.text()));
   return {shape, dtype, std::move(s), whole->second};
@@ -268,7 +358,24 @@ Attribute attribute_from(const Reader& reader) {
   return {parts[0].text(), parts[1].attribute()};
 }
 
-TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
+/// What nodes refer to by its place.
+struct Lists {
+  std::vector<TraceTensor> tensors;
+  std::vector<SourceLine> lines;
+
+  TraceTensor tensor(const Reader& place) const {
+    return place.is_null() ? TraceTensor() : tensors[place_in(place, tensors.size())];
+  }
+  const SourceLine& line(const Reader& place) const { return lines[place_in(place, lines.size())]; }
+
+ private:
+  static size_t place_in(const Reader& place, size_t size) {
+    if (place.is_null()) place.fail("a place in a list");
+    return static_cast<size_t>(place.integer(0, static_cast<int64_t>(size) - 1, 0));
+  }
+};
+
+TraceNode node_from(const Reader& reader, int number, const Lists& lists) {
   TraceNode node;
   node.kind = static_cast<TraceNode::Kind>(reader["kind"].choice(kinds));
   node.op = reader["op"].text();
@@ -292,34 +399,15 @@ TraceNode node_from(const Reader& reader, int number, const TensorFile& file) {
   node.name = reader["name"].text();
   node.path = reader["path"].text();
   node.time = reader["time"].integer(-1, INT64_MAX, -1);
-  for (const Reader& line : reader["source"].list()) {
-    const std::vector<Reader> parts = line.list();
-    if (parts.size() != 3) line.fail("[file, line, function]");
-    node.source.push_back(
-        {parts[0].text(), static_cast<int>(parts[1].integer(0, INT32_MAX, 0)), parts[2].text()});
-  }
-  node.value = tensor_from(reader["value"], file, fmt::format("{}.value", number));
-  if (!node.value.defined()) reader["value"].fail("a tensor");
-  node.gradient = tensor_from(reader["gradient"], file, fmt::format("{}.gradient", number));
+  for (const Reader& line : reader["source"].list()) node.source.push_back(lists.line(line));
+  if (reader["value"].is_null()) reader["value"].fail("a tensor");
+  node.value = lists.tensor(reader["value"]);
+  node.gradient = lists.tensor(reader["gradient"]);
   node.verdict = verdict_from(reader["verdict"]);
   return node;
 }
 
 }  // namespace
-
-void Trace::save(const std::string& path, const TraceOptions& options) const {
-  TensorFile file;
-  json nodes = json::array();
-  for (int number = 0; number < size(); ++number)
-    nodes.push_back(json_of(*this, number, [&](const TraceTensor& x, const std::string& name) {
-      if (x.is_whole() && x.values().numel() <= options.largest) file.tensors[name] = x.values();
-      return json_of(x);
-    }));
-  file.metadata = {{"format", format}, {"version", version}, {"nodes", text_of(nodes)}};
-  if (!queries.empty()) file.metadata["queries"] = text_of(queries);
-  if (!keys.empty()) file.metadata["keys"] = text_of(keys);
-  save_tensors(path, file);
-}
 
 bool Trace::is_trace(const std::string& path) { return has_format(path, format); }
 
@@ -347,17 +435,25 @@ Trace Trace::read(const TensorFile& file) {
   };
   names("queries", trace.queries);
   names("keys", trace.keys);
-  const json nodes = parsed("nodes");
+  Lists lists;
+  const json tensors = parsed("tensors"), lines = parsed("lines"), nodes = parsed("nodes");
+  for (const Reader& reader : Reader(tensors, "tensors").list())
+    lists.tensors.push_back(tensor_from(reader, file, std::to_string(lists.tensors.size())));
+  for (const Reader& line : Reader(lines, "lines").list()) {
+    const std::vector<Reader> parts = line.list();
+    if (parts.size() != 3) line.fail("[file, line, function]");
+    lists.lines.push_back(
+        {parts[0].text(), static_cast<int>(parts[1].integer(0, INT32_MAX, 0)), parts[2].text()});
+  }
   for (const Reader& reader : Reader(nodes, "nodes").list()) {
     const int number = trace.size();
-    trace.nodes_.push_back(node_from(reader, number, file));
+    trace.nodes_.push_back(node_from(reader, number, lists));
     const size_t inputs = trace.nodes_.back().inputs.size();
     const std::vector<Reader> sent = reader["sent"].list();
     if (!sent.empty() && sent.size() != inputs)
       reader["sent"].fail("a list with an item per input");
     trace.sent_.emplace_back(inputs);
-    for (size_t i = 0; i < sent.size(); ++i)
-      trace.sent_.back()[i] = tensor_from(sent[i], file, fmt::format("{}.sent.{}", number, i));
+    for (size_t i = 0; i < sent.size(); ++i) trace.sent_.back()[i] = lists.tensor(sent[i]);
   }
   trace.connect();
   return trace;

@@ -92,7 +92,7 @@ json nodes(const Trace& trace, Tensors& tensors) {
   json list = json::array();
   for (int number = 0; number < trace.size(); ++number)
     list.push_back(
-        json_of(trace, number, [&](const TraceTensor& x, auto&) { return tensors.add(x); }));
+        json_of(trace, number, [&](const TraceTensor& x, Role) { return tensors.add(x); }));
   return list;
 }
 

@@ -14,8 +14,8 @@ namespace {
 
 using recurrent::Tensors;
 
-const Pointwise next_cell{"lstm_cell", [](Expr i, Expr f, Expr g, Expr c) {
-                            return sigmoid(f) * c + sigmoid(i) * tanh(g);
+const Pointwise next_cell{"lstm_cell", [](Expr i, Expr f, Expr z, Expr c) {
+                            return sigmoid(f) * c + sigmoid(i) * tanh(z);
                           }};
 const Pointwise next_hidden{"lstm_hidden", [](Expr o, Expr c) { return sigmoid(o) * tanh(c); }};
 
@@ -25,7 +25,7 @@ struct LSTMRecurrence {
   static constexpr bool hidden_bias = false;
 
   static constexpr Derivative derivatives[]{
-      {"(u · tanh(g) · σ′(i), u · d · σ′(f), u · σ(i) · tanh′(g), w · tanh(c′) · σ′(o)) with "
+      {"(u · tanh(z) · σ′(i), u · d · σ′(f), u · σ(i) · tanh′(z), w · tanh(c′) · σ′(o)) with "
        "w = dL/dh′ and u = dL/dc′ + w · σ(o) · (1 − tanh(c′)²)",
        reads("bcdy")},
       {"dL/daᵀ · c", reads("bcdy")},
@@ -33,7 +33,7 @@ struct LSTMRecurrence {
       {"u · σ(f)", reads("bcdy")}};
   static Op op(bool one_step) {
     return {one_step ? "lstm_cell" : "lstm",
-            "h′ = σ(o) · tanh(c′), c′ = σ(f) · d + σ(i) · tanh(g), with (i, f, g, o) = a + c · bᵀ",
+            "h′ = σ(o) · tanh(c′), c′ = σ(f) · d + σ(i) · tanh(z), with (i, f, z, o) = a + c · bᵀ",
             derivatives};
   }
   template <class T>

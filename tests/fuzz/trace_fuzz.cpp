@@ -1,6 +1,7 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 #include <span>
+#include <sstream>
 #include <string>
 
 #include "core/tensor/error.h"
@@ -29,13 +30,21 @@ void read_all(const Trace& trace) {
   compare(trace, trace);
 }
 
-/// A file with two tensors whose nodes are this text.
-std::string file_with_nodes(const std::string& nodes) {
+/// A file with two tensors; the first line of the text is its nodes, then come what it says of
+/// tensors, and the lines of source.
+std::string file_with_nodes(const std::string& text_of_nodes) {
   using nlohmann::json;
-  const json header{
-      {"__metadata__", {{"format", "gradus trace"}, {"version", "2"}, {"nodes", nodes}}},
-      {"0.value", {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {0, 8}}}},
-      {"1.sent.0", {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {8, 16}}}}};
+  std::istringstream stream(text_of_nodes);
+  std::string nodes, tensors, lines;
+  std::getline(stream, nodes), std::getline(stream, tensors), std::getline(stream, lines);
+  const json header{{"__metadata__",
+                     {{"format", "gradus trace"},
+                      {"version", "3"},
+                      {"nodes", nodes},
+                      {"tensors", tensors},
+                      {"lines", lines}}},
+                    {"0", {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {0, 8}}}},
+                    {"1", {{"dtype", "F32"}, {"shape", {2}}, {"data_offsets", {8, 16}}}}};
   const std::string text = header.dump(-1, ' ', false, json::error_handler_t::replace);
   const uint64_t length = text.size();
   return std::string(reinterpret_cast<const char*>(&length), sizeof length) + text +

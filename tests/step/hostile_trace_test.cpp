@@ -126,11 +126,37 @@ TEST_CASE("nodes nested 100,000 deep are refused") {
   for (const std::string& nodes :
        {deep + std::string(100'000, ']'),
         "[{\"kind\":\"op\",\"inputs\":" + deep + "1" + std::string(100'000, ']') + "}]"}) {
-    save_tensors(folder / "t",
-                 {{}, {{"format", "gradus trace"}, {"version", "2"}, {"nodes", nodes}}});
+    save_tensors(folder / "t", {{},
+                                {{"format", "gradus trace"},
+                                 {"version", "3"},
+                                 {"tensors", "[]"},
+                                 {"lines", "[]"},
+                                 {"nodes", nodes}}});
     CHECK_THROWS_WITH_AS(Trace::load(folder / "t"),
                          doctest::Contains("\"nodes\" is nested too deeply"), Error);
   }
+}
+
+TEST_CASE("a trace of 20,000 nodes is opened in two seconds, and its page written in fifteen") {
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    const Tensor x = full({2800, 4}, 0.1).require_grad(), w = full({4, 4}, 0.1).require_grad();
+    Tensor h = full({4, 4}, 0.1);
+    std::vector<Tensor> all;
+    for (int i = 0; i < 3400; ++i) {
+      h = tanh(matmul(h, w) + x[i % 2800]);
+      all.push_back(h);
+    }
+    sum(stack(all, 0)).backward();
+  }
+  REQUIRE(trace.size() > 20'000);
+  const Folder folder;
+  trace.save(folder / "t");
+  CHECK(std::filesystem::file_size(folder / "t") < 100'000'000);
+  Trace loaded;
+  CHECK(seconds_of([&] { loaded = Trace::load(folder / "t"); }) < 2);
+  CHECK(seconds_of([&] { write_page(loaded, folder / "page.html"); }) < 15);
 }
 
 TEST_CASE("an outline of 8,000 nodes, each in a layer of its own, is made in time") {

@@ -8,8 +8,10 @@
 #include <regex>
 #include <sstream>
 
+#include "core/ops/reduce.h"
 #include "core/tensor/processor.h"
 #include "examples/step/line_editor.h"
+#include "layers/recurrent/lstm.h"
 #include "tests/files.h"
 #include "tests/program.h"
 #include "tests/translate/toy.h"
@@ -70,6 +72,26 @@ void check_page(int lesson, const std::string& page) {
 TEST_CASE("the lessons print what their pages show, to the letter") {
   for (const int lesson : {1, 2, 3, 4, 6}) check_page(lesson, readme(lesson));
   check_page(1, GRADUS_TEST_DATA "/../README.md");
+}
+
+TEST_CASE("in no formula does g mean anything but the gradient") {
+  for (const int lesson : {1, 2, 3, 4, 6}) {
+    const Opened opened = open_trace(std::to_string(lesson));
+    for (const TraceNode& node : opened.trace.nodes())
+      CHECK_FALSE(std::regex_search(node.formula, std::regex("\\bg\\b")));
+  }
+  Generator generator(1);
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    sum(LSTM(2, 2, generator)(ones({1, 3, 2})).output).backward();
+  }
+  int fused = 0;
+  for (const TraceNode& node : trace.nodes()) {
+    CHECK_FALSE(std::regex_search(node.formula, std::regex("\\bg\\b")));
+    fused += node.op.starts_with("lstm");
+  }
+  CHECK(fused > 0);
 }
 
 TEST_CASE("the lesson on the translator trains it and prints what its page shows") {

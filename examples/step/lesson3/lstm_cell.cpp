@@ -23,7 +23,7 @@ struct Memory {
 Trace lstm_cell() {
   Generator generator(1);
   Memory model{LSTMCell(1, 1, generator)};
-  model.cell.bias.assign(tensor({0, 4, 0, 0}));  // of the gates i, f, g, o: f is open
+  model.cell.bias.assign(tensor({0, 4, 0, 0}));  // of the gates i, f, z, o: f is open
   const Tensor x = tensor({{{1}}, {{-1}}, {{0.5}}, {{2}}});
 
   Trace trace;

@@ -159,7 +159,7 @@ namespace {
 
 /// A node of a trace, as its file tells it.
 nlohmann::json told(const Trace& trace, int number) {
-  return json_of(trace, number, [](const TraceTensor&, const std::string&) { return 0; });
+  return json_of(trace, number, [](const TraceTensor&, Role) { return 0; });
 }
 
 }  // namespace
@@ -243,6 +243,36 @@ TEST_CASE("tensors beyond the limit are kept as summaries") {
   CHECK(value.summary().norm == doctest::Approx(std::sqrt(19. * 19 + 22 * 22 + 43 * 43 + 50 * 50)));
   CHECK_THROWS_WITH_AS(value.values(), doctest::Contains("only the summary was kept"), Error);
   CHECK(trace.node(6).value.is_whole());
+}
+
+TEST_CASE("a file holds the same numbers once, and no more than it may") {
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    const Tensor x = full({100}, 2).require_grad(), y = full({50}, 3).require_grad();
+    const Tensor z = sum(tanh(x) + 1);
+    (z + sum(y * 1)).backward();
+  }
+  const Folder folder;
+  const auto saved = [&](int64_t bytes) {
+    trace.save(folder / "f", {.bytes = bytes});
+    return load_tensors(folder / "f").tensors;
+  };
+  const auto with_size = [](const auto& tensors, int64_t size) {
+    return std::ranges::count_if(tensors, [&](const auto& x) { return x.second.numel() == size; });
+  };
+  // x, tanh(x), their sum with 1, the gradient of ones, that of x; y, and its gradient of ones
+  CHECK(with_size(saved(1 << 20), 100) == 5);
+  CHECK(with_size(saved(1 << 20), 50) == 2);
+  const auto few = saved(50 * 8 + 100 * 4 * 2 + 100);
+  CHECK(with_size(few, 50) == 2);
+  CHECK(with_size(few, 100) == 2);
+  const Trace loaded = Trace::load(folder / "f");
+  for (const TraceNode& node : loaded.nodes())
+    if (node.value.shape().numel() <= 50) CHECK(node.value.is_whole());
+  CHECK_FALSE(loaded.node(0).gradient.is_whole());
+  CHECK(loaded.node(0).gradient.summary().norm == trace.node(0).gradient.summary().norm);
+  CHECK(saved(0).empty());
 }
 
 TEST_CASE("there is no node beyond the last") {
@@ -357,8 +387,8 @@ std::string broken(const std::string& key, const std::string& from, const std::s
 }  // namespace
 
 TEST_CASE("a file that is no trace, or a damaged one, is refused with what is wrong") {
-  CHECK(broken("version", "2", "1") ==
-        "format version 1, expected 2: record it again with this version");
+  CHECK(broken("version", "3", "2") ==
+        "format version 2, expected 3: record it again with this version");
   CHECK(broken("format", "trace", "model").find("not a trace") == 0);
   CHECK(broken("nodes", "[", "").find("damaged: \"nodes\" is not JSON") == 0);
   CHECK(broken("nodes", "\"inputs\":[0,1]", "\"inputs\":[0,2]") ==
@@ -374,8 +404,11 @@ TEST_CASE("a file that is no trace, or a damaged one, is refused with what is wr
         "nodes[2]'s attributes[0][1]: expected a number, a text or a list of integers, got null");
   CHECK(broken("nodes", R"("reads":[{)", R"("attributes":[["axis"]],"reads":[{)") ==
         "nodes[2]'s attributes[0]: expected [name, value], got array");
-  CHECK(broken("nodes", "\"shape\":[2,2]", "\"shape\":[2,3]").find("count") != std::string::npos);
-  CHECK(broken("nodes", "\"shape\":[2,2]", "\"shape\":[4]").find("tensor 0.") != std::string::npos);
+  CHECK(broken("tensors", "\"shape\":[2,2]", "\"shape\":[2,3]").find("count") != std::string::npos);
+  CHECK(broken("tensors", "\"shape\":[2,2]", "\"shape\":[4]").find("tensor 0 is") == 0);
+  CHECK(broken("nodes", "\"value\":0", "\"value\":99")
+            .find("nodes[0]'s value: expected an integer") == 0);
+  CHECK(broken("lines", "[[", "[[0,").find("lines[0]: expected [file, line, function]") == 0);
 
   const Folder folder;
   const std::string path = folder / "f";
