@@ -34,10 +34,4 @@ NoFusion::~NoFusion() { switches.fused = before_; }
 
 bool NoFusion::in_force() { return !switches.fused; }
 
-const void* address(const Tensor& x) {
-  return dispatch_float("a fused op", x.dtype(), [&](auto element) {
-    return static_cast<const void*>(x.data<decltype(element)>());
-  });
-}
-
 }  // namespace gradus

@@ -24,10 +24,6 @@ class NoFusion {
 /// alone.
 std::vector<Gradient> differentiate(const Forward& composition, const Backward& b);
 
-/// Where the values of a float tensor lie. By it a rule knows the inputs of the op's first run, of
-/// which it has kept something: a trace tries rules on others.
-const void* address(const Tensor& x);
-
 /// An op that is computed in one pass where that is faster, and is defined by its composition of
 /// other ops, `composition(inputs)`. `one_pass(inputs)` gives the same value, `rule` the same
 /// gradients: the rule need not be differentiable, because for derivatives of derivatives (and

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
+#include "core/functions/first_run.h"
 #include "core/functions/near_one.h"
 #include "core/functions/rows.h"
 #include "core/ops/movement.h"
@@ -171,9 +172,9 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
   const Tensor offset = contiguous(bias.defined() ? bias : zeros({x.shape().back()}, x.dtype()));
   // The rule uses what the first run of the op has kept, if it is given the same rows.
   const Tensor kept = Tensor::uninitialised({row_count(rows), 4}, x.dtype());
-  const auto one_pass = [=, first = address(rows)](const std::vector<Tensor>& inputs) {
+  const auto one_pass = [=, first = FirstRun(rows)](const std::vector<Tensor>& inputs) {
     Tensor y = Tensor::uninitialised(inputs[0].shape(), inputs[0].dtype());
-    Tensor centred = address(inputs[0]) == first ? kept : zeros(kept.shape(), y.dtype());
+    Tensor centred = first.has(inputs[0]) ? kept : zeros(kept.shape(), y.dtype());
     layer_norm_rows(inputs, epsilon, y, centred);
     return y;
   };
@@ -184,8 +185,8 @@ Tensor layer_norm(const Tensor& x, const Tensor& weight, const Tensor& bias, dou
         {"Σ g · n", reads("a")},
         {"Σ g"}}},
       {rows, w, offset}, one_pass,
-      [=, first = address(rows)](const Backward& b) {
-        if (address(b.input(0)) == first) return layer_norm_gradients(b, kept, epsilon);
+      [=, first = FirstRun(rows)](const Backward& b) {
+        if (first.has(b.input(0))) return layer_norm_gradients(b, kept, epsilon);
         Tensor y = Tensor::uninitialised(b.input(0).shape(), b.input(0).dtype());
         Tensor centred = zeros(kept.shape(), y.dtype());
         layer_norm_rows(b.inputs(), epsilon, y, centred);

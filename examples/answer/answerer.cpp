@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <limits>
 #include <set>
 
@@ -150,16 +151,14 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
       .validate =
           [&](Answerer& a) {
             start_linearly(a, false);
-            const auto judge = [&](int64_t i, double* numbers) {
+            const auto judge = [&](int64_t i) {
               const Batch batch = batch_of(data, validation[static_cast<size_t>(i)], memory);
               const Tensor guess = logits(a, batch);
-              numbers[0] =
-                  cross_entropy(guess, batch.answers, {.reduction = Reduction::sum}).item();
-              numbers[1] = double(count_right(guess, batch.answers));
+              return std::array{
+                  cross_entropy(guess, batch.answers, {.reduction = Reduction::sum}).item(),
+                  double(count_right(guess, batch.answers))};
             };
-            double sum = 0, right = 0;
-            const auto judged = share_out(std::ssize(validation), 2, judge);
-            for (size_t i = 0; i < judged.size(); i += 2) sum += judged[i], right += judged[i + 1];
+            const auto [sum, right] = share_out_sums(std::ssize(validation), judge);
             const auto asked = double(held_out.size());
             return Figures{sum / asked, 100 * right / asked};
           },

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <functional>
 #include <map>
 #include <optional>
@@ -97,16 +98,10 @@ double mean_loss(Model& model, const std::vector<Batch>& batches, auto&& loss) {
   if (batches.empty())
     throw Error("mean_loss: expected at least one batch to validate on, got none; give more data");
   const NoGrad pause;
-  const auto losses = share_out(std::ssize(batches), 2, [&](int64_t i, double* numbers) {
+  const auto [sum, items] = share_out_sums(std::ssize(batches), [&](int64_t i) {
     const BatchLoss of_batch = loss(model, batches[static_cast<size_t>(i)], nullptr);
-    numbers[0] = of_batch.sum.item();
-    numbers[1] = static_cast<double>(of_batch.items);
+    return std::array{of_batch.sum.item(), static_cast<double>(of_batch.items)};
   });
-  double sum = 0, items = 0;
-  for (size_t i = 0; i < losses.size(); i += 2) {
-    sum += losses[i];
-    items += losses[i + 1];
-  }
   return sum / items;
 }
 

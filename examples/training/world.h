@@ -1,7 +1,7 @@
 #pragma once
 
-#include <functional>
 #include <nlohmann/json.hpp>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
@@ -31,11 +31,6 @@ class WithRanks {
 /// The part of [0, count) that is this rank's.
 std::pair<int64_t, int64_t> share_of(int64_t count);
 
-/// `width` numbers for each i of [0, count), which f(i, numbers) writes; each i is computed on one
-/// rank, and all ranks get all numbers, one i after the other.
-std::vector<double> share_out(int64_t count, int64_t width,
-                              const std::function<void(int64_t i, double* numbers)>& f);
-
 /// All ranks' values, one after the other.
 std::vector<nlohmann::json> gather(const nlohmann::json& ours);
 
@@ -51,6 +46,22 @@ auto share_out(int64_t count, const F& f) {
     for (const auto& result : share)
       all.push_back(result.template get<typename decltype(ours)::value_type>());
   return all;
+}
+
+/// The sums over i of [0, count) of what f(i) gives, a std::array of numbers, added in the order of
+/// i: the same bits for any number of ranks.
+template <class F>
+auto share_out_sums(int64_t count, const F& f) {
+  using Numbers = std::invoke_result_t<F, int64_t>;
+  Numbers sums{};
+  const auto all = share_out(count, [&](int64_t begin, int64_t end) {
+    std::vector<Numbers> ours;
+    for (int64_t i = begin; i < end; ++i) ours.push_back(f(i));
+    return ours;
+  });
+  for (const Numbers& numbers : all)
+    for (size_t k = 0; k < sums.size(); ++k) sums[k] += numbers[k];
+  return sums;
 }
 
 }  // namespace gradus::training

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <nlohmann/json.hpp>
 
 #include "core/autograd/autograd.h"
@@ -250,19 +251,14 @@ Evaluation evaluate(const Trained& trained, const std::vector<Pair>& pairs,
   for (const Example& example : examples)
     lengths.push_back(std::max(std::ssize(example.source), std::ssize(example.target)));
   const auto batches = batches_by_length(lengths, batch_options());
-  const auto losses = share_out(std::ssize(batches), 2, [&](int64_t batch_number, double* numbers) {
+  const auto sum_of_batch = [&](int64_t batch_number) {
     std::vector<Example> part;
     for (const int64_t i : batches[static_cast<size_t>(batch_number)])
       part.push_back(examples[static_cast<size_t>(i)]);
     const Batch batch = make_batch(part);
-    numbers[0] = loss_of(trained, batch);
-    numbers[1] = static_cast<double>(batch.target_tokens);
-  });
-  double loss = 0, target_tokens = 0;
-  for (size_t i = 0; i < losses.size(); i += 2) {
-    loss += losses[i];
-    target_tokens += losses[i + 1];
-  }
+    return std::array{loss_of(trained, batch), static_cast<double>(batch.target_tokens)};
+  };
+  const auto [loss, target_tokens] = share_out_sums(std::ssize(batches), sum_of_batch);
 
   std::vector<std::string> texts;
   for (const Pair& pair : pairs) texts.push_back(pair.source);

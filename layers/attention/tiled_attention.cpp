@@ -7,6 +7,7 @@
 #include <limits>
 
 #include "core/autograd/fused.h"
+#include "core/functions/first_run.h"
 #include "core/functions/mask.h"
 #include "core/ops/matmul.h"
 #include "core/ops/movement.h"
@@ -230,16 +231,16 @@ AttentionOutput TiledAttention::operator()(const Tensor& query, const Tensor& ke
   const Tiles tiles(*this, mask, q, k);
   // The rule uses what the first run of the op has kept, if it is given the same queries.
   const Tensor kept = sums_of(q);
-  const auto one_pass = [tiles, kept, first = address(q)](const std::vector<Tensor>& x) {
+  const auto one_pass = [tiles, kept, first = FirstRun(q)](const std::vector<Tensor>& x) {
     const Tensor out =
         Tensor::uninitialised(x[0].shape().with(x[0].rank() - 1, x[2].size(-1)), x[0].dtype());
     tiles.forward(x[0].detach(), x[1].detach(), x[2].detach(), out,
-                  address(x[0]) == first ? kept : sums_of(x[0]));
+                  first.has(x[0]) ? kept : sums_of(x[0]));
     return out;
   };
-  const auto rule = [tiles, kept, first = address(q)](const Backward& b) {
+  const auto rule = [tiles, kept, first = FirstRun(q)](const Backward& b) {
     const Tensor& q = b.input(0);
-    if (address(q) == first) return tiles.backward(kept, b);
+    if (first.has(q)) return tiles.backward(kept, b);
     const Tensor again = sums_of(q);
     const Tensor out = Tensor::uninitialised(b.output_shape(), q.dtype());
     tiles.forward(q.detach(), b.input(1).detach(), b.input(2).detach(), out, again);

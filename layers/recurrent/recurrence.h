@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "core/autograd/fused.h"
+#include "core/functions/first_run.h"
 #include "core/kernels/products.h"
 #include "core/kernels/simd.h"
 #include "core/ops/matmul.h"
@@ -310,10 +311,10 @@ Tensor recurrence(const Tensor& projected, const Tensor& weight, const Tensors& 
   if (Cell::hidden_bias) op.also = Reads::all_inputs();
   return record(
       op, output, inputs,
-      [=, first = address(output)](const Backward& b) {
+      [=, first = FirstRun(output)](const Backward& b) {
         const Steps steps(b.inputs(), backward, lengths);
         Tensor a = gates;  // unless a trace tries the rule on other inputs
-        if (address(b.output()) != first) forward(b.inputs(), a, true);
+        if (!first.has(b.output())) forward(b.inputs(), a, true);
         return b.is_recorded()
                    ? differentiate([=](const Tensors& x) { return composed<Cell>(x, steps, a); }, b)
                    : gradients<Cell>(b, steps, a);
