@@ -75,12 +75,14 @@ Tensor softmax(const Tensor& x, int axis, const Mask& mask) {
     });
     return std::vector<Gradient>{dx};
   };
-  if (NoFusion::in_force()) {
-    const ComposedExponentials row(masked, -1);
+  const auto forward = [=](const std::vector<Tensor>& inputs) {
+    if (!NoFusion::in_force()) return one_pass(inputs);
+    const ComposedExponentials row(inputs[0], -1);
     return row.e / row.total;
-  }
-  return record({"softmax", "eˣ / Σ eˣ", {{"y · (g − Σ g · y)", reads("y")}}}, one_pass({masked}),
-                {masked}, rule, one_pass, [] {
+  };
+  if (NoFusion::in_force()) return forward({masked});
+  return record({"softmax", "eˣ / Σ eˣ", {{"y · (g − Σ g · y)", reads("y")}}}, forward({masked}),
+                {masked}, rule, forward, [] {
                   return Attributes{{"axis", -1}};
                 });
 }
@@ -125,12 +127,14 @@ Tensor log_softmax(const Tensor& x, int axis) {
     });
     return std::vector<Gradient>{dx};
   };
-  if (NoFusion::in_force()) {
-    const ComposedExponentials row(rows, -1);
+  const auto forward = [=](const std::vector<Tensor>& inputs) {
+    if (!NoFusion::in_force()) return one_pass(inputs);
+    const ComposedExponentials row(inputs[0], -1);
     return row.shifted - log(row.total);
-  }
-  return record({"log_softmax", "x − log Σ eˣ", {{"g − eʸ · Σ g", reads("y")}}}, one_pass({rows}),
-                {rows}, rule, one_pass, [] {
+  };
+  if (NoFusion::in_force()) return forward({rows});
+  return record({"log_softmax", "x − log Σ eˣ", {{"g − eʸ · Σ g", reads("y")}}}, forward({rows}),
+                {rows}, rule, forward, [] {
                   return Attributes{{"axis", -1}};
                 });
 }

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "core/autograd/fused.h"
 #include "core/kernels/products.h"
 #include "core/ops/movement.h"
 #include "core/ops/packed_weight.h"
@@ -208,7 +209,11 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
         if (s.size() > 2) gradients[2] = s.gradient;
         return gradients;
       },
-      [](const auto& x) { return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor()); });
+      [](const auto& x) {
+        if (!NoFusion::in_force()) return linear(x[0], x[1], x.size() > 2 ? x[2] : Tensor());
+        const Tensor product = matmul(x[0], transpose(x[1]));
+        return x.size() > 2 ? product + x[2] : product;
+      });
 }
 
 }  // namespace gradus

@@ -53,6 +53,17 @@ std::optional<Difference> differing(Difference::What what, const TraceTensor& a,
   return std::nullopt;
 }
 
+}  // namespace
+
+double largest_difference(const Tensor& a, const Tensor& b) {
+  const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
+  double largest = 0;
+  for (size_t i = 0; i < x.size(); ++i) largest = std::max(largest, distance(x[i], y[i]));
+  return largest;
+}
+
+namespace {
+
 // --- pairing ------------------------------------------------------------------------------------
 
 /// What two nodes have in common that stand for each other.

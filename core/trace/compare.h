@@ -20,6 +20,10 @@ struct Difference {
 /// are compared.
 std::vector<Difference> compare(const Trace& a, const Trace& b, double tolerance = 0);
 
+/// The largest |a − b| of two tensors of the same shape that were kept whole, NaN counting as
+/// infinite except where both are.
+double largest_difference(const Tensor& a, const Tensor& b);
+
 /// Only the pairing: for each node of `a` the number of its counterpart in `b`, or −1. Ops and
 /// named parameters are paired by op, name, layer and time step, in their order as far as they have
 /// it in common, so that one more op shifts no other; constants by the ops that read them.

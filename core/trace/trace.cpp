@@ -145,12 +145,16 @@ const Summary& TraceTensor::summary() const {
 
 class Trace::Recorder : public Observer {
  public:
-  Recorder(Trace& trace, LayerNames names) : trace_(trace), names_(std::move(names)) {
+  Recorder(Trace& trace, LayerNames names, bool is_fine)
+      : trace_(trace), names_(std::move(names)), is_fine_(is_fine) {
     trace_ = Trace();
     trace_.live_ = std::make_unique<Live>();
   }
 
+  bool sees_all() const override { return is_fine_; }
+
   void on_op(RecordedOp recorded) override {
+    if (!recorded.output.requires_grad()) return;  // it is a constant of those that read it
     const Op& op = recorded.op;
     TraceNode node;
     node.op = op.name;
@@ -330,6 +334,7 @@ class Trace::Recorder : public Observer {
 
   Trace& trace_;
   LayerNames names_;
+  bool is_fine_;
   std::vector<std::pair<int, std::vector<void*>>> stacks_;
   std::unordered_map<uint64_t, int> ops_;            // by the order in which they were made
   std::unordered_map<const Node*, int> parameters_;  // kept alive by leaves_
@@ -338,8 +343,8 @@ class Trace::Recorder : public Observer {
   std::vector<std::pair<int, std::weak_ptr<Node>>> outputs_;  // which may get a name later
 };
 
-Trace::Recording::Recording(Trace& trace, LayerNames names)
-    : recorder_(std::make_unique<Recorder>(trace, std::move(names))), before_(observer) {
+Trace::Recording::Recording(Trace& trace, LayerNames names, bool is_fine)
+    : recorder_(std::make_unique<Recorder>(trace, std::move(names), is_fine)), before_(observer) {
   observer = recorder_.get();
 }
 

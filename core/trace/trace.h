@@ -169,6 +169,14 @@ class Trace {
   /// Throws Error for a loaded trace, another shape or dtype, and where an op cannot run again.
   Trace replay(int number, const Tensor& value) const;
 
+  /// The op that node `number` is, taken apart: a new trace of the ops that define it, from the
+  /// same inputs and the same gradient. Its parameters and constants are the inputs, under the
+  /// letters of the formula; its last node is the output. What a fused op (softmax, lstm) computes
+  /// in one pass, and a formula of elementwise functions in one loop, stands there step by step.
+  /// Defined in core/trace/opened.cpp.
+  /// Throws Error for a loaded trace, and where nothing simpler defines the op.
+  Trace opened(int number) const;
+
   /// Writes the trace to one file, all or nothing. It is a safetensors file
   /// (core/files/safetensors.h):
   ///
@@ -227,10 +235,11 @@ class Trace {
   std::unique_ptr<Live> live_;
 };
 
-/// Records until it ends; see Trace::record().
+/// Records until it ends; see Trace::record(). Where `is_fine`, formulas of elementwise functions
+/// function by function.
 class Trace::Recording {
  public:
-  Recording(Trace& trace, LayerNames names);
+  Recording(Trace& trace, LayerNames names, bool is_fine = false);
   ~Recording();
   Recording(const Recording&) = delete;
   Recording& operator=(const Recording&) = delete;

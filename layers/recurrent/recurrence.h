@@ -320,6 +320,7 @@ Tensor recurrence(const Tensor& projected, const Tensor& weight, const Tensors& 
                    : gradients<Cell>(b, steps, a);
       },
       [=](const Tensors& x) {
+        if (NoFusion::in_force()) return composed<Cell>(x, Steps(x, backward, lengths));
         Tensor unused;
         return forward(x, unused, false);
       },
