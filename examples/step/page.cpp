@@ -8,14 +8,18 @@
 #include <filesystem>
 #include <map>
 #include <nlohmann/json.hpp>
+#include <set>
 
 #include "core/files/atomic_file.h"
 #include "core/files/replaceable.h"
+#include "core/tensor/error.h"
 #include "core/trace/compare.h"
 #include "core/trace/trace_json.h"
+#include "core/trace/verdict.h"
 #include "examples/step/attention.h"
 #include "examples/step/layout.h"
 #include "examples/step/page_template.h"
+#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
@@ -23,7 +27,8 @@ namespace {
 
 using nlohmann::json;
 
-constexpr int64_t largest_whole = 6144;
+/// Elements of a tensor that is written whole; of the weights of an attention, and their gradients.
+constexpr int64_t largest_whole = 6144, largest_map = 1 << 22;
 
 std::string base64(const std::vector<float>& numbers) {
   constexpr const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -64,12 +69,12 @@ struct Sketch {
 class Tensors {
  public:
   /// Its place in the list, or null.
-  json add(const TraceTensor& x) {
+  json add(const TraceTensor& x, int64_t largest = largest_whole) {
     if (!x.defined()) return nullptr;
     json entry = json_of(x);
     if (x.is_whole()) {
       std::vector<float> numbers = x.values().to_vector<float>();
-      if (x.shape().numel() > largest_whole) {
+      if (x.shape().numel() > largest) {
         Sketch sketch(numbers, x.shape());
         entry["sketch"] = {sketch.rows, sketch.columns};
         numbers = std::move(sketch.numbers);
@@ -88,12 +93,59 @@ class Tensors {
   std::map<std::string, size_t> places_;
 };
 
-json nodes(const Trace& trace, Tensors& tensors) {
+json nodes(const Trace& trace, const std::vector<AttentionWeights>& maps, Tensors& tensors) {
+  std::vector<bool> is_map(static_cast<size_t>(trace.size()), false);
+  for (const AttentionWeights& map : maps) is_map[static_cast<size_t>(map.weights)] = true;
   json list = json::array();
   for (int number = 0; number < trace.size(); ++number)
-    list.push_back(
-        json_of(trace, number, [&](const TraceTensor& x, Role) { return tensors.add(x); }));
+    list.push_back(json_of(trace, number, [&](const TraceTensor& x, Role role) {
+      const bool is_large = is_map[static_cast<size_t>(number)] && role != Role::sent;
+      return tensors.add(x, is_large ? largest_map : largest_whole);
+    }));
   return list;
+}
+
+/// The ops that define a fused one, with their verdicts where that is quick, and how far the two
+/// are apart; null where nothing simpler defines it.
+json opened(const Trace& trace, int number, Tensors& tensors) {
+  constexpr int64_t quick = 4096;
+  const TraceNode& node = trace.node(number);
+  try {
+    Trace parts = trace.opened(number);
+    if (node.value.shape().numel() <= quick) check(parts);
+    json list = json::array(), apart = json::array();
+    for (int n = 0; n < parts.size(); ++n)
+      list.push_back(json_of(parts, n, [&](const TraceTensor& x, Role) { return tensors.add(x); }));
+    const auto compare = [&](const std::string& what, const TraceTensor& a, const TraceTensor& b) {
+      if (a.defined() && b.defined())
+        apart.push_back({what, largest_difference(a.values(), b.values())});
+    };
+    compare("y", node.value, parts.node(parts.size() - 1).value);
+    const std::vector<TraceTensor> sent = trace.sent(number);
+    for (const TraceNode& part : parts.nodes())
+      for (size_t i = 0; i < sent.size(); ++i)
+        if (part.kind == TraceNode::Kind::parameter &&
+            part.name == operand_name(static_cast<int>(i), static_cast<int>(sent.size())))
+          compare("dL/d" + part.name, sent[i], part.gradient);
+    return {{"nodes", list}, {"apart", apart}};
+  } catch (const Error&) {
+    return nullptr;
+  }
+}
+
+/// Of each kind of op in each layer the first is opened, as long as the page stays small.
+void open_ops(const Trace& trace, json& nodes, Tensors& tensors) {
+  if (!trace.is_live()) return;
+  size_t room = 600;  // nodes
+  std::set<std::pair<std::string, std::string>> known;
+  for (int n = 0; n < trace.size(); ++n) {
+    const TraceNode& node = trace.node(n);
+    if (node.kind != TraceNode::Kind::op || !known.emplace(node.op, node.path).second) continue;
+    json parts = opened(trace, n, tensors);
+    if (parts.is_null() || parts["nodes"].size() > room) continue;
+    room -= parts["nodes"].size();
+    nodes[static_cast<size_t>(n)]["opened"] = std::move(parts);
+  }
 }
 
 json groups(const Trace& trace) {
@@ -114,14 +166,22 @@ json groups(const Trace& trace) {
   return list;
 }
 
-json attention(const Trace& trace) {
+json attention(const std::vector<AttentionWeights>& maps) {
   json list = json::array();
-  for (const AttentionWeights& a : attention_weights(trace))
+  for (const AttentionWeights& a : maps)
     list.push_back({{"weights", a.weights},
                     {"context", a.context},
                     {"score", a.score < 0 ? json() : json(a.score)},
                     {"between", a.between}});
   return list;
+}
+
+/// With control characters and marks of direction in names made visible, so that nobody obeys them.
+json shown(json value) {
+  if (value.is_string()) return terminal::printable(value.get_ref<const std::string&>());
+  if (value.is_structured())
+    for (json& item : value) item = shown(std::move(item));
+  return value;
 }
 
 /// The other trace's nodes, which node of it stands for each of this one's, and what differs.
@@ -156,6 +216,7 @@ void check_place_of_page(const std::string& path) {
 
 void write_page(const Trace& trace, const std::string& path, const Trace* other) {
   Tensors tensors;
+  const std::vector<AttentionWeights> maps = attention_weights(trace);
   json data{{"title", std::filesystem::path(path).stem().string()},
             {"queries", trace.queries},
             {"keys", trace.keys},
@@ -163,10 +224,12 @@ void write_page(const Trace& trace, const std::string& path, const Trace* other)
              {{"node", {node_box.width, node_box.height}},
               {"group", {group_box.width, group_box.height}},
               {"time", {time_box.width, time_box.height}}}},
-            {"nodes", nodes(trace, tensors)},
+            {"nodes", nodes(trace, maps, tensors)},
             {"groups", groups(trace)},
-            {"attention", attention(trace)},
+            {"attention", attention(maps)},
             {"other", other ? comparison(trace, *other, tensors) : json()}};
+  open_ops(trace, data["nodes"], tensors);
+  data = shown(std::move(data));
   data["tensors"] = tensors.list();
   std::string text;
   // Nothing that is text in JSON can end the element that it stands in.

@@ -8,8 +8,11 @@ namespace gradus::step {
 
 /// Writes one HTML file that shows the trace and lets one step through it in a browser, offline.
 /// Its graph is laid out by Graphviz; where that is not installed the page has only the list.
+/// Of a recorded trace, not one from a file, it opens the first fused op of each kind in each layer
+/// into the ops that define it, see Trace::opened().
 /// With another trace, it also shows how that one differs, first difference first.
-/// Tensors of more than 6144 elements are drawn coarsely: the largest of each block.
+/// Tensors of more than 6144 elements are drawn coarsely: the largest of each block; the weights of
+/// an attention as they are, up to 2²² of them.
 /// Throws Error when the file cannot be written.
 void write_page(const Trace& trace, const std::string& path, const Trace* other = nullptr);
 

@@ -1,3 +1,4 @@
+#include <cstdlib>
 #include <limits>
 
 #include "examples/step/page.h"
@@ -24,10 +25,26 @@ Trace training_step(const Translator& model, const Batch& batch) {
 
 }  // namespace
 
-/// Writes the page of a translator's training step, beside one with another bias, for the test in
-/// the browser.
+namespace {
+
+/// An attention of so many queries to as many keys.
+Trace large_attention(int64_t count) {
+  Generator generator(1);
+  const Tensor queries = random_normal({count, 8}, 0, 1, generator).require_grad();
+  const Tensor keys = random_normal({count, 8}, 0, 1, generator).require_grad();
+  Trace trace;
+  const auto recording = trace.record();
+  sum(matmul(softmax(matmul(queries, transpose(keys))), keys)).backward();
+  return trace;
+}
+
+}  // namespace
+
+/// Writes the page of a translator's training step, beside one with another bias, or with a number
+/// that of so large an attention, for the test in the browser.
 int main(int argc, char** argv) {
-  if (argc != 2) return 2;
+  if (argc == 3) step::write_page(large_attention(std::atoi(argv[2])), argv[1]);
+  if (argc != 2) return argc == 3 ? 0 : 2;
   const auto pairs = toy::pairs();
   Trained trained = toy::untrained(pairs, {.embedding = 8, .hidden = 12});
   const Batch batch = make_batch(encode({pairs[3], pairs[11]}, trained.source, trained.target));

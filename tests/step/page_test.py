@@ -270,6 +270,23 @@ class Translator(Page, unittest.TestCase):
         self.assertIn("NaN 1 / 2", b.text("#panel"))
 
 
+    def test_a_fused_op_is_opened_in_place_and_its_figures_stand_beside_those_of_its_parts(self):
+        b = self.browser
+        for op, part, formula in (("softmax", "exp", "eˣ"), ("lstm_cell", "tanh", "tanh(x)"), ("linear", "matmul", "a · b")):
+            b.run("select(nodes.find(node => node.op === arguments[0] && node.opened).number)", op)
+            b.run("const fold = [...byId('panel').querySelectorAll('details')].find(d => d.firstChild.textContent.startsWith('Open')); fold.open = true; fold.dispatchEvent(new Event('toggle'))")
+            self.assertIn(part, b.text("#panel .part h3") + b.run("return byId('panel').textContent"))
+            self.assertIn(formula, b.run("return byId('panel').textContent"))
+            self.assertGreater(b.count("#panel .part .verdict.agrees"), 0)
+            self.assertIn("differ by at most: y: ", b.text("#panel .apart"))
+            forward = b.count("#panel .part")
+            b.click("#other_pass")
+            self.assertEqual(b.count("#panel .part"), forward)
+            self.assertIn("dL/d", b.text("#panel .part"))
+            b.click("#other_pass")
+        self.assertLess(max(b.run("return nodes.filter(node => node.opened).flatMap(node => node.opened.apart.map(([, most]) => most))")), 1e-4)
+
+
 class LessonFive(Page, unittest.TestCase):
     @classmethod
     def command(cls):
@@ -277,6 +294,28 @@ class LessonFive(Page, unittest.TestCase):
 
 
 class OtherPages(unittest.TestCase):
+    def test_an_attention_of_2000_queries_and_keys_is_shown_in_a_second_and_costs_nothing_before(self):
+        with tempfile.TemporaryDirectory() as folder, Browser() as b:
+            file = Path(folder) / "page.html"
+            subprocess.run([MAKE_PAGE, file, "2000"], check=True)
+            b.open(file.as_uri())
+            self.assertEqual(b.count("#attention *"), 0)
+            seconds = min(b.run("""
+                byId('tab_list').click();
+                const start = performance.now();
+                byId('tab_attention').click();
+                byId('attention').getBoundingClientRect();
+                return (performance.now() - start) / 1000;""") for _ in range(3))
+            self.assertLess(seconds, 1)
+            self.assertEqual(b.attribute("canvas.map", "width"), "2000")
+            self.assertLess(b.count("#attention *"), 100)
+            b.run("chooseCell(1999, 3)")
+            self.assertIn("query 1999, key 3: ", b.text("#attention"))
+            b.press("ArrowUp")
+            self.assertIn("query 1998, key 3: ", b.text("#attention"))
+            self.assertEqual(b.run("return nodes[positions[position].node].op"), "softmax")
+            self.assertEqual(b.console(), [])
+
     def test_without_graphviz_the_list_stands_alone(self):
         with tempfile.TemporaryDirectory() as folder, Browser() as b:
             file = Path(folder) / "page.html"

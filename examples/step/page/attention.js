@@ -18,8 +18,9 @@ const attention = {map: 0, sample: 0, shows: 'weights', chosen: null};
 function queryName(i) { return trace.queries && trace.queries[i] !== undefined ? trace.queries[i] : String(i); }
 function keyName(i) { return trace.keys && trace.keys[i] !== undefined ? trace.keys[i] : String(i); }
 
+/// Draws the map where it is seen: what nobody looks at takes no time.
 function drawAttention() {
-  if (maps.length === 0) return;
+  if (maps.length === 0 || tab !== 'attention') return;
   const map = maps[attention.map];
   const view = byId('attention');
   const choice = (key, names, current, set) => names.length < 2 ? null : make('label', {}, say(key),
@@ -32,14 +33,28 @@ function drawAttention() {
            i => Object.assign(attention, {sample: i, chosen: null})),
     choice('shows', [say('weights'), say('weight_gradients')], attention.shows === 'weights' ? 0 : 1,
            i => Object.assign(attention, {shows: i === 0 ? 'weights' : 'gradients'}))));
-  const cells = map.rows.map(row => rowOf(map, row));
-  if (cells.some(cell => cell === null)) {
+  const cells = numbersOfMap(map);
+  if (cells === null) {
     view.append(make('p', {}, say('unkept')));
     return;
   }
-  const all = cells.flatMap(row => [...row]);
-  const least = Math.min(...all), size = Math.max(...all.map(Math.abs));
+  let least = 0, size = 0;  // of the finite numbers
+  for (const v of cells) {
+    if (!Number.isFinite(v)) continue;
+    if (v < least) least = v;
+    if (Math.abs(v) > size) size = Math.abs(v);
+  }
   const [low, high] = least < 0 ? [-size, size] : [0, size];
+  const drawn = (map.keys * map.rows.length <= 1600 ? tableOfMap : canvasOfMap)(map, cells, low, high);
+  view.append(make('div', {class: 'beside'}, make('div', {}, ...drawn, make('div', {class: 'under'}, legendOf(low, high))), behindCell()));
+}
+
+function cellText(map, cells, q, k) {
+  return `${say('cell', queryName(q), keyName(k))}: ${numberText(cells[q * map.keys + k])}`;
+}
+
+/// A button for each cell.
+function tableOfMap(map, cells, low, high) {
   const large = map.keys <= 12;
   const table = make('table', {class: large ? 'map large' : 'map', 'aria-label': say('attention')});
   const head = table.createTHead().insertRow();
@@ -50,18 +65,60 @@ function drawAttention() {
     const row = body.insertRow();
     row.append(make('th', {scope: 'row'}, queryName(q)));
     for (let k = 0; k < map.keys; ++k) {
-      const text = `${say('cell', queryName(q), keyName(k))}: ${numberText(cells[q][k])}`;
+      const v = cells[q * map.keys + k], text = cellText(map, cells, q, k);
       const button = make('button', {'aria-label': text, title: text, 'data-cell': `${q} ${k}`, tabindex: q + k === 0 ? 0 : -1,
         'aria-pressed': attention.chosen && attention.chosen.q === q && attention.chosen.k === k ? 'true' : 'false',
-        onclick: () => chooseCell(q, k), onkeydown: event => walkCells(event, map, q, k)});
-      const colour = shade(cells[q][k], low, high);
+        onclick: () => chooseCell(q, k), onkeydown: event => walkCells(event, q, k)});
+      const colour = shade(v, low, high);
       button.style.background = css(colour);
       button.style.color = inkOn(colour);
-      if (large) button.textContent = attention.shows === 'weights' ? cells[q][k].toFixed(2) : numberText(cells[q][k], 2);
+      if (large) button.textContent = attention.shows === 'weights' && Number.isFinite(v) ? v.toFixed(2) : numberText(v, 2);
       row.insertCell().append(button);
     }
   });
-  view.append(make('div', {class: 'beside'}, make('div', {}, table, make('div', {class: 'under'}, legendOf(low, high))), behindCell()));
+  return [table];
+}
+
+/// A picture, on which the pointer and the arrow keys choose a cell.
+function canvasOfMap(map, cells, low, high) {
+  const rows = map.rows.length, side = Math.min(14, Math.max(1, Math.floor(900 / Math.max(map.keys, rows))));
+  const canvas = painted(cells, map.keys, rows, low, high, {class: 'map', tabindex: 0, role: 'application',
+    'aria-label': `${say('attention')} ${rows} × ${map.keys}`});
+  canvas.style.width = `${side * map.keys}px`;
+  canvas.style.height = `${side * rows}px`;
+  const output = make('output', {}, attention.chosen ? cellText(map, cells, attention.chosen.q, attention.chosen.k) : '');
+  const cellAt = event => {
+    const box = canvas.getBoundingClientRect(), inside = (x, size) => Math.min(size - 1, Math.max(0, Math.floor(x * size)));
+    return [inside((event.clientY - box.top) / box.height, rows), inside((event.clientX - box.left) / box.width, map.keys)];
+  };
+  canvas.addEventListener('pointermove', event => { output.textContent = cellText(map, cells, ...cellAt(event)); });
+  canvas.addEventListener('click', event => chooseCell(...cellAt(event)));
+  canvas.addEventListener('keydown', event => {
+    const step = arrows[event.key], {q, k} = attention.chosen || {q: 0, k: 0};
+    if (!step) return;
+    event.preventDefault();
+    event.stopPropagation();
+    chooseCell(Math.min(rows - 1, Math.max(0, q + step[0])), Math.min(map.keys - 1, Math.max(0, k + step[1])));
+  });
+  const heat = make('div', {class: 'heat'}, canvas);
+  if (attention.chosen) {
+    const frame = make('span', {class: 'mark'}), width = Math.max(side, 3);
+    Object.assign(frame.style, {left: `${side * attention.chosen.k}px`, top: `${side * attention.chosen.q}px`,
+                                width: `${width}px`, height: `${width}px`});
+    heat.append(frame);
+  }
+  return [make('div', {class: 'scroll'}, heat), make('p', {class: 'from'}, output)];
+}
+
+/// The numbers of all rows, or null where some were not kept.
+function numbersOfMap(map) {
+  const cells = new Float32Array(map.rows.length * map.keys);
+  for (let q = 0; q < map.rows.length; ++q) {
+    const row = rowOf(map, map.rows[q]);
+    if (row === null) return null;
+    cells.set(row, q * map.keys);
+  }
+  return cells;
 }
 
 /// The numbers of a row, or null where they were not kept.
@@ -91,11 +148,12 @@ function chooseCell(q, k) {
   const backward = positions[position].backward && backwardPosition.has(row.node);
   go(backward ? backwardPosition.get(row.node) : row.node);
   drawAttention();
-  byId('attention').querySelector(`[data-cell="${q} ${k}"]`).focus({preventScroll: true});
+  byId('attention').querySelector(`[data-cell="${q} ${k}"], canvas.map`).focus({preventScroll: true});
 }
 
-function walkCells(event, map, q, k) {
-  const step = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]}[event.key];
+const arrows = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
+function walkCells(event, q, k) {
+  const step = arrows[event.key];
   if (!step) return;
   event.preventDefault();
   event.stopPropagation();

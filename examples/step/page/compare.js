@@ -33,8 +33,9 @@ function amountOf(difference) {
 }
 
 function drawDifferences() {
-  if (!other) return;
-  const rows = other.differences.map((difference, i) => {
+  if (!other || tab !== 'differences') return;
+  const most = 1000;
+  const rows = other.differences.slice(0, most).map((difference, i) => {
     const {what, a, b} = difference;
     const name = a >= 0 ? `${titleOf(nodes[a])} #${a}` : other.nodes[b].description;
     const go_there = () => {
@@ -46,6 +47,8 @@ function drawDifferences() {
                 make('td', {}, say(`differs_${what}`)), make('td', {}, amountOf(difference)),
                 make('td', {class: 'where'}, a >= 0 ? nodes[a].path + (nodes[a].time >= 0 ? ` t = ${nodes[a].time}` : '') : ''));
   });
-  byId('differences').replaceChildren(make('p', {class: 'note'}, say('differences_note', rows.length)),
-                                      make('table', {class: 'differences'}, make('tbody', {}, ...rows)));
+  const left = other.differences.length - rows.length;
+  byId('differences').replaceChildren(make('p', {class: 'note'}, say('differences_note', other.differences.length)),
+                                      make('table', {class: 'differences'}, make('tbody', {}, ...rows)),
+                                      left > 0 ? make('p', {class: 'note'}, say('more', left)) : '');
 }

@@ -59,6 +59,7 @@ function drawPanel() {
     parts.push(folded('value_of', () => [value()]));
   }
   if (node.verdict) parts.push(verdictOf(node));
+  if (node.opened) parts.push(folded('opened', () => partsOf(node, backward)));
   if (node.source.length > 0) parts.push(sourceOf(node));
   if (node.kept.length > 0) {
     const reader = ({by, for: inputs}) => [linkTo(by), inputs.length ? ` ${say('kept_for', inputs.map(i => `dL/d${nodes[by].operands[i]}`).join(', '))}` : ''];
@@ -104,7 +105,23 @@ function layersOf(node) {
   return line;
 }
 
-function verdictOf(node) {
+/// The ops that define the node's, in the order of the pass, and how far their figures are from its.
+function partsOf({opened}, backward) {
+  const all = opened.nodes.map((part, n) => ({...empty, ...part, number: n}));
+  const name = part => part.kind === 'op' ? `${part.op} ${part.number}` : titleOf(part);
+  const sections = all.filter(part => part.kind === 'op' && (!backward || part.gradient !== null)).map(part => make('section', {class: 'part'},
+    make('h3', {}, name(part), part.time >= 0 ? ` t = ${part.time}` : ''),
+    make('p', {class: 'formula'}, ...formulaText(backward ? derivativesOf(part).join(', ') : part.formula && `y = ${part.formula}`)),
+    make('p', {class: 'from'}, part.inputs.map((input, i) => `${part.operands[i]} = ${name(all[input])}`).join(', ')),
+    backward ? tensorFigure(part.gradient, {label: 'g'}) : tensorFigure(part.value, {label: 'y'}),
+    ...(backward ? part.sent : []).map((sent, i) => sent === null ? null
+      : tensorFigure(sent, {label: `dL/d${part.operands[i]}`, what: `${say('sent_to')} ${name(all[part.inputs[i]])}`})),
+    part.verdict ? verdictOf(part, all) : null));
+  return [...(backward ? sections.reverse() : sections),
+          make('p', {class: 'apart'}, say('apart', opened.apart.map(([what, most]) => `${what}: ${most === null ? '∞' : numberText(most, 2)}`).join(', ')))];
+}
+
+function verdictOf(node, all = nodes) {
   const v = node.verdict;
   const lines = [];
   const isChecked = v.result === 'agrees' || v.result === 'disagrees';
@@ -112,7 +129,7 @@ function verdictOf(node) {
   if (isChecked && v.input >= 0 && v.element < 0)
     lines.push(say('along', numberText(v.rule, 6), numberText(v.difference, 6)));
   if (isChecked && v.input >= 0 && v.element >= 0) {
-    const where = indexIn(tensor(nodes[node.inputs[v.input]].value).shape, v.element);
+    const where = indexIn(tensor(all[node.inputs[v.input]].value).shape, v.element);
     lines.push(say('worst', `dL/d${node.operands[v.input]}${where}`, numberText(v.rule, 6), numberText(v.difference, 6)));
   }
   return make('div', {class: `verdict ${v.result}`},
@@ -257,7 +274,7 @@ let tab = hasLayout ? 'graph' : 'list';
 function drawTabs() {
   const names = [hasLayout ? 'graph' : '', 'list', maps.length ? 'attention' : '', other ? 'differences' : ''].filter(name => name);
   byId('tabs').replaceChildren(...names.map(name => make('button', {role: 'tab', id: `tab_${name}`, 'aria-controls': name,
-    'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); go(position); }}, say(name))));
+    'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); drawAttention(); drawDifferences(); go(position); }}, say(name))));
   for (const name of ['graph', 'list', 'attention', 'differences']) byId(name).hidden = name !== tab;
   byId('tools').hidden = tab !== 'graph' && tab !== 'list';
   document.querySelector('.zoom').hidden = tab !== 'graph';

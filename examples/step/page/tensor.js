@@ -9,6 +9,24 @@ function shade(v, low, high) {
   const i = Math.min(Math.floor(at), ramp.length - 2);
   return ramp[i].map((c, k) => Math.round(c + (ramp[i + 1][k] - c) * (at - i)));
 }
+/// A canvas with a pixel per number, in the colours of shade(); of NaN in another one.
+function painted(values, across, down, low, high, attributes) {
+  const canvas = make('canvas', {width: across, height: down, ...attributes});
+  const pixels = new ImageData(across, down), steps = 1023, factor = high > low ? steps / (high - low) : 0;
+  const colours = Array.from({length: steps + 1}, (_, i) => shade(high > low ? i : 0, 0, high > low ? steps : 0));
+  const strange = shade(NaN, 0, 1);
+  for (let i = 0, k = 0; i < values.length; ++i, k += 4) {
+    const v = values[i];
+    const colour = v !== v ? strange : colours[Math.min(steps, Math.max(0, Math.round((v - low) * factor) || 0))];
+    pixels.data[k] = colour[0];
+    pixels.data[k + 1] = colour[1];
+    pixels.data[k + 2] = colour[2];
+    pixels.data[k + 3] = 255;
+  }
+  canvas.getContext('2d').putImageData(pixels, 0, 0);
+  return canvas;
+}
+
 function css([r, g, b]) { return `rgb(${r} ${g} ${b})`; }
 function inkOn([r, g, b]) { return 0.3 * r + 0.59 * g + 0.11 * b > 132 ? '#141a24' : '#ffffff'; }
 
@@ -112,14 +130,8 @@ function heatMap(x, values, rows, columns, mark, nameOf, toggle) {
   const [low, high] = rangeOf(x);
   const wrap = rows === 1 && columns > 64 ? 64 : columns;  // long vectors in several rows
   const across = wrap, down = Math.ceil(rows * columns / wrap);
-  const canvas = make('canvas', {width: across, height: down, role: 'img',
+  const canvas = painted(values, across, down, low, high, {role: 'img',
     'aria-label': `${say('heat')} ${shapeText(x)}: ${say('min')} ${numberText(x.min)}, ${say('max')} ${numberText(x.max)}, ${say('mean')} ${numberText(x.mean)}`});
-  const pixels = new ImageData(across, down);
-  for (let i = 0; i < rows * columns; ++i) {
-    const colour = shade(values[i], low, high);
-    pixels.data.set([...colour, 255], 4 * i);
-  }
-  canvas.getContext('2d').putImageData(pixels, 0, 0);
   const room = Math.max(240, byId('panel').clientWidth - 60);
   const cell = Math.min(24, room / across);
   const height = Math.min(cell, down > 1 ? Math.max(300 / down, 1) : 24);

@@ -46,6 +46,8 @@ const words = {
     at_most: (amount, where) => `at most ${amount} apart${where && `, at ${where}`}`,
     differences_note: n => n === 0 ? 'The two traces are the same.'
       : `${n === 1 ? '1 difference' : `${n} differences`} from the other trace, in the order of the two passes: the first is where they diverge.`,
+    opened: 'Open: the ops that define it', apart: text => `From the figures of the one op they differ by at most: ${text}`,
+    more: n => `and ${n} more`,
     differs_only_in_a: 'only in this trace', differs_only_in_b: 'only in the other trace', differs_formula: 'formula',
     differs_shape: 'shape', differs_value: 'value', differs_gradient: 'gradient', differs_verdict: 'verdict',
     current: 'current place', has_bad: 'has NaN or ∞',
@@ -94,6 +96,8 @@ const words = {
     only_here: '另一份记录中没有这个节点。', none_there: '另一份记录中没有。',
     at_most: (amount, where) => `最多相差 ${amount}${where && `，位于 ${where}`}`,
     differences_note: n => n === 0 ? '两份记录相同。' : `与另一份记录有 ${n} 处差异，按前向、反向的顺序排列；第一处就是两者分开的地方。`,
+    opened: '展开：定义它的基本运算', apart: text => `与单一运算的数值最多相差：${text}`,
+    more: n => `另有 ${n} 处`,
     differs_only_in_a: '仅此记录有', differs_only_in_b: '仅另一份记录有', differs_formula: '公式',
     differs_shape: '形状', differs_value: '值', differs_gradient: '梯度', differs_verdict: '检验结论',
     current: '当前位置', has_bad: '含 NaN 或 ∞',
