@@ -55,8 +55,9 @@ bool is_private(const std::string& path) {
   return path.ends_with(".cpp") || part_of(path) == "kernels" || is_simd(path) ||
          path == "core/autograd/node.h" || path == "layers/recurrent/recurrence.h" ||
          path == "layers/recurrent/sequence.h" || path == "core/functions/rows.h" ||
+         path == "examples/step/lessons.h" ||
          (path.starts_with("examples/") && !path.starts_with("examples/terminal/") &&
-          !path.starts_with("examples/training/"));
+          !path.starts_with("examples/training/") && !path.starts_with("examples/step/"));
 }
 
 Names who_include(const std::string& header) {

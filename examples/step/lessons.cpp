@@ -6,7 +6,6 @@
 #include <filesystem>
 
 #include "core/tensor/error.h"
-#include "examples/terminal/display_width.h"
 
 namespace gradus::step {
 
@@ -22,7 +21,7 @@ Trace without_options(const LessonOptions&) {
   return record();
 }
 
-constexpr Lesson lessons[] = {
+constexpr Lesson all[] = {
     {"a scalar expression", without_options<scalar_expression>},
     {"a Dense layer, softmax and cross entropy", without_options<dense_layer>},
     {"an LSTM cell over four time steps", without_options<lstm_cell>},
@@ -41,7 +40,7 @@ Tensor parameter(const char* name, const Tensor& values) {
 std::string lesson_list() {
   std::string text;
   int number = 0;
-  for (const Lesson& lesson : lessons) text += fmt::format("  {}  {}\n", ++number, lesson.title);
+  for (const Lesson& lesson : all) text += fmt::format("  {}  {}\n", ++number, lesson.title);
   return text;
 }
 
@@ -49,20 +48,21 @@ Opened open_trace(const std::string& name, const LessonOptions& options) {
   const bool is_number = !name.empty() && name.find_first_not_of("0123456789") == name.npos;
   if (is_number && !std::filesystem::exists(name)) {
     const size_t number = name.size() < 3 ? std::stoul(name) : 0;
-    if (number < 1 || number > std::size(lessons))
+    if (number < 1 || number > std::size(all))
       throw Error(fmt::format("there is no lesson {}; these are:\n{}", name, lesson_list()));
-    const Lesson& lesson = lessons[number - 1];
+    const Lesson& lesson = all[number - 1];
     Trace trace = lesson.record(options);
     std::string title = fmt::format(
         "Lesson {} of {}: {}; {} nodes\nexamples/step/lesson{}/README.md goes with it. 'next' "
         "steps, 'help' lists the commands.\n",
-        number, std::size(lessons), lesson.title, trace.size(), number);
+        number, std::size(all), lesson.title, trace.size(), number);
     return {std::move(trace), std::move(title)};
   }
-  Trace trace = Trace::load(name);
-  std::string title = fmt::format("{}: {} nodes. 'next' steps, 'help' lists the commands.\n",
-                                  terminal::printable(name), trace.size());
-  return {std::move(trace), std::move(title)};
+  return open_file(name);
+}
+
+Library lessons() {
+  return {[](const std::string& name) { return open_trace(name); }, lesson_list()};
 }
 
 }  // namespace gradus::step

@@ -2,15 +2,9 @@
 
 #include <string>
 
-#include "core/trace/trace.h"
+#include "examples/step/session.h"
 
 namespace gradus::step {
-
-/// A trace with what is said of it at first.
-struct Opened {
-  Trace trace;
-  std::string title;
-};
 
 /// What lesson 5 is given.
 struct LessonOptions {
@@ -24,6 +18,9 @@ Opened open_trace(const std::string& name, const LessonOptions& options = {});
 
 /// A line per lesson.
 std::string lesson_list();
+
+/// For a session's `open`: lessons and files.
+Library lessons();
 
 /// `values` as a parameter of this name; returns it.
 Tensor parameter(const char* name, const Tensor& values);

@@ -43,7 +43,8 @@ int main(int argc, char** argv) {
     if (!html.empty()) check_place_of_page(html);
     Opened opened = open_trace(name, options);
     if (html.empty() || !commands.empty()) std::cout << opened.title;
-    Session session(std::move(opened.trace), commands.empty() ? screen_of_terminal() : Screen());
+    Session session(std::move(opened.trace), commands.empty() ? screen_of_terminal() : Screen(),
+                    lessons());
     int status = 0;
     if (!commands.empty())
       status = replay(session, commands, std::cout);

@@ -346,6 +346,34 @@ std::string change_view(const Trace& before, const Trace& after) {
                             counted(gradients, "gradient"));
 }
 
+std::string closing_view(const Trace& trace, int number, const Trace& parts, const Screen& screen) {
+  const TraceNode& node = trace.node(number);
+  const std::vector<TraceTensor> sent = trace.sent(number);
+  std::vector<std::array<std::string, 4>> lines{{"", "in one op", "made of parts", "apart"}};
+  const auto add = [&](const std::string& what, const TraceTensor& whole, const TraceTensor& made) {
+    if (!whole.defined() || !made.defined()) return;
+    lines.push_back({what, size_text(whole), size_text(made),
+                     number_text(largest_difference(whole.values(), made.values()), 2)});
+  };
+  add("y", node.value, parts.node(parts.size() - 1).value);
+  for (const TraceNode& part : parts.nodes())
+    for (size_t i = 0; i < node.inputs.size(); ++i)
+      if (part.kind == TraceNode::Kind::parameter && part.name == operand(node, i))
+        add("dL/d" + part.name, sent[i], part.gradient);
+  std::array<int, 4> widths{};
+  for (const auto& line : lines)
+    for (size_t i = 0; i < 4; ++i) widths[i] = std::max(widths[i], display_width(line[i]));
+  std::string text = fmt::format(
+      "{} is closed; its figures, and those of the {} that define it:\n", reference(trace, number),
+      counted(std::ranges::count(parts.nodes(), TraceNode::Kind::op, &TraceNode::kind), "op"));
+  for (const auto& line : lines) {
+    std::string row = " ";
+    for (size_t i = 0; i < 4; ++i) row += fmt::format(" {} ", align_left(line[i], widths[i]));
+    text += fit(row.substr(0, row.find_last_not_of(' ') + 1), screen.width) + "\n";
+  }
+  return text;
+}
+
 std::string comparison_view(const Trace& a, const Trace& b, const std::string& other,
                             const Screen& screen, const ComparisonOptions& options) {
   using What = Difference::What;

@@ -12,7 +12,17 @@ namespace gradus::step {
 
 using terminal::printable;
 
-Session::Session(Trace trace, Screen screen) : screen_(screen) { turn_to(std::move(trace)); }
+Session::Session(Trace trace, Screen screen, Library library)
+    : screen_(screen), library_(std::move(library)) {
+  turn_to(std::move(trace));
+}
+
+Opened open_file(const std::string& path) {
+  Trace trace = Trace::load(path);
+  std::string title = fmt::format("{}: {} nodes. 'next' steps, 'help' lists the commands.\n",
+                                  printable(path), trace.size());
+  return {std::move(trace), std::move(title)};
+}
 
 void Session::turn_to(Trace trace) {
   std::optional<Place> place;
@@ -91,6 +101,12 @@ const std::vector<Session::Command>& Session::commands() {
      "print 4.g[0, :]", &Session::print, Argument::node},
     {"formula", "[NODE]", "formula, derivatives, what letters mean", "",
      "formula 4", &Session::formula, Argument::node},
+    {"into", "[NODE]", "open an op: the simpler ops that define it",
+     "softmax, an LSTM's recurrence, layer norm, cross entropy, attention in tiles, a Dense layer's\n"
+     "product: from the same inputs and the same gradient, with formulas, numbers and rules. All\n"
+     "commands work in there, also into; the letters are the inputs. 'out' closes it again.",
+     "into 2", &Session::into, Argument::node},
+    {"out", "", "close what into opened, and compare the two", "", "out", &Session::out},
     {"list", "[FROM [TO]]", "a line per node: op, shape, norms, layer", "",
      "list 0 20", &Session::list, Argument::node},
     {"tree", "[LAYER]", "layers and parameters; of one also its ops", "",
@@ -105,6 +121,11 @@ const std::vector<Session::Command>& Session::commands() {
      "inputs. ✓ it agrees, ✗ it does not, ∞ the values are not finite, ? it cannot run again.\n"
      "A trace file has the verdicts that it was saved with. Ctrl-C stops 'check all'.",
      "check all", &Session::check, Argument::node},
+    {"doctor", "", "what ails the gradients? on one screen",
+     "The norm of the gradient at each layer's output, by time step; where NaN or an infinity\n"
+     "begins; where only zeros go on (a dead ReLU, a mask); parameters without a gradient; and\n"
+     "'check all', which Ctrl-C cuts short.",
+     "doctor", &Session::doctor},
     {"provenance", "WHAT[INDEX]", "which nodes one element of a gradient came from",
      "The element is the sum of what each node that used it sent back, largest first. WHAT is as\n"
      "in print: a parameter, an attention weight, any value.",

@@ -13,15 +13,26 @@
 
 namespace gradus::step {
 
+/// A trace with what is said of it at first.
+struct Opened {
+  Trace trace;
+  std::string title;
+};
+/// The trace in a file. Throws Error where there is none.
+Opened open_file(const std::string& path);
+
+/// What a session's `open NAME` reads, and what `open` alone lists.
+struct Library {
+  std::function<Opened(const std::string& name)> open = open_file;
+  std::string list = "expected the file of a trace, as in: open runs/step.trace\n";
+};
+
 /// One reader of a trace: where it is in the forward and the backward pass, its breakpoints, and
-/// the commands that it understands. `help` lists them. A program that has recorded a trace of its
-/// own steps through it with
-///
-///     Session session(std::move(trace));
-///     converse(session);                     // examples/step/line_editor.h
+/// the commands that it understands. `help` lists them. examples/step/step.h steps through what a
+/// program computes.
 class Session {
  public:
-  explicit Session(Trace trace, Screen screen = {});
+  explicit Session(Trace trace, Screen screen = {}, Library library = {});
 
   /// What a line of input prints. An empty line repeats the last one if that moved.
   /// Throws Error with what is wrong with the line; nothing has changed then.
@@ -89,6 +100,10 @@ class Session {
   std::string graph(const std::string& arguments);
   std::string attention(const std::string& arguments);
   std::string check(const std::string& arguments);
+  bool check_all();
+  std::string doctor(const std::string& arguments);
+  std::string into(const std::string& arguments);
+  std::string out(const std::string& arguments);
   std::string provenance(const std::string& arguments);
   std::string set(const std::string& arguments);
   std::string undo(const std::string& arguments);
@@ -101,10 +116,20 @@ class Session {
 
   Trace trace_;
   Screen screen_;
+  Library library_;
   std::vector<Trace> before_;  ///< the traces that `set` left
   std::vector<Place> places_;
   int64_t at_ = -1;  ///< in places_; −1 before the first
   std::map<int, Condition> breakpoints_;
+  /// What `into` left, with the op that it opened.
+  struct Outer {
+    Trace trace;
+    std::vector<Trace> before;
+    int64_t at;
+    std::map<int, Condition> breakpoints;
+    int node;
+  };
+  std::vector<Outer> outer_;
   int last_breakpoint_ = 0;
   std::string last_move_;
   Progress progress_;

@@ -9,7 +9,6 @@
 #include "core/tensor/error.h"
 #include "core/trace/provenance.h"
 #include "core/trace/verdict.h"
-#include "examples/step/lessons.h"
 #include "examples/step/page.h"
 #include "examples/step/session.h"
 #include "examples/step/views.h"
@@ -20,6 +19,8 @@ namespace gradus::step {
 using terminal::printable;
 
 namespace {
+
+std::string in_brackets(const std::string& text) { return text.empty() ? "" : " (" + text + ")"; }
 
 double number_of(const std::string& text) {
   if (text == "∞" || text == "-∞") return text == "∞" ? HUGE_VAL : -HUGE_VAL;  // as they are shown
@@ -38,13 +39,15 @@ std::string Session::check(const std::string& arguments) {
     gradus::check(trace_, node);
     return verdict_text(trace_, node, screen_);
   }
-  bool is_whole = true;
-  const std::vector<int> wrong = gradus::check(trace_, [&](int done, int of) {
-    return is_whole = !progress_ || progress_("checking", done, of);
-  });
-  std::string text = is_whole ? "" : "  stopped: the rest was not checked\n";
+  std::string text = check_all() ? "" : "  stopped: the rest was not checked\n";
+  std::vector<int> wrong;
+  for (int n = 0; n < trace_.size(); ++n)
+    if (const auto& verdict = trace_.node(n).verdict;
+        verdict && verdict->result == Verdict::Result::disagrees)
+      wrong.push_back(n);
   for (int node : wrong)
-    text += fmt::format("  {}\n{}", trace_.description(node), verdict_text(trace_, node, screen_));
+    text += fmt::format("  {}\n{}", printable(trace_.description(node)),
+                        verdict_text(trace_, node, screen_));
   int64_t agree = 0, ops = 0;
   std::map<std::string, int64_t> unknown;
   for (const TraceNode& node : trace_.nodes()) {
@@ -66,6 +69,19 @@ std::string Session::check(const std::string& arguments) {
   for (const auto& [reason, count] : unknown)
     text += fmt::format("  {} not checked: {}\n", counted(count, "op"), printable(reason));
   return text;
+}
+
+bool Session::check_all() {
+  bool is_whole = true;
+  gradus::check(trace_, [&](int done, int of) {
+    return is_whole = !progress_ || progress_("checking", done, of);
+  });
+  return is_whole;
+}
+
+std::string Session::doctor(const std::string&) {
+  check_all();
+  return doctor_view(trace_, screen_);
 }
 
 std::string Session::provenance(const std::string& arguments) {
@@ -165,6 +181,36 @@ std::string Session::compare(const std::string& arguments) {
   return comparison_view(trace_, before_.back(), "before", screen_, options);
 }
 
+std::string Session::into(const std::string& arguments) {
+  const int node = node_or_here(arguments);
+  Trace parts = trace_.opened(node);
+  const std::string title =
+      fmt::format("inside {}{}: {}; 'next' steps, 'check all' checks, 'out' closes it\n",
+                  reference(trace_, node), in_brackets(where_text(trace_.node(node))),
+                  counted(parts.size(), "node"));
+  outer_.push_back({std::move(trace_), std::exchange(before_, {}), std::exchange(at_, -1),
+                    std::exchange(breakpoints_, {}), node});
+  turn_to(std::move(parts));
+  constexpr int most = 24;
+  std::string text = title + list_view(trace_, 0, std::min(most, trace_.size()) - 1, -1, screen_);
+  if (trace_.size() > most)
+    text += fmt::format("  and {} more; 'list {}' shows them\n", trace_.size() - most, most);
+  return text;
+}
+
+std::string Session::out(const std::string&) {
+  if (outer_.empty()) throw Error("nothing is open; 'into' opens the op of this place");
+  Outer outer = std::move(outer_.back());
+  outer_.pop_back();
+  const Trace parts = before_.empty() ? std::move(trace_) : std::move(before_.front());
+  trace_ = std::move(outer.trace);
+  places_ = places_of(trace_);
+  before_ = std::move(outer.before);
+  breakpoints_ = std::move(outer.breakpoints);
+  at_ = outer.at;
+  return closing_view(trace_, outer.node, parts, screen_);
+}
+
 namespace {
 
 /// Makes the folder of a file that is to be written; where it cannot, writing says why.
@@ -192,12 +238,13 @@ std::string Session::html(const std::string& arguments) {
 }
 
 std::string Session::open(const std::string& arguments) {
-  if (arguments.empty()) return lesson_list();
-  Opened opened = open_trace(arguments);
+  if (arguments.empty()) return library_.list;
+  Opened opened = library_.open(arguments);
   at_ = -1;
   turn_to(std::move(opened.trace));
   before_.clear();
   breakpoints_.clear();
+  outer_.clear();
   return opened.title;
 }
 

@@ -75,8 +75,8 @@ std::string Session::go_on(const std::string&) {
   const std::string text =
       advance([&](const Place& place) { return (hit = breakpoint_at(place)).has_value(); }, "");
   if (hit)
-    return fmt::format("breakpoint {}: {}\n{}", *hit, breakpoints_.at(static_cast<int>(*hit)).text,
-                       text);
+    return fmt::format("breakpoint {}: {}\n{}", *hit,
+                       printable(breakpoints_.at(static_cast<int>(*hit)).text), text);
   const bool is_backward = at_ >= 0 && here().is_backward;
   const int64_t turn = trace_.size() - 1;  // the last place of the forward pass
   at_ = is_backward || at_ >= turn ? static_cast<int64_t>(places_.size()) - 1 : turn;
@@ -124,7 +124,7 @@ std::string Session::breakpoint(const std::string& arguments) {
   if (arguments.empty()) {
     std::string text;
     for (const auto& [number, condition] : breakpoints_)
-      text += fmt::format("  {}  {}\n", number, condition.text);
+      text += fmt::format("  {}  {}\n", number, printable(condition.text));
     return text.empty() ? "no breakpoint is set; 'help breakpoint' tells how\n" : text;
   }
   const Condition condition = parse_condition(trace_, arguments);
@@ -141,7 +141,8 @@ std::string Session::breakpoint(const std::string& arguments) {
         list += ", …";
     }
   breakpoints_[++last_breakpoint_] = condition;
-  std::string text = fmt::format("breakpoint {}: {}\n", last_breakpoint_, condition.text);
+  std::string text =
+      fmt::format("breakpoint {}: {}\n", last_breakpoint_, printable(condition.text));
   if (fires == 0) return text + "  it never fires: there is no such place in this trace\n";
   text += fmt::format("  fires at {}:", counted(fires, "place"));
   if (!forward.empty()) text += " forward at node" + forward.substr(1);

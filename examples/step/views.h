@@ -41,6 +41,8 @@ std::string graph_view(const Trace& trace, int node, int depth, const Screen& sc
 std::string attention_view(const Trace& trace, const std::string& layer);
 /// What a replay has changed: the result and the parameters' gradients.
 std::string change_view(const Trace& before, const Trace& after);
+/// The figures of an op beside those of the ops that define it, see Trace::opened().
+std::string closing_view(const Trace& trace, int node, const Trace& parts, const Screen& screen);
 struct ComparisonOptions {
   double tolerance = 0;  ///< see compare()
   bool all = false;      ///< all differences, not the first ones
@@ -48,6 +50,10 @@ struct ComparisonOptions {
 /// Where two traces differ, in order; `other` says where or when `b` is: "there", "before".
 std::string comparison_view(const Trace& a, const Trace& b, const std::string& other,
                             const Screen& screen, const ComparisonOptions& options = {});
+/// The whole model on one screen: the norms of gradients by layer and time step, where NaN and
+/// infinities begin, where gradients end, parameters without one, rules that disagree (as far as
+/// they have been checked). Defined in doctor.cpp.
+std::string doctor_view(const Trace& trace, const Screen& screen);
 /// "the rule agrees with differences (6 elements)"
 std::string verdict_text(const Trace& trace, int node, const Screen& screen);
 

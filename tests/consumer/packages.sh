@@ -21,7 +21,8 @@ contains() { # contains PACKAGE COMMAND PATTERN...
 contains libgradus-dev --contents '/usr/include/gradus/core/tensor/tensor.h$' \
   '/usr/include/gradus/layers/layers.h$' '/usr/include/gradus/optim/optimizer.h$' \
   '/libgradus_core\.(a|so)' '/usr/include/gradus/examples/training/train.h$' \
-  '/libgradus_training\.a' '/gradus-config.cmake$' '/gradus.pc$' '/doc/libgradus-dev/copyright$'
+  '/libgradus_training\.a' '/libgradus_step\.a' '/usr/include/gradus/examples/step/step.h$' \
+  '/gradus-config.cmake$' '/gradus.pc$' '/doc/libgradus-dev/copyright$'
 contains libgradus-dev --field '^Version: [0-9.]+$' '^Maintainer: Gradus developers$' \
   '^Depends: .*libfmt-dev.*libdw-dev' '^Recommends: libopenblas0'
 contains gradus --contents '/usr/bin/translate$' '/usr/bin/step$' '/doc/gradus/copyright$'

@@ -10,7 +10,7 @@ if [ "$kind" = shared ]; then
   build=$work/build
   "$cmake" -S "$source" -B "$build" -G Ninja -DCMAKE_CXX_COMPILER="$compiler" \
     -DCMAKE_CXX_FLAGS="${CXXFLAGS-} -O1" -DBUILD_SHARED_LIBS=ON -DBUILD_TESTING=OFF
-  "$cmake" --build "$build" --target gradus_core gradus_layers gradus_optim gradus_training
+  "$cmake" --build "$build" --target gradus_core gradus_layers gradus_optim gradus_training gradus_step
 fi
 rm -rf "$prefix" "$work/moved" "$work/consumer" "$work/without_training"
 for component in development library; do
@@ -23,6 +23,11 @@ echo "--- find_package"
 "$cmake" --build "$work/consumer"
 (cd "$work" && consumer/consumer)
 (cd "$work" && consumer/circle)
+printf '%s\n' 'breakpoint op relu and backward' 'continue' 'provenance hidden.weight[0, 0]' \
+  'set output.weight = 0' 'doctor' | (cd "$work" && consumer/stepper) > "$work/steps"
+for answer in 'breakpoint 1: op relu' 'gradient of hidden.weight' 'row \[' 'output.weight: ' '✗ unreached'; do
+  grep -q "$answer" "$work/steps" || { echo "no '$answer' of the stepper:"; cat "$work/steps"; exit 1; }
+done
 # Without what gradus::training needs, the rest is found all the same.
 "$cmake" -S "$source/tests/consumer" -B "$work/without_training" -G Ninja \
   -DCMAKE_CXX_COMPILER="$compiler" -DCMAKE_PREFIX_PATH="$prefix" -DCMAKE_DISABLE_FIND_PACKAGE_CLI11=ON

@@ -32,7 +32,7 @@ compile() {
   done | xargs -r -P 2 -L 1 sh -c "$compiler"' $0 -c -o $1' 
 }
 
-libraries="$build/libstep_parts.a $build/libtranslator.a $build/libanswerer.a $build/libgradus_training.a
+libraries="$build/libstep_lessons.a $build/libgradus_step.a $build/libtranslator.a $build/libanswerer.a $build/libgradus_training.a
   $build/libgradus_terminal.a $build/libgradus_layers.a $build/libgradus_optim.a $build/libgradus_core.a"
 
 link() {

@@ -1,43 +1,14 @@
 #include "examples/step/session.h"
 
-#include <doctest/doctest.h>
-
 #include <algorithm>
-#include <cmath>
-#include <limits>
 
 #include "core/core.h"
-#include "core/tensor/error.h"
-#include "examples/step/lessons.h"
 #include "tests/files.h"
+#include "tests/step/answers.h"
 
 using namespace gradus;
 using namespace gradus::step;
 using testing::Folder;
-
-namespace {
-
-/// The answer to the last of some commands, or its error.
-std::string answer(Session& session, const std::vector<std::string>& commands) {
-  std::string text;
-  for (const std::string& command : commands) try {
-      text = session.run(command);
-    } catch (const Error& error) {
-      text = std::string("error: ") + error.what();
-    }
-  return text;
-}
-
-std::string answer(const std::vector<std::string>& commands) {
-  Session session(scalar_expression());
-  return answer(session, commands);
-}
-
-void check_contains(const std::string& text, const std::string& part) {
-  CHECK_MESSAGE(text.find(part) != text.npos, "'" << part << "' is not in: " << text);
-}
-
-}  // namespace
 
 TEST_CASE("the passes go forwards over the ops, then backwards to the parameters") {
   Session session(scalar_expression());
@@ -81,28 +52,6 @@ TEST_CASE("continue stops at breakpoints, and a breakpoint that never fires says
   check_contains(answer(session, {"delete 7"}), "there is no breakpoint '7'");
   answer(session, {"delete all"});
   check_contains(answer(session, {"breakpoint"}), "no breakpoint is set");
-}
-
-TEST_CASE("NaN and infinities are found where they begin, in either pass") {
-  const Tensor x = parameter("x", tensor({-1, 1}));
-  Trace trace;
-  {
-    const auto recording = trace.record();
-    sum(sqrt(x)).backward();
-  }
-  Session session(std::move(trace));
-  check_contains(answer(session, {"until nan"}), "forward · node 1 of 3 · sqrt");
-  check_contains(answer(session, {"until nan and backward"}), "backward · node 1 of 3 · sqrt");
-
-  const Tensor zero = parameter("zero", tensor({0, 1}));
-  Trace backward;
-  {
-    const auto recording = backward.record();
-    sum(sqrt(zero)).backward();
-  }
-  Session second(std::move(backward));
-  check_contains(answer(second, {"breakpoint nan"}), "fires at 1 place: backward at node 1");
-  check_contains(answer(second, {"go 1 backward"}), "  ! ∞ begins here\n");
 }
 
 TEST_CASE("conditions test norms and other figures of values and gradients") {
@@ -255,35 +204,6 @@ TEST_CASE("what-if gives what the program would have computed, and undo takes it
   CHECK(answer(session, {"list 0 8"}) == before);
 }
 
-TEST_CASE("NaN and infinity are shown as what they are") {
-  Session session(scalar_expression());
-  const std::string changed = answer(session, {"set weight = nan"});
-  check_contains(changed, "2.674 → NaN\n");
-  check_contains(changed, "gradient of weight  -3.902 → NaN\n");
-  check_contains(answer(session, {"tree"}), "|y| NaN, |g| NaN");
-  check_contains(answer(session, {"list 0 0"}), "weight  y NaN  g NaN");
-  check_contains(answer(session, {"graph 8"}), "multiply = NaN");
-  answer(session, {"open 2", "set dense.weight = ∞"});
-  check_contains(answer(session, {"tree"}), "(3, 2) |y| ∞");
-  check_contains(answer(session, {"list 1 1"}), "|y| ∞");
-}
-
-TEST_CASE("a NaN is neither above nor below a bound, and an infinity is above every one") {
-  check_contains(answer({"set weight = nan", "breakpoint gradient < 0.000001"}), "never fires");
-  check_contains(answer({"set weight = nan", "breakpoint value.min > -1 and op tanh"}),
-                 "never fires");
-  check_contains(answer({"set weight = inf", "breakpoint value.max > 1000000"}),
-                 "fires at 3 places: forward at node 0, 2, 4\n");
-}
-
-TEST_CASE("a summary tells first what is not finite, then what the others are like") {
-  Tensor x = zeros({3, 4});
-  x.mutable_data<float>()[0] = std::numeric_limits<float>::quiet_NaN();
-  x.mutable_data<float>()[1] = std::numeric_limits<float>::infinity();
-  CHECK(brief(TraceTensor(x)) == "(3, 4) 1 NaN, 1 ±∞; the others: mean 0, norm 0, from 0 to 0");
-  CHECK(brief(TraceTensor(full({3, 4}, std::nan("")))) == "(3, 4) 12 NaN");
-}
-
 TEST_CASE("what-if changes a slice of a tensor") {
   Session session(dense_layer());
   check_contains(answer(session, {"set dense.weight[:, 0] = 0", "print dense.weight"}), "0.0000");
@@ -301,7 +221,7 @@ TEST_CASE("a trace file alone says why nothing can be changed in it") {
 
 TEST_CASE("traces are compared, the first difference first") {
   const Folder folder;
-  Session session(scalar_expression());
+  Session session(scalar_expression(), {}, lessons());
   check_contains(answer(session, {"compare"}), "expected the file of a trace");
   check_contains(answer(session, {"save " + (folder / "a"), "compare " + (folder / "a")}),
                  "no difference");
@@ -311,33 +231,6 @@ TEST_CASE("traces are compared, the first difference first") {
   check_contains(answer(session, {"compare " + (folder / "none")}), "error: ");
   answer(session, {"open 2"});
   check_contains(answer(session, {"compare " + (folder / "a")}), "only there");
-}
-
-TEST_CASE("every name on the screen can be typed") {
-  check_contains(answer({"print loss"}), "  loss  2.674\n");
-  check_contains(answer({"print output.g"}), "gradient of output  -3.27\n");
-  check_contains(answer({"print multiply 2"}), "  multiply 2  -1\n");
-  check_contains(answer({"print constant 6"}), "  constant 6  1\n");
-  check_contains(answer({"go add 4 backward"}), "backward · node 4 ");
-  check_contains(answer({"graph add 4"}), "╰ x of 5 · output = tanh");
-  check_contains(answer({"list error"}), "7  error = subtract");
-  check_contains(answer({"print tanh"}), "  output  -0.6351\n");
-  check_contains(answer({"print multiply"}), "'multiply' may be multiply 2, loss");
-  check_contains(answer({"until parameter loss"}), "node 8 of 8 · loss = multiply");
-  check_contains(answer({"set loss = 3"}), "loss: 2.674 → 3");
-  check_contains(answer({"set weight = 1", "print loss"}), "  loss  ");
-  Session session(dense_layer());
-  check_contains(answer(session, {"print weight[0, 0]"}), "dense.weight[0, 0]  ");
-  check_contains(answer(session, {"print dense"}), "linear 3  (2, 3)");
-  check_contains(answer(session, {"go 3", "print a[0]"}), "a, constant 0[0]  (2) [1, -2]");
-}
-
-TEST_CASE("what cannot be meant by a name is said, with what is near") {
-  check_contains(answer({"exit"}), "did you mean 'quit'?");
-  check_contains(answer({"go losss"}), "did you mean 'loss'?");
-  Session session(scaled_dot_product_attention());
-  check_contains(answer(session, {"attention nosuch"}),
-                 "there is no attention in 'nosuch'; there is some: ");
 }
 
 namespace {
@@ -481,6 +374,6 @@ TEST_CASE("every command answers on an empty trace") {
   Session session{Trace()};
   for (const char* command :
        {"next", "back", "continue", "list", "tree", "where", "print", "formula", "graph",
-        "attention", "until op tanh", "go 0", "breakpoint nan"})
+        "attention", "until op tanh", "go 0", "breakpoint nan", "doctor", "into", "out"})
     CHECK_NOTHROW(answer(session, {command}));
 }
