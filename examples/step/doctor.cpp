@@ -106,7 +106,7 @@ std::string norms_view(const Trace& trace, const Screen& screen) {
     for (const auto& [time, norm] : row.norms) scale.take_in(norm);
     label = std::max(label, std::min(display_width(row.layer), 28));
   }
-  label = std::max(label, 3);
+  label = std::max(label, 8);
   std::string text = "  norm of the gradient at each layer's output, by time step\n";
   if (scale.most > 0)
     text += fmt::format("  log scale: ▁ {} to █ {}; · is 0\n", number_text(scale.least),
@@ -120,7 +120,7 @@ std::string norms_view(const Trace& trace, const Screen& screen) {
     }
     const std::string range =
         row.norms.size() == 1 ? number_text(high) : number_text(low) + " to " + number_text(high);
-    const std::string name = row.layer.empty() ? "all" : printable(row.layer);
+    const std::string name = row.layer.empty() ? "no layer" : printable(row.layer);
     text += fit(fmt::format("    {}  {}  {}", align_left(fit(name, 28), label),
                             strip(row, scale, screen.width - label - 32), screen.faint(range)),
                 screen.has_colour ? screen.width + 8 : screen.width) +

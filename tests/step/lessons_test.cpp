@@ -72,6 +72,7 @@ void check_page(int lesson, const std::string& page) {
 TEST_CASE("the lessons print what their pages show, to the letter") {
   for (const int lesson : {1, 2, 3, 4, 6}) check_page(lesson, readme(lesson));
   check_page(1, GRADUS_TEST_DATA "/../README.md");
+  check_page(2, GRADUS_TEST_DATA "/../examples/step/README.md");
 }
 
 TEST_CASE("in no formula does g mean anything but the gradient") {
