@@ -27,8 +27,7 @@ std::vector<Gradient> differentiate(const Forward& composition, const Backward& 
 /// An op that is computed in one pass where that is faster, and is defined by its composition of
 /// other ops, `composition(inputs)`. `one_pass(inputs)` gives the same value, `rule` the same
 /// gradients: the rule need not be differentiable, because for derivatives of derivatives (and
-/// inside NoFusion, also when it runs again) the composition is taken instead. So the values of all
-/// inputs are kept.
+/// inside NoFusion) the composition is taken instead. So the values of all inputs are kept.
 template <class OnePass, class R, class Composition, class A = std::nullptr_t>
 Tensor fused(const Op& op, const std::vector<Tensor>& inputs, const OnePass& one_pass, R rule,
              const Composition& composition, const A& attributes = nullptr) {

@@ -128,15 +128,12 @@ void add_matmul(const Tensor& a, const Tensor& b, Tensor& sum) { multiply(a, b, 
 
 namespace {
 
-/// Whether a weight is packed for products of so many rows: packing it takes as long as 10 rows,
-/// and memory, but is kept with a parameter until that changes.
-bool suits_packing(int64_t rows, const Tensor& weight) {
-  return rows <= 128 && keeps_packed(weight) && !products::uses_openblas();
-}
-
-/// out = start + x · W, or x · Wᵀ; an undefined start is zero.
-void multiply_packed(const Tensor& x, const Tensor& weight, bool transposed, const Tensor& start,
+/// out = start + x · W, or x · Wᵀ; an undefined start is zero. For few rows the weight is packed:
+/// that takes as long as 10 rows, and memory, but is kept with a parameter until that changes.
+void multiply_weight(const Tensor& x, const Tensor& weight, bool transposed, const Tensor& start,
                      Tensor& out) {
+  if (x.shape()[0] > 128 || !keeps_packed(weight) || products::uses_openblas())
+    return multiply(x, transposed ? transpose(weight.detach()) : weight, start, out);
   dispatch_float("linear", out.dtype(), [&](auto element) {
     using T = decltype(element);
     packed<T>(weight, transposed)
@@ -151,10 +148,7 @@ Gradient product_with_weight(const Backward& s) {
   const Tensor &g = s.gradient, &weight = s.input(1);
   if (s.is_recorded()) return product(g, weight, s.layout(0));
   auto put = [=](const Tensor& start, Tensor& out) {
-    if (suits_packing(g.shape()[0], weight))
-      multiply_packed(g, weight, false, start, out);
-    else
-      multiply(g, weight, start, out);
+    multiply_weight(g, weight, false, start, out);
   };
   const Tensor room = s.needs(1) ? s.room_for_gradient(0)  // x was kept for the gradient of W
                                  : Tensor::uninitialised(s.shape(0), g.dtype());
@@ -190,10 +184,7 @@ Tensor linear(const Tensor& x, const Tensor& weight, const Tensor& b) {
   }
   Tensor out = Tensor::uninitialised(shape, x.dtype());
   const Tensor start = b.defined() ? expand(b.detach(), shape) : Tensor();
-  if (suits_packing(shape[0], weight))
-    multiply_packed(x, weight, true, start, out);
-  else
-    multiply(x, transpose(weight.detach()), start, out);
+  multiply_weight(x, weight, true, start, out);
   std::vector<Tensor> inputs{x, weight};
   if (b.defined()) inputs.push_back(b);
   static constexpr Derivative derivatives[] = {

@@ -122,7 +122,8 @@ std::string norms_view(const Trace& trace, const Screen& screen) {
         row.norms.size() == 1 ? number_text(high) : number_text(low) + " to " + number_text(high);
     const std::string name = row.layer.empty() ? "no layer" : printable(row.layer);
     text += fit(fmt::format("    {}  {}  {}", align_left(fit(name, 28), label),
-                            strip(row, scale, screen.width - label - 32), screen.faint(range)),
+                            strip(row, scale, std::max(8, screen.width - label - 32)),
+                            screen.faint(range)),
                 screen.has_colour ? screen.width + 8 : screen.width) +
             "\n";
   }

@@ -69,10 +69,8 @@ class ProgressLine {
       std::chrono::steady_clock::now() + std::chrono::milliseconds(300);
 };
 
-/// Whether the line could be carried out.
-bool answer(Session& session, const std::string& line, std::ostream& output) {
-  bool is_good = true;
-  std::string text;
+/// What the line answers, with its progress shown meanwhile.
+std::string watched(Session& session, const std::string& line) {
   ProgressLine progress;
   session.on_progress([&](std::string_view doing, int done, int of) {
     progress.show(doing, done, of);
@@ -80,14 +78,29 @@ bool answer(Session& session, const std::string& line, std::ostream& output) {
   });
   is_interrupted = false;
   is_running = true;
+  const auto end = [&](std::string text) {
+    is_running = false;
+    session.on_progress({});
+    return text;
+  };
   try {
-    text = session.run(line);
+    return end(session.run(line));
+  } catch (...) {
+    end("");
+    throw;
+  }
+}
+
+/// Whether the line could be carried out.
+bool answer(Session& session, const std::string& line, std::ostream& output) {
+  bool is_good = true;
+  std::string text;
+  try {
+    text = watched(session, line);
   } catch (const std::exception& error) {
     text = fmt::format("error: {}\n", terminal::printable_lines(error.what()));
     is_good = false;
   }
-  is_running = false;
-  session.on_progress({});
   output << text << std::flush;
   return is_good;
 }

@@ -9,15 +9,16 @@ function shade(v, low, high) {
   const i = Math.min(Math.floor(at), ramp.length - 2);
   return ramp[i].map((c, k) => Math.round(c + (ramp[i + 1][k] - c) * (at - i)));
 }
+const palette = Array.from({length: 1024}, (_, i) => shade(i, 0, 1023));
+
 /// A canvas with a pixel per number, in the colours of shade(); of NaN in another one.
 function painted(values, across, down, low, high, attributes) {
   const canvas = make('canvas', {width: across, height: down, ...attributes});
-  const pixels = new ImageData(across, down), steps = 1023, factor = high > low ? steps / (high - low) : 0;
-  const colours = Array.from({length: steps + 1}, (_, i) => shade(high > low ? i : 0, 0, high > low ? steps : 0));
-  const strange = shade(NaN, 0, 1);
+  const pixels = new ImageData(across, down), last = palette.length - 1, factor = last / (high - low);
+  const strange = shade(NaN, 0, 1), middle = shade(0, 0, 0);
   for (let i = 0, k = 0; i < values.length; ++i, k += 4) {
     const v = values[i];
-    const colour = v !== v ? strange : colours[Math.min(steps, Math.max(0, Math.round((v - low) * factor) || 0))];
+    const colour = v !== v ? strange : high > low ? palette[Math.round(Math.min(last, Math.max(0, (v - low) * factor)))] : middle;
     pixels.data[k] = colour[0];
     pixels.data[k + 1] = colour[1];
     pixels.data[k + 2] = colour[2];

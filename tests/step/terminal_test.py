@@ -1,0 +1,51 @@
+#!/usr/bin/env python3
+"""Steps in a terminal: terminal_test.py STEP, the program."""
+import os, pty, select, sys, time, unittest
+
+STEP = ""
+
+
+class Terminal:
+    def __init__(self, *arguments):
+        self.process, self.descriptor = pty.fork()
+        if self.process == 0:
+            os.environ["TERM"] = "xterm"
+            os.execv(STEP, [STEP, *arguments])
+        self.text = ""
+
+    def type(self, text):
+        self.text = ""
+        os.write(self.descriptor, text.encode())
+
+    def until(self, wanted):
+        """Reads until the text is there; what was read since the last input."""
+        end = time.monotonic() + 60
+        while wanted not in self.text and time.monotonic() < end:
+            if select.select([self.descriptor], [], [], 0.1)[0]:
+                try:
+                    self.text += os.read(self.descriptor, 65536).decode(errors="replace")
+                except OSError:  # it has ended
+                    break
+        return self.text
+
+    def status(self):
+        return os.waitstatus_to_exitcode(os.waitpid(self.process, 0)[1])
+
+
+class Interrupts(unittest.TestCase):
+    def test_ctrl_c_at_the_prompt_throws_the_line_away(self):
+        terminal = Terminal("1")
+        self.assertIn("(step) ", terminal.until("(step) "))
+        terminal.type("frobnicate")
+        terminal.until("frobnicate")
+        terminal.type("\x03")
+        self.assertIn("(step) ", terminal.until("(step) "))
+        terminal.type("print loss\n")
+        self.assertIn("  loss  2.674", terminal.until("2.674"))
+        terminal.type("quit\n")
+        self.assertEqual(terminal.status(), 0)
+
+
+if __name__ == "__main__":
+    STEP = os.path.abspath(sys.argv.pop(1))
+    unittest.main()
