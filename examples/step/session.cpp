@@ -137,9 +137,10 @@ const std::vector<Session::Command>& Session::commands() {
      "all that has changed.",
      "set weight = 0.5", &Session::set, Argument::node},
     {"undo", "", "take the last 'set' back", "", "undo", &Session::undo},
-    {"compare", "[FILE] [within T] [all]", "what differs from another trace, in order",
+    {"compare", "[FILE] [within T]", "what differs from another trace, in order",
      "Without FILE: from what was before the last 'set'. The first difference is where the two\n"
-     "computations diverge; the others follow in the order of the passes, the first 16 or all.\n"
+     "computations diverge; the others follow in the order of the passes, the first 16, or with\n"
+     "'all' at the end all of them.\n"
      "Within T: only numbers that differ by more than T times the largest of their tensor.",
      "compare runs/step.trace within 1e-6", &Session::compare, Argument::file},
     {"save", "FILE", "keep the trace in a file", "", "save runs/step.trace",
