@@ -26,6 +26,7 @@ nlohmann::json to_json(const LookOptions& o) {
   return {{"size", o.size},
           {"heads", o.heads},
           {"hops", o.hops},
+          {"objects", o.objects},
           {"picture", o.picture},
           {"question", o.question}};
 }
@@ -120,6 +121,7 @@ Looker load(const std::string& path) {
     const LookOptions options{.size = stored.integer("size", most_units),
                               .heads = stored.integer("heads", most_units),
                               .hops = stored.integer("hops", most_hops),
+                              .objects = stored.integer("objects", most_units),
                               .picture = stored.boolean("picture"),
                               .question = stored.boolean("question")};
     Vocabulary vocabulary = vocabulary_in(file.metadata, "vocabulary");
@@ -236,7 +238,7 @@ Answer answer(const Looker& looker, const Picture& picture, const std::string& q
   const auto best = std::ranges::max_element(p);
   Answer result{looker.answers[size_t(best - p.begin())], *best, {}};
   for (const Tensor& weights : output.weights)
-    result.weights.push_back(mean(weights, {1}).to_vector<double>());
+    result.weights.push_back(weights.to_vector<double>());
   return result;
 }
 

@@ -30,7 +30,7 @@ constexpr int64_t most_pictures = 100'000, first_unseen = 1'000'001, unseen_coun
 struct Settings {
   LookOptions model;
   std::string data, report, svg, picture_file, folder;
-  int64_t pictures = 2500, picture = first_unseen, baseline_epochs = 2;
+  int64_t pictures = 9800, picture = first_unseen, baseline_epochs = 1;
   bool brief = false;
 };
 
@@ -204,7 +204,7 @@ int main(int argc, char** argv) {
       "where it looks.");
   app.require_subcommand(0, 1);
   Settings s;
-  TrainOptions options{.epochs = 12,
+  TrainOptions options{.epochs = 6,
                        .batch_size = 4,
                        .learning_rate = 1e-3,
                        .decay = true,
@@ -216,6 +216,7 @@ int main(int argc, char** argv) {
     add_integer(command, "--size", s.model.size, 2, 1024, "size of all vectors");
     add_integer(command, "--heads", s.model.heads, 1, 1024, "heads, which divide the size");
     add_integer(command, "--hops", s.model.hops, 1, 20, "how often it looks at the picture");
+    add_integer(command, "--objects", s.model.objects, 1, 1024, "how many it can find at most");
     add_integer(command, "--pictures", s.pictures, 10, most_pictures,
                 "pictures of shapes to learn");
     add_training(command, options, "pictures", "accuracy");

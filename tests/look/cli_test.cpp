@@ -129,7 +129,7 @@ TEST_CASE("what look cannot learn or read is refused by name, and nothing is ove
   check_refused(run(folder, "$look train --data empty --model m"),
                 "empty: holds no file 'questions.tsv'");
   check_refused(run(folder, "$look draw d"), "d: is not empty");
-  check_refused(run(folder, "$look train --pictures 20 --size 9 --heads 3 --model m"), "even size");
+  check_refused(run(folder, "$look train --pictures 20 --size 9 --heads 2 --model m"), "heads");
   CHECK_FALSE(fs::exists(folder / "m"));
 
   write(folder / "m", "something of mine");

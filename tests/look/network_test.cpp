@@ -24,7 +24,7 @@ LookNetwork network(const LookOptions& options) {
   return LookNetwork(across, cell, words, answers, options, generator);
 }
 
-const LookOptions small{.size = 4, .heads = 2, .hops = 2};
+const LookOptions small{.size = 4, .heads = 2, .hops = 2, .objects = 3};
 
 struct Example {
   Tensor cells = cast(irregular({2, across* across, cell}, 1), DType::float32);
@@ -39,11 +39,11 @@ double at(const Tensor& x, std::vector<int64_t> place) {
   return x.to_vector<double>()[size_t(offset)];
 }
 
-/// y = W x + b, number by number.
+/// y = W x + b, number by number; without a bias, b = 0.
 std::vector<double> dense(const Dense& layer, const std::vector<double>& x) {
   std::vector<double> y;
   for (int64_t i = 0; i < layer.weight.size(0); ++i) {
-    y.push_back(at(layer.bias, {i}));
+    y.push_back(layer.bias.defined() ? at(layer.bias, {i}) : 0);
     for (size_t j = 0; j < x.size(); ++j) y.back() += at(layer.weight, {i, int64_t(j)}) * x[j];
   }
   return y;
@@ -86,10 +86,13 @@ TEST_CASE("a patch is its nine cells and its place") {
             ink.push_back(at(x.cells, {picture, row * across + column, i}));
           for (const double value : positive(dense(encoder.cell, ink))) parts.push_back(value);
         }
+      const double px = patch % 2 * 2 - 1, py = patch / 2 * 2 - 1;
+      const std::vector<double> place{px, py, px * px + py * py};
+      const std::vector<double> of_place = dense(encoder.place, place);
       const auto expected = dense(encoder.content, positive(dense(encoder.patch, parts)));
       for (int64_t i = 0; i < 4; ++i)
         CHECK(at(y, {picture, patch, i}) ==
-              doctest::Approx(expected[size_t(i)] + at(encoder.places, {patch, i})).epsilon(1e-5));
+              doctest::Approx(expected[size_t(i)] + of_place[size_t(i)]).epsilon(1e-5));
     }
 }
 
@@ -107,6 +110,26 @@ TEST_CASE("a hop is its equations: look, then think") {
   CHECK(max(abs(y.output - expected)).item() < 1e-5);
   CHECK(y.weights[0].shape() == Shape{2, 2, 3, 5});
   CHECK(max(abs(sum(y.weights[0], {3}) - 1)).item() < 1e-5);
+}
+
+TEST_CASE("all look at the patches first, then at what the questions of the network's own found") {
+  const LookNetwork n = network(small);
+  const Example x;
+  const Tensor asked = sum((*n.words)(x.questions), {2});
+  const FusionOutput first =
+      n.hops[0](concat({asked, expand(n.objects, {2, 3, 4})}, 1), {(*n.picture)(x.cells)});
+  const Tensor found = slice(first.output, 1, 3, 6);
+  const FusionOutput second = n.hops[1](first.output, {layer_norm(found)});
+  const LookOutput y = n(x.cells, x.questions);
+  const Tensor logits = n.answer(relu(n.hidden(layer_norm(slice(second.output, 1, 0, 3)))));
+  CHECK(max(abs(y.logits - logits)).item() < 1e-5);
+
+  const Tensor of_first = mean(first.weights[0], {1}), of_second = mean(second.weights[0], {1});
+  const Tensor through = matmul(slice(of_second, 1, 0, 3), slice(of_first, 1, 3, 6));
+  REQUIRE(y.weights.size() == 2);
+  CHECK(max(abs(y.weights[0] - slice(of_first, 1, 0, 3))).item() < 1e-6);
+  CHECK(max(abs(y.weights[1] - through)).item() < 1e-6);
+  CHECK(max(abs(sum(y.weights[1], {2}) - 1)).item() < 1e-5);
 }
 
 TEST_CASE("a model without a modality does not depend on it") {
@@ -137,12 +160,8 @@ TEST_CASE("a model without a modality does not depend on it") {
 
 TEST_CASE("sizes that do not fit are refused by name") {
   Generator generator(1);
-  CHECK_THROWS_WITH(PatchEncoder(2, 3, 4, generator),
-                    "patch_encoder: expected three cells across or more and an even size, got 2 "
-                    "and 4");
-  CHECK_THROWS_WITH(PatchEncoder(4, 3, 5, generator),
-                    "patch_encoder: expected three cells across or more and an even size, got 4 "
-                    "and 5");
+  CHECK_THROWS_WITH(PatchEncoder(3, 3, 4, generator),
+                    "patch_encoder: expected four cells across or more, got 3");
   const PatchEncoder encoder(4, 3, 4, generator);
   CHECK_THROWS_WITH(encoder(zeros({2, 15, 3})),
                     doctest::Contains("patch_encoder: expected cells of shape (pictures, 16, 3), "
