@@ -57,7 +57,8 @@ Tensor PatchEncoder::operator()(const Tensor& cells) const {
     for (int64_t column = 0; column < 3; ++column)
       parts.push_back(slice(slice(grid, 1, row, row + patches), 2, column, column + patches));
   const Tensor x = relu(patch(concat(parts, -1)));
-  return reshape(content(x), {pictures, patches * patches, x.size(3)}) + place(places);
+  return reshape(content(x), {pictures, patches * patches, x.size(3)}) +
+         place(cast(places, cells.dtype()));
 }
 
 Hop::Hop(int64_t size, int64_t heads, Generator& generator)
