@@ -204,7 +204,7 @@ int main(int argc, char** argv) {
       "where it looks.");
   app.require_subcommand(0, 1);
   Settings s;
-  TrainOptions options{.epochs = 6,
+  TrainOptions options{.epochs = 10,
                        .batch_size = 4,
                        .learning_rate = 1e-3,
                        .decay = true,

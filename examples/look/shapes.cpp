@@ -56,7 +56,7 @@ Picture draw(const Shapes& shapes) {
   for (size_t i = 0; i < shapes.size(); ++i)
     for (int64_t dy = -radius; dy <= radius; ++dy)
       for (int64_t dx = -radius; dx <= radius; ++dx)
-        if (shapes[i].square || dx * dx + dy * dy <= radius * radius)
+        if (shapes[i].square || dx * dx + dy * dy <= radius * (radius + 1))
           picture.at(shapes[i].x + dx, shapes[i].y + dy) = colours[i].colour;
   return picture;
 }

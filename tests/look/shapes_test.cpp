@@ -50,7 +50,7 @@ TEST_CASE("a picture has six shapes, one of each colour, that do not touch") {
     }
     CHECK(inked == 0);
   }
-  CHECK(sizes == std::set<int64_t>{81, 121});  // circles of radius 5, squares of 11
+  CHECK(sizes == std::set<int64_t>{97, 121});  // circles of radius 5, squares of 11
 }
 
 TEST_CASE("answers are what one sees in the picture") {
