@@ -183,7 +183,7 @@ int demonstrate(Settings s, const TrainOptions& given) {
   const Picture& picture = unseen.pictures[0];
   say("\n{}\n", terminal::picture_text(map_of(picture, {})));
   for (const char* question :
-       {"Is the red one on the left?", "What shape is closest to the red one?"}) {
+       {"Is the red one on the left?", "What shape is closest to the yellow one?"}) {
     say("{}  ", question);
     show(picture, question, answer(learned->looker, picture, question), false, drawn[0]);
   }
@@ -206,9 +206,9 @@ int main(int argc, char** argv) {
   Settings s;
   TrainOptions options{.epochs = 10,
                        .batch_size = 4,
-                       .learning_rate = 1e-3,
+                       .learning_rate = 5e-4,
                        .decay = true,
-                       .warm_up = 100,
+                       .warm_up = 1000,
                        .clip = 1,
                        .patience = 1000};
   const std::string model = "runs/look.safetensors";

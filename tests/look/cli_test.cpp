@@ -67,7 +67,7 @@ TEST_CASE("without a command it shows that question and picture are both needed"
   REQUIRE_MESSAGE(result.status == 0, result.err);
   for (const char* part :
        {"question alone", "picture alone", "both", "relational", "🟦", "look 1",
-        "What shape is closest to the red one?", "the model is in m.x"})
+        "What shape is closest to the yellow one?", "the model is in m.x"})
     CHECK_MESSAGE(contains(result.out, part), part);
   CHECK(contains(contents(folder / "look.svg"), "<svg"));
   CHECK(contains(contents(folder / "look_loss.svg"), "<svg"));
