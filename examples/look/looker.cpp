@@ -23,12 +23,8 @@ using Indices = std::vector<int64_t>;
 constexpr int64_t most_units = 1024, most_hops = 20, unasked = -100, unknown_answer = -1;
 
 nlohmann::json to_json(const LookOptions& o) {
-  return {{"size", o.size},
-          {"heads", o.heads},
-          {"hops", o.hops},
-          {"objects", o.objects},
-          {"picture", o.picture},
-          {"question", o.question}};
+  return {{"size", o.size},       {"heads", o.heads},     {"hops", o.hops},
+          {"objects", o.objects}, {"picture", o.picture}, {"question", o.question}};
 }
 
 /// Examples as numbers.
