@@ -4,8 +4,8 @@
 
 namespace gradus {
 
-/// Tells a tensor of an op's first run, from which its rule has kept something, from others, on
-/// which a trace tries the rule.
+/// Not installed. Tells a tensor of an op's first run, from which its rule has kept something, from
+/// others, on which a trace tries the rule.
 class FirstRun {
  public:
   explicit FirstRun(const Tensor& x) : address_(address(x)) {}
