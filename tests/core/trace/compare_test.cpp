@@ -3,18 +3,12 @@
 #include <doctest/doctest.h>
 
 #include "core/core.h"
+#include "tests/core/trace/recorded.h"
 
 using namespace gradus;
+using testing::recorded;
 
 namespace {
-
-template <class F>
-Trace recorded(F f) {
-  Trace trace;
-  const auto recording = trace.record();
-  f();
-  return trace;
-}
 
 /// The pairs of nodes, as "tanh 4 ~ tanh 6" where they do not have the same number.
 std::vector<std::string> moved(const Trace& a, const Trace& b) {

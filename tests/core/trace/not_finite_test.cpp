@@ -6,21 +6,15 @@
 #include <limits>
 
 #include "core/core.h"
+#include "tests/core/trace/recorded.h"
 #include "tests/files.h"
 
 using namespace gradus;
+using testing::recorded;
 
 namespace {
 
 constexpr double infinity = std::numeric_limits<double>::infinity();
-
-template <class F>
-Trace recorded(F f) {
-  Trace trace;
-  const auto recording = trace.record();
-  f();
-  return trace;
-}
 
 /// Where values break, then where gradients do: "log sum, sqrt".
 std::string breaks(const Trace& trace) {
