@@ -7,7 +7,6 @@
 namespace gradus::step {
 
 /// Writes one HTML file that shows the trace and lets one step through it in a browser, offline.
-/// Its graph is laid out by Graphviz; where that is not installed the page has only the list.
 /// Of a recorded trace, not one from a file, it opens the first fused op of each kind in each layer
 /// into the ops that define it, see Trace::opened().
 /// With another trace, it also shows how that one differs, first difference first.
@@ -15,6 +14,10 @@ namespace gradus::step {
 /// an attention as they are, up to 2²² of them.
 /// Throws Error when the file cannot be written.
 void write_page(const Trace& trace, const std::string& path, const Trace* other = nullptr);
+
+/// What such a page shows, as JSON in which no '<' stands: the text of its element `trace`, or what
+/// its function load() takes.
+std::string page_data(const Trace& trace, const Trace* other, const std::string& title);
 
 /// Throws Error where another file stands than a page: nobody's file is lost.
 void check_place_of_page(const std::string& path);

@@ -1,19 +1,25 @@
 // --- attention maps -----------------------------------------------------------------------------
 // trace.attention: the softmaxes that weigh values, and the nodes around each.
-const around = new Map(trace.attention.map(part => [part.weights, part]));
-
-/// A map per layer and number of keys; its rows are the queries of all its softmaxes in turn.
-const maps = [];
-for (const {weights} of trace.attention) {
-  const node = nodes[weights];
-  if (tensor(node.value).shape.length < 2) continue;
-  const shape = tensor(node.value).shape, keys = shape[shape.length - 1], queries = shape[shape.length - 2];
-  const samples = shape.slice(0, -2).reduce((a, b) => a * b, 1);
-  let map = maps.find(map => map.path === node.path && map.keys === keys && map.samples === samples);
-  if (!map) maps.push(map = {path: node.path, keys, samples, rows: []});
-  for (let q = 0; q < queries; ++q) map.rows.push({node: node.number, query: q, queries});
-}
+let around;
+let maps;  // one per layer and number of keys; its rows are the queries of all its softmaxes in turn
 const attention = {map: 0, sample: 0, shows: 'weights', chosen: null};
+
+function readAttention() {
+  around = new Map(trace.attention.map(part => [part.weights, part]));
+  maps = [];
+  for (const {weights} of trace.attention) {
+    const node = nodes[weights];
+    if (tensor(node.value).shape.length < 2) continue;
+    const shape = tensor(node.value).shape, keys = shape[shape.length - 1], queries = shape[shape.length - 2];
+    const samples = shape.slice(0, -2).reduce((a, b) => a * b, 1);
+    let map = maps.find(map => map.path === node.path && map.keys === keys && map.samples === samples);
+    if (!map) maps.push(map = {path: node.path, keys, samples, rows: []});
+    for (let q = 0; q < queries; ++q) map.rows.push({node: node.number, query: q, queries});
+  }
+  const map = maps[attention.map], {chosen} = attention;
+  if (!map || attention.sample >= map.samples) Object.assign(attention, {map: 0, sample: 0, chosen: null});
+  else if (chosen && !(map.rows[chosen.q] && map.rows[chosen.q].node === chosen.node && chosen.k < map.keys)) attention.chosen = null;
+}
 
 function queryName(i) { return trace.queries && trace.queries[i] !== undefined ? trace.queries[i] : String(i); }
 function keyName(i) { return trace.keys && trace.keys[i] !== undefined ? trace.keys[i] : String(i); }

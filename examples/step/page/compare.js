@@ -1,9 +1,7 @@
 // --- beside another trace -----------------------------------------------------------------------
 // trace.other: the nodes of the other trace, for each node of this one its counterpart there or −1,
 // and what differs, first difference first.
-const other = trace.other;
-
-function counterpart(n) { return other && other.pairs[n] >= 0 ? other.nodes[other.pairs[n]] : null; }
+function counterpart(n) { const {other} = trace; return other && other.pairs[n] >= 0 ? other.nodes[other.pairs[n]] : null; }
 function indexIn(shape, element) {
   const index = [];
   for (let axis = shape.length - 1; axis >= 0; --axis) {
@@ -15,6 +13,7 @@ function indexIn(shape, element) {
 
 /// This trace's tensor and the other one's side by side, or a word that they are the same.
 function besideOther(n, which, figure) {
+  const {other} = trace;
   if (!other) return [figure];
   const there = counterpart(n);
   if (!there) return [figure, make('p', {class: 'same'}, say('only_here'))];
@@ -33,6 +32,7 @@ function amountOf(difference) {
 }
 
 function drawDifferences() {
+  const {other} = trace;
   if (!other || tab !== 'differences') return;
   const most = 1000;
   const rows = other.differences.slice(0, most).map((difference, i) => {

@@ -57,7 +57,6 @@ function settle(item, x, y) {
 
 function drawGraph() {
   const view = byId('graph');
-  if (!hasLayout) return;
   places = new Map();
   boxes = new Map();
   settle(arrange('g0', null), 0, 0);
@@ -105,7 +104,7 @@ function drawGraph() {
   for (const {from} of edges) uses.set(from, (uses.get(from) || 0) + 1);
   for (const edge of edges) edge.fan = edge.from[0] === 'n' && nodes[numberOf(edge.from)].kind !== 'op' && uses.get(edge.from) > 3;
   canvas.append(...frames, svg, ...items);
-  view.replaceChildren(canvas);
+  view.replaceChildren(canvas, changed.size > 0 ? make('p', {class: 'note'}, say('changed_note')) : '');
   markGraph();
 }
 
@@ -160,7 +159,6 @@ function toggle(part) {
 
 /// Colours the boxes and edges for the current place.
 function markGraph() {
-  if (!hasLayout) return;
   const {node: here, backward} = positions[position];
   const near = boxOf(here);
   const around = new Set(groupsAround('n' + here));
@@ -172,6 +170,7 @@ function markGraph() {
     const {state, share} = progress(part);
     element.classList.remove('waiting', 'done', 'current');
     element.classList.add(state);
+    element.classList.toggle('changed', part[0] === 'n' ? changed.has(numberOf(part)) : members[numberOf(part)].some(n => changed.has(n)));
     if (state === 'current') element.setAttribute('aria-current', 'step');
     else element.removeAttribute('aria-current');
     if (part[0] === 'g') element.querySelector('.bar').style.width = `${100 * share}%`;
@@ -237,7 +236,7 @@ function expandUpTo(most) {
 // --- the list: the same parts ------------------------------------------------------------------
 function drawList() {
   const view = byId('list');
-  view.replaceChildren(make('p', {class: 'note'}, say(hasLayout ? 'list_note' : 'list_only')), listOf('g0'));
+  view.replaceChildren(make('p', {class: 'note'}, say('list_note')), listOf('g0'));
   markList();
 }
 

@@ -161,7 +161,7 @@ function go(to) {
   const node = nodes[positions[position].node];
   const text = [byId('panel').firstChild.textContent, `${titleOf(node)} #${node.number}`, node.path,
                 backward ? derivativesOf(node).join(', ') : node.formula && `y = ${node.formula}`, shapeText(tensor(node.value)),
-                node.verdict ? say(node.verdict.result) : ''].filter(part => part).join(', ');
+                node.verdict ? say(node.verdict.result) : '', changed.size > 0 ? say('changed', changed.size) : ''].filter(part => part).join(', ');
   slider.setAttribute('aria-valuetext', text);
   byId('live').textContent = text;
 }
@@ -181,7 +181,7 @@ function over(direction) {
 }
 
 function onKey(event) {
-  if (event.altKey || event.ctrlKey || event.metaKey) return;
+  if (event.altKey || event.ctrlKey || event.metaKey || nodes.length === 0) return;
   if (event.target.matches('input:not([type="range"]), select')) return;
   const direction = {ArrowRight: 1, ArrowLeft: -1}[event.key];
   if (direction) {
@@ -270,14 +270,29 @@ function drawTheme() {
   button.title = say(`theme_${theme}`);
 }
 
-let tab = hasLayout ? 'graph' : 'list';
+let tab = 'graph';
 function drawTabs() {
-  const names = [hasLayout ? 'graph' : '', 'list', maps.length ? 'attention' : '', other ? 'differences' : ''].filter(name => name);
+  const names = ['graph', 'list', ...(maps.length ? ['attention'] : []), ...(trace.other ? ['differences'] : [])];
+  if (!names.includes(tab)) tab = 'graph';
   byId('tabs').replaceChildren(...names.map(name => make('button', {role: 'tab', id: `tab_${name}`, 'aria-controls': name,
     'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); drawAttention(); drawDifferences(); go(position); }}, say(name))));
   for (const name of ['graph', 'list', 'attention', 'differences']) byId(name).hidden = name !== tab;
   byId('tools').hidden = tab !== 'graph' && tab !== 'list';
   document.querySelector('.zoom').hidden = tab !== 'graph';
+}
+
+/// Shows a trace, which JSON describes, at the place of the last one as far as it has it. `changed`
+/// holds the numbers of nodes that are to be pointed out.
+function load(data, options = {}) {
+  const mark = bookmark();
+  readTrace(data);
+  readAttention();
+  returnTo(mark);
+  changed = options.changed || new Set();
+  document.title = trace.title ? `${trace.title} – Gradus` : 'Gradus';
+  byId('title').textContent = trace.title;
+  byId('slider').max = Math.max(0, positions.length - 1);
+  drawAll();
 }
 
 function drawAll() {
@@ -291,6 +306,11 @@ function drawAll() {
   byId('language').textContent = say('language');
   byId('language').lang = language === 'zh' ? 'en' : 'zh-Hans';
   drawTheme();
+  document.body.classList.toggle('empty', nodes.length === 0);
+  if (nodes.length === 0) {
+    byId('panel').textContent = say('empty');
+    return;
+  }
   drawTabs();
   drawTrack();
   drawAttention();
@@ -319,8 +339,6 @@ function drawTrack() {
 }
 
 function start() {
-  document.title = trace.title ? `${trace.title} – Gradus` : 'Gradus';
-  byId('title').textContent = trace.title;
   language = recall('language') in words ? recall('language') : (navigator.language || '').startsWith('zh') ? 'zh' : 'en';
   byId('language').addEventListener('click', () => {
     language = language === 'zh' ? 'en' : 'zh';
@@ -333,13 +351,6 @@ function start() {
     drawTheme();
   });
   dark.addEventListener('change', drawTheme);
-  if (nodes.length === 0) {
-    drawTheme();
-    byId('panel').textContent = say('empty');
-    return;
-  }
-  expandUpTo(40);
-  byId('slider').max = positions.length - 1;
   byId('slider').addEventListener('input', event => go(Number(event.target.value)));
   byId('slider').addEventListener('keydown', event => ['ArrowUp', 'ArrowDown'].includes(event.key) && event.preventDefault());
   byId('first').addEventListener('click', () => go(0));
@@ -360,7 +371,7 @@ function start() {
   });
   document.addEventListener('keydown', onKey);
   dragToScroll(byId('graph'));
-  drawAll();
+  load(JSON.parse(byId('trace').textContent));
 }
 
 start();

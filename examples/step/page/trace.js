@@ -1,27 +1,52 @@
 // --- the trace, and the place in it --------------------------------------------------------------
-const trace = JSON.parse(document.getElementById('trace').textContent);
-const {nodes, groups, tensors} = trace;
-const hasLayout = groups.every(group => group.places !== null) && nodes.length > 0;
+let trace, nodes, groups, tensors;
+let groupOf;  // 'n12' or 'g3' -> 'g1'
+let members;  // numbers of all nodes in and below each group
+let positions;  // forward through all nodes, then backward through those that a gradient reaches
+let backwardPosition;
+let position = 0;
+let expanded = new Set(['g0']);
+let changed = new Set();  // nodes that a caller of load() points out
 
-const groupOf = new Map();  // 'n12' or 'g3' -> 'g1'
-const members = groups.map(() => []);  // numbers of all nodes in and below a group
-groups.forEach((group, g) => group.parts.forEach(part => groupOf.set(part, 'g' + g)));
 // What is empty is left out of the JSON.
 const empty = {op: '', formula: '', operands: [], derivatives: [], attributes: [], name: '', path: '', time: -1,
                source: [], inputs: [], users: [], kept: [], gradient: null, sent: [], verdict: null};
-nodes.forEach((node, n) => {
-  nodes[n] = {...empty, ...node, number: n};
-  for (const group of groupsAround('n' + n)) members[numberOf(group)].push(n);
-});
 
-/// Forward through all nodes, then backward through those that a gradient reaches.
-const positions = nodes.map((_, n) => ({node: n, backward: false}));
-for (let n = nodes.length - 1; n >= 0; --n)
-  if (nodes[n].gradient !== null) positions.push({node: n, backward: true});
-const backwardPosition = new Map();
-positions.forEach((at, i) => at.backward && backwardPosition.set(at.node, i));
+function readTrace(data) {
+  trace = data;
+  ({nodes, groups, tensors} = trace);
+  groupOf = new Map();
+  members = groups.map(() => []);
+  groups.forEach((group, g) => group.parts.forEach(part => groupOf.set(part, 'g' + g)));
+  nodes.forEach((node, n) => {
+    nodes[n] = {...empty, ...node, number: n};
+    for (const group of groupsAround('n' + n)) members[numberOf(group)].push(n);
+  });
+  positions = nodes.map((_, n) => ({node: n, backward: false}));
+  for (let n = nodes.length - 1; n >= 0; --n)
+    if (nodes[n].gradient !== null) positions.push({node: n, backward: true});
+  backwardPosition = new Map();
+  positions.forEach((at, i) => at.backward && backwardPosition.set(at.node, i));
+}
 
-let position = 0;
+/// What tells where the reader is in words that hold for another trace of the same program.
+function bookmark() {
+  if (!trace || nodes.length === 0) return null;
+  const {node, backward} = positions[position];
+  return {node, backward, name: nameForAll(nodes[node]), groups: new Map(groups.map((_, g) => [pathOf(g), expanded.has('g' + g)]))};
+}
+function nameForAll(node) { return JSON.stringify([node.op, node.name, node.path, node.time]); }
+function pathOf(g) { return g <= 0 ? '' : `${pathOf(groups[g].parent)}/${groups[g].name}`; }
+
+/// To the same node and pass, with the same groups expanded, as far as the new trace has them.
+function returnTo(mark) {
+  const known = groups.filter((_, g) => g > 0 && mark && mark.groups.has(pathOf(g)));
+  if (known.length > 0 || mark && groups.length === 1) expanded = new Set(['g0', ...groups.flatMap((_, g) => mark.groups.get(pathOf(g)) ? ['g' + g] : [])]);
+  else expandUpTo(40);
+  const isSame = node => node && nameForAll(node) === mark.name;
+  const n = !mark ? -1 : isSame(nodes[mark.node]) ? mark.node : nodes.findIndex(isSame);
+  position = n < 0 ? 0 : mark.backward && backwardPosition.has(n) ? backwardPosition.get(n) : n;
+}
 
 function numberOf(part) { return Number(part.slice(1)); }
 
@@ -31,8 +56,6 @@ function groupsAround(part) {
   for (let group = groupOf.get(part); group; group = groupOf.get(group)) around.push(group);
   return around;
 }
-
-const expanded = new Set(['g0']);
 
 /// The box that stands for a node: itself, or the outermost group around it that is collapsed.
 function boxOf(n) {

@@ -38,7 +38,6 @@ const words = {
     between: 'between', cell: (q, k) => `query ${q}, key ${k}`,
     behind: (q, k) => `Behind the weight of ${k} for ${q}`,
     cell_hint: 'Choose a cell to see the nodes behind it.', unkept: 'Only a summary of these weights was stored.',
-    list_only: 'To see the graph as a picture, install Graphviz and write this page again.',
     list_note: 'The same nodes as in the graph, by layer. Arrow keys step forward and back.',
     empty: 'This trace is empty: nothing was recorded.', not_yet: 'not reached yet', done: 'done',
     differences: 'Differences', there: 'in the other trace', same: 'the same in the other trace',
@@ -51,6 +50,7 @@ const words = {
     differs_only_in_a: 'only in this trace', differs_only_in_b: 'only in the other trace', differs_formula: 'formula',
     differs_shape: 'shape', differs_value: 'value', differs_gradient: 'gradient', differs_verdict: 'verdict',
     current: 'current place', has_bad: 'has NaN or ∞',
+    changed: n => n === 1 ? '1 node changed' : `${n} nodes changed`, changed_note: 'Ringed: changed since the last run.',
   },
   zh: {
     language: 'English', graph: '计算图', list: '列表', attention: '注意力', trace: '记录',
@@ -89,7 +89,6 @@ const words = {
     between: '中间步骤', cell: (q, k) => `查询 ${q}，键 ${k}`,
     behind: (q, k) => `“${q}” 对 “${k}” 的权重从何而来`,
     cell_hint: '点选一格，查看它背后的节点。', unkept: '这些权重没有完整保留。',
-    list_only: '若要看计算图，请安装 Graphviz 后重新生成本页。',
     list_note: '与计算图相同的节点，按层排列。用方向键前后移动。',
     empty: '这份记录是空的：什么也没有记下。', not_yet: '尚未到达', done: '已完成',
     differences: '差异', there: '另一份记录', same: '与另一份记录相同',
@@ -101,6 +100,7 @@ const words = {
     differs_only_in_a: '仅此记录有', differs_only_in_b: '仅另一份记录有', differs_formula: '公式',
     differs_shape: '形状', differs_value: '值', differs_gradient: '梯度', differs_verdict: '检验结论',
     current: '当前位置', has_bad: '含 NaN 或 ∞',
+    changed: n => `${n} 个节点有变化`, changed_note: '带光圈的节点：与上一次运行相比有变化。',
   },
 };
 
