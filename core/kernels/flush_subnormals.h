@@ -6,7 +6,7 @@ namespace gradus {
 /// needs a hundred times as long for them, and saturated attention makes many in its gradients, as
 /// do moments that fade away.
 class FlushSubnormals {
-#ifdef __SSE2__
+#ifdef __x86_64__
  public:
   FlushSubnormals() { __builtin_ia32_ldmxcsr(before_ | 0x8040); }  // both ways: FTZ and DAZ
   ~FlushSubnormals() { __builtin_ia32_ldmxcsr(before_); }

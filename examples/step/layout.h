@@ -7,8 +7,7 @@
 
 namespace gradus::step {
 
-/// Where Graphviz would put the centres of a group's parts, x to the right and y downwards, as
-/// large as they are below.
+/// The centres of a group's parts, x to the right and y downwards, as large as they are below.
 using Layout = std::vector<std::pair<double, double>>;
 
 struct BoxSize {
@@ -16,8 +15,9 @@ struct BoxSize {
 };
 inline constexpr BoxSize node_box{136, 46}, group_box{168, 58}, time_box{84, 58};
 
-/// A layout per group of the outline, from top to bottom, time steps from left to right; empty when
-/// the program `dot` of Graphviz is not installed.
+/// A layout per group of the outline, from top to bottom, time steps from left to right: parts in
+/// ranks, each below what it reads, in an order with few crossings, near to what they read and are
+/// read by (in the manner of Sugiyama, Tagawa, Toda 1981).
 std::vector<Layout> lay_out(const Trace& trace, const Outline& outline);
 
 }  // namespace gradus::step
