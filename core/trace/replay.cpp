@@ -5,23 +5,32 @@
 
 namespace gradus {
 
-Trace Trace::replay(int number, const Tensor& value) const {
-  const Live& live = this->live("replay");
-  const TraceTensor& before = node(number).value;
-  if (value.shape() != before.shape() || value.dtype() != before.dtype())
-    throw Error(fmt::format("replay: {}: expected {} {}, got {} {}", description(number),
-                            name_of(before.dtype()), before.shape().text(), name_of(value.dtype()),
-                            value.description()));
-  // In the memory layout of the value that it replaces: BLAS rounds by it.
+namespace {
+
+/// A copy in the memory layout of the value that it replaces: BLAS rounds by it.
+Tensor in_layout_of(const Tensor& old, const Tensor& value) {
   Tensor changed = Tensor::uninitialised(value.shape(), value.dtype());
-  if (const Tensor& old = before.values(); !old.is_contiguous() && old.numel() > 0) {
+  if (!old.is_contiguous() && old.numel() > 0) {
     int64_t last = 0;
     for (int axis = 0; axis < old.rank(); ++axis)
       last += (old.shape()[axis] - 1) * old.strides()[axis];
     changed = Tensor::uninitialised({last + 1}, value.dtype()).view(old.shape(), old.strides());
   }
   changed.assign(value);
+  return changed;
+}
 
+}  // namespace
+
+Trace Trace::replay(const std::map<int, Tensor>& changes, const Instead& instead) const {
+  const Live& live = this->live("replay");
+  for (const auto& [number, value] : changes) {
+    const TraceTensor& before = node(number).value;
+    if (value.shape() != before.shape() || value.dtype() != before.dtype())
+      throw Error(fmt::format("replay: {}: expected {} {}, got {} {}", description(number),
+                              name_of(before.dtype()), before.shape().text(),
+                              name_of(value.dtype()), value.description()));
+  }
   std::vector<Tensor> values(nodes_.size());
   std::vector<bool> is_new(nodes_.size(), false);
   Trace result;
@@ -31,8 +40,11 @@ Trace Trace::replay(int number, const Tensor& value) const {
       const TraceNode& node = nodes_[static_cast<size_t>(n)];
       const auto& [rule, forward] = live.ops[static_cast<size_t>(n)];
       Tensor& output = values[static_cast<size_t>(n)];
-      is_new[static_cast<size_t>(n)] = n == number;
-      output = (n == number ? changed : node.value.values()).detach();
+      const auto change = changes.find(n);
+      const bool is_changed = change != changes.end();
+      is_new[static_cast<size_t>(n)] = is_changed;
+      output = node.value.values().detach();
+      if (is_changed) output = in_layout_of(output, change->second);
       if (node.kind == TraceNode::Kind::parameter) {
         output.require_grad();
         output.set_name(node.name);
@@ -43,7 +55,13 @@ Trace Trace::replay(int number, const Tensor& value) const {
         inputs.push_back(values[static_cast<size_t>(input)]);
         if (is_new[static_cast<size_t>(input)]) is_new[static_cast<size_t>(n)] = true;
       }
-      if (is_new[static_cast<size_t>(n)] && n != number) {
+      const Pointwise* const other = instead && !is_changed ? instead(node) : nullptr;
+      if (other) {
+        is_new[static_cast<size_t>(n)] = true;
+        output = other->run(inputs);
+        continue;
+      }
+      if (is_new[static_cast<size_t>(n)] && !is_changed) {
         if (!forward)
           throw Error(
               fmt::format("replay: {} cannot run again: its record() was not given its "

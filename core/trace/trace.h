@@ -1,11 +1,14 @@
 #pragma once
 
+#include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "core/autograd/autograd.h"
+#include "core/ops/pointwise.h"
 #include "core/tensor/scope.h"
 #include "core/trace/source_line.h"
 
@@ -167,7 +170,11 @@ class Trace {
   /// it have run again, and of their backward passes. Bit for bit what the program would have
   /// computed, had it overwritten the value there. Defined in core/trace/replay.cpp.
   /// Throws Error for a loaded trace, another shape or dtype, and where an op cannot run again.
-  Trace replay(int number, const Tensor& value) const;
+  Trace replay(int number, const Tensor& value) const { return replay({{number, value}}); }
+  /// The same of several values at once, and of another elementwise function of as many inputs in
+  /// the place of each op for which `instead` gives one. The nodes keep their numbers.
+  using Instead = std::function<const Pointwise*(const TraceNode&)>;
+  Trace replay(const std::map<int, Tensor>& values, const Instead& instead = {}) const;
 
   /// The op that node `number` is, taken apart: a new trace of the ops that define it, from the
   /// same inputs and the same gradient. Its parameters and constants are the inputs, under the

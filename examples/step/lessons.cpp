@@ -32,11 +32,6 @@ constexpr Lesson all[] = {
 
 }  // namespace
 
-Tensor parameter(const char* name, const Tensor& values) {
-  values.require_grad().set_name(name);
-  return values;
-}
-
 std::string lesson_list() {
   std::string text;
   int number = 0;

@@ -4,6 +4,11 @@
 
 #include "examples/step/session.h"
 
+namespace gradus::translate {
+struct Corpus;
+struct Trained;
+}  // namespace gradus::translate
+
 namespace gradus::step {
 
 /// What lesson 5 is given.
@@ -23,7 +28,10 @@ std::string lesson_list();
 Library lessons();
 
 /// `values` as a parameter of this name; returns it.
-Tensor parameter(const char* name, const Tensor& values);
+inline Tensor parameter(const char* name, const Tensor& values) {
+  values.require_grad().set_name(name);
+  return values;
+}
 
 /// Lesson 1: a scalar expression. L = (tanh(weight · input + bias) − target)²
 Trace scalar_expression();
@@ -35,6 +43,11 @@ Trace lstm_cell();
 Trace scaled_dot_product_attention();
 /// Lesson 5: the translator on a sentence, which it translates first.
 Trace translator(const LessonOptions& options);
+/// What lesson 5 records: the loss of the sentence's translation by this model.
+/// Throws Error for an empty sentence and for invalid UTF-8.
+Trace translation(translate::Trained& trained, const std::string& sentence);
+/// The small translator that it trains where it is given none, before its training.
+translate::Trained small_translator(const translate::Corpus& corpus);
 /// Lesson 6: a memory network's two hops, with weights that were chosen to be read.
 Trace memory_network();
 

@@ -199,7 +199,8 @@ json comparison(const Trace& trace, const Trace& other, Tensors& tensors) {
 
 }  // namespace
 
-std::string page_data(const Trace& trace, const Trace* other, const std::string& title) {
+std::string page_data(const Trace& trace, const Trace* other, const std::string& title,
+                      bool opens) {
   Tensors tensors;
   const std::vector<AttentionWeights> maps = attention_weights(trace);
   json data{{"title", title},
@@ -213,7 +214,7 @@ std::string page_data(const Trace& trace, const Trace* other, const std::string&
             {"groups", groups(trace)},
             {"attention", attention(maps)},
             {"other", other ? comparison(trace, *other, tensors) : json()}};
-  open_ops(trace, data["nodes"], tensors);
+  if (opens) open_ops(trace, data["nodes"], tensors);
   data = shown(std::move(data));
   data["tensors"] = tensors.list();
   std::string text;

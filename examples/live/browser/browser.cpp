@@ -1,9 +1,11 @@
 #include "core/kernels/blas.h"
 #include "core/kernels/pool.h"
+#include "core/tensor/error.h"
 #include "core/trace/source_line.h"
+#include "examples/training/subwords.h"
 
-/// What the core asks of a system that a browser's worker is not: OpenBLAS, threads, and debug
-/// information.
+/// What the sources ask of a system that a browser's worker is not: OpenBLAS, threads, debug
+/// information, and sentencepiece.
 namespace gradus {
 
 namespace blas {
@@ -34,5 +36,16 @@ void run_ranges(int64_t n, int64_t, const std::function<void(int64_t, int64_t)>&
 
 std::vector<void*> call_stack() { return {}; }
 std::vector<SourceLine> source_lines(const std::vector<void*>&) { return {}; }
+
+namespace training {
+
+Subwords Subwords::read(std::string, bool) {
+  throw Error("this page reads models of words and characters, not of subwords");
+}
+std::vector<std::string> Subwords::pieces() const { return {}; }
+std::vector<std::string> Subwords::split(std::string_view) const { return {}; }
+std::vector<int64_t> Subwords::encode(std::string_view) const { return {}; }
+
+}  // namespace training
 
 }  // namespace gradus

@@ -1,38 +1,16 @@
 #include "examples/live/browser/utf8proc.h"
 
-#include <emscripten.h>
-
 #include <cstring>
 #include <string>
 #include <unordered_map>
 
-// clang-format off
-EM_JS(int, unicode_category, (int code), {
-  const names = ['Cn', 'Lu', 'Ll', 'Lt', 'Lm', 'Lo', 'Mn', 'Mc', 'Me', 'Nd', 'Nl', 'No', 'Pc', 'Pd', 'Ps', 'Pe', 'Pi',
-                 'Pf', 'Po', 'Sm', 'Sc', 'Sk', 'So', 'Zs', 'Zl', 'Zp', 'Cc', 'Cf', 'Cs', 'Co'];
-  Module.categories = Module.categories || names.map(name => new RegExp('\\p{' + name + '}', 'u'));
-  const text = String.fromCodePoint(code);
-  return Module.categories.findIndex(category => category.test(text));
-});
-EM_JS(int, unicode_facts, (int code), {
-  const text = String.fromCodePoint(code);
-  return Number(/\p{DI}/u.test(text)) | Number(/\p{ExtPict}/u.test(text)) << 1 | Number(/[\p{Mn}\p{Me}]/u.test(text)) << 2;
-});
-EM_JS(int, unicode_lower, (int code), {
-  const lower = String.fromCodePoint(code).toLowerCase();
-  return lower.length === String.fromCodePoint(lower.codePointAt(0)).length ? lower.codePointAt(0) : code;
-});
-EM_JS(int, unicode_break, (int before, int after), {
-  const text = String.fromCodePoint(before, after);
-  if (before === 0x200D && /\p{ExtPict}/u.test(String.fromCodePoint(after))) return 0;
-  if (!Intl.Segmenter) return Number(!/^[^]\p{M}$/u.test(text));
-  Module.segmenter = Module.segmenter || new Intl.Segmenter();
-  return Number(Array.from(Module.segmenter.segment(text)).length > 1);
-});
-EM_JS(char*, unicode_nfkc, (const char* text), {
-  return stringToNewUTF8(UTF8ToString(text).normalize('NFKC'));
-});
-// clang-format on
+extern "C" {  // unicode.js
+int unicode_category(int code);
+int unicode_facts(int code);  // 1: invisible, 2: a pictograph, 4: a mark that is put on a character
+int unicode_lower(int code);
+int unicode_break(int before, int after);
+char* unicode_nfkc(const char* text);
+}
 
 utf8proc_ssize_t utf8proc_iterate(const utf8proc_uint8_t* text, utf8proc_ssize_t size,
                                   utf8proc_int32_t* code) {
