@@ -53,13 +53,14 @@ T member(const json& request, const char* name) {
   try {
     return request.at(name).get<T>();
   } catch (const json::exception&) {
-    throw Error(fmt::format("{}: '{}' is missing or is no such value", request.value("do", ""), name));
+    throw Error(
+        fmt::format("{}: '{}' is missing or is no such value", request.value("do", ""), name));
   }
 }
 
 bool is_elementwise(const TraceNode& node) {
   static const std::set<std::string> known = {"tanh", "sigmoid", "relu", "exp", "log", "softplus",
-                                              "sqrt", "abs", "f", "sin", "cos", "erf"};
+                                              "sqrt", "abs",     "f",    "sin", "cos", "erf"};
   return node.kind == TraceNode::Kind::op && node.inputs.size() == 1 && known.contains(node.op);
 }
 
@@ -80,15 +81,17 @@ json described(const Pointwise& f) {
   for (int n = 0; n < trace.size(); ++n)
     if (trace.node(n).op == f.name()) {
       const Verdict& verdict = check(trace, n);
-      result = verdict.result == Verdict::Result::agrees      ? "agrees"
-               : verdict.result == Verdict::Result::disagrees ? "disagrees"
+      result = verdict.result == Verdict::Result::agrees       ? "agrees"
+               : verdict.result == Verdict::Result::disagrees  ? "disagrees"
                : verdict.result == Verdict::Result::not_finite ? "not finite"
                                                                : "unknown";
     }
-  return {{"formula", f.formula()},
-          {"derivative", f.derivative(0)},
-          {"verdict", result},
-          {"plot", {{"x", json_of_values(x)}, {"y", json_of_values(y)}, {"slope", json_of_values(x.grad())}}}};
+  return {
+      {"formula", f.formula()},
+      {"derivative", f.derivative(0)},
+      {"verdict", result},
+      {"plot",
+       {{"x", json_of_values(x)}, {"y", json_of_values(y)}, {"slope", json_of_values(x.grad())}}}};
 }
 
 json words(const Words& words) { return {{"en", words.en}, {"zh", words.zh}}; }
@@ -119,14 +122,22 @@ class Engine::State {
   using Command = Answer (State::*)(const json&);
   static const std::map<std::string, Command>& commands() {
     static const std::map<std::string, Command> all = {
-        {"open", &State::open},           {"set", &State::set},
-        {"undo", &State::undo},           {"check", &State::check},
-        {"into", &State::into},           {"out", &State::out},
-        {"formula", &State::formula},     {"put", &State::put},
-        {"ops", &State::ops},             {"train", &State::train},
-        {"show", &State::show},           {"learn", &State::learn},
-        {"translate", &State::translate}, {"model", &State::model},
-        {"exercises", &State::exercises}, {"mark", &State::mark_answer},
+        {"open", &State::open},
+        {"set", &State::set},
+        {"undo", &State::undo},
+        {"check", &State::check},
+        {"into", &State::into},
+        {"out", &State::out},
+        {"formula", &State::formula},
+        {"put", &State::put},
+        {"ops", &State::ops},
+        {"train", &State::train},
+        {"show", &State::show},
+        {"learn", &State::learn},
+        {"translate", &State::translate},
+        {"model", &State::model},
+        {"exercises", &State::exercises},
+        {"mark", &State::mark_answer},
     };
     return all;
   }
@@ -152,16 +163,27 @@ class Engine::State {
     const int lesson = member<int>(request, "lesson");
     Trace trace;
     switch (lesson) {
-      case 1: trace = step::scalar_expression(); break;
-      case 2: trace = step::dense_layer(); break;
-      case 3: trace = step::lstm_cell(); break;
-      case 4: trace = step::scaled_dot_product_attention(); break;
+      case 1:
+        trace = step::scalar_expression();
+        break;
+      case 2:
+        trace = step::dense_layer();
+        break;
+      case 3:
+        trace = step::lstm_cell();
+        break;
+      case 4:
+        trace = step::scaled_dot_product_attention();
+        break;
       case 5:
         trace = step::translation(translator_.trained(),
                                   request.value("sentence", step::LessonOptions().sentence));
         break;
-      case 6: trace = step::memory_network(); break;
-      default: throw Error(fmt::format("there are lessons 1 to 6, got {}", lesson));
+      case 6:
+        trace = step::memory_network();
+        break;
+      default:
+        throw Error(fmt::format("there are lessons 1 to 6, got {}", lesson));
     }
     history_.clear();
     outer_.clear();
@@ -173,14 +195,16 @@ class Engine::State {
   Answer set(const json& request) {
     const int node = member<int>(request, "node");
     const Tensor& old = trace().node(node).value.values();
-    if (!old.is_float()) throw Error(fmt::format("{}: expected a tensor of floats", trace().description(node)));
+    if (!old.is_float())
+      throw Error(fmt::format("{}: expected a tensor of floats", trace().description(node)));
     Tensor changed = Tensor::uninitialised(old.shape(), old.dtype());
     changed.assign(old);
     const double value = number_of(request.value("value", json()));
     if (request.contains("element")) {
       const auto element = member<int64_t>(request, "element");
       if (element < 0 || element >= changed.numel())
-        throw Error(fmt::format("set: expected an element of {}, got {}", changed.numel(), element));
+        throw Error(
+            fmt::format("set: expected an element of {}, got {}", changed.numel(), element));
       if (changed.dtype() == DType::float32)
         changed.mutable_data<float>()[element] = static_cast<float>(value);
       else
@@ -217,7 +241,10 @@ class Engine::State {
   }
 
   Answer formula(const json& request) {
-    return {described(Expression::parse(member<std::string>(request, "text"), {"x"}).pointwise("f")), {}, {}};
+    return {
+        described(Expression::parse(member<std::string>(request, "text"), {"x"}).pointwise("f")),
+        {},
+        {}};
   }
 
   Answer ops(const json&) {
@@ -229,7 +256,8 @@ class Engine::State {
 
   Answer put(const json& request) {
     const auto op = member<std::string>(request, "instead_of");
-    const Pointwise f = Expression::parse(member<std::string>(request, "text"), {"x"}).pointwise("f");
+    const Pointwise f =
+        Expression::parse(member<std::string>(request, "text"), {"x"}).pointwise("f");
     int count = 0;
     Trace changed = trace().replay({}, [&](const TraceNode& node) -> const Pointwise* {
       if (!is_elementwise(node) || node.op != op) return nullptr;
@@ -250,11 +278,13 @@ class Engine::State {
       options.clip = request.value("clip", options.clip);
       options.seed = request.value("seed", options.seed);
       Training run(history_.empty() ? throw Error("no lesson is open") : history_.back(), options);
-      if (runs_.size() == most_runs) throw Error(fmt::format("there are {} runs already", most_runs));
+      if (runs_.size() == most_runs)
+        throw Error(fmt::format("there are {} runs already", most_runs));
       runs_.push_back(std::move(run));
     }
     Training& run = runs_.back();
-    const auto from = request.value("new", false) || run.steps().size() == 1 ? 0 : run.steps().size();
+    const auto from =
+        request.value("new", false) || run.steps().size() == 1 ? 0 : run.steps().size();
     const bool goes_on = within(request, [&] { return run.step(); });
     json steps = json::array();
     for (size_t i = from; i < run.steps().size(); ++i) {
@@ -268,7 +298,9 @@ class Engine::State {
              {"steps", steps},
              {"kept", kept},
              {"names", run.parameter_names()},
-             {"stopped", !goes_on}}, {}, {}};
+             {"stopped", !goes_on}},
+            {},
+            {}};
   }
 
   /// Steps until as many are done or as much time has gone by as was asked for. False when a step
@@ -289,7 +321,8 @@ class Engine::State {
   }
 
   Answer show(const json& request) {
-    Shared step = share(run_at(member<size_t>(request, "run")).at(member<int64_t>(request, "step")));
+    Shared step =
+        share(run_at(member<size_t>(request, "run")).at(member<int64_t>(request, "step")));
     Shared beside;
     if (request.contains("beside")) {
       const auto [run, at] = member<std::pair<size_t, int64_t>>(request, "beside");
@@ -302,7 +335,10 @@ class Engine::State {
     if (request.value("new", false)) translator_.begin();
     const bool goes_on = within(request, [&] { return translator_.step(); });
     const auto& progress = translator_.progress();
-    return {{{"step", progress.step}, {"of", progress.of}, {"loss", progress.loss}, {"done", !goes_on}}, {}, {}};
+    return {
+        {{"step", progress.step}, {"of", progress.of}, {"loss", progress.loss}, {"done", !goes_on}},
+        {},
+        {}};
   }
 
   Answer translate(const json& request) {
@@ -311,7 +347,9 @@ class Engine::State {
              {"tokens", result.tokens},
              {"attention", result.attention},
              {"known", result.known},
-             {"text", result.text}}, {}, {}};
+             {"text", result.text}},
+            {},
+            {}};
   }
 
   Answer model(const json& request) {
@@ -321,14 +359,20 @@ class Engine::State {
 
   Answer exercises(const json& request) {
     std::vector<Exercise> read =
-        read_exercises(request.contains("text") ? member<std::string>(request, "text") : std::string(exercises_text));
+        read_exercises(request.contains("text") ? member<std::string>(request, "text")
+                                                : std::string(exercises_text));
     exercises_ = std::move(read);
     json list = json::array();
     for (const Exercise& e : exercises_) {
       json known = json::object();
       for (const auto& [name, value] : e.known()) known[name] = json_of_values(value);
-      list.push_back({{"title", words(e.title)}, {"task", words(e.task)}, {"hint", words(e.hint)},
-                      {"y", e.formula}, {"find", e.wanted}, {"answer", e.answer}, {"known", known}});
+      list.push_back({{"title", words(e.title)},
+                      {"task", words(e.task)},
+                      {"hint", words(e.hint)},
+                      {"y", e.formula},
+                      {"find", e.wanted},
+                      {"answer", e.answer},
+                      {"known", known}});
     }
     return {{{"exercises", list}}, {}, {}};
   }
@@ -340,7 +384,9 @@ class Engine::State {
     return {{{"right", marked.is_right},
              {"hint", words(marked.hint)},
              {"given", json_of_values(marked.given)},
-             {"wanted", json_of_values(marked.wanted)}}, {}, {}};
+             {"wanted", json_of_values(marked.wanted)}},
+            {},
+            {}};
   }
 
   std::string name_;

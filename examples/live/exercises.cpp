@@ -78,11 +78,12 @@ Words fault(const Exercise& exercise, const Tensor& given, const Tensor& wanted,
     for (int axis = 0; axis < given.rank(); ++axis) {
       if (agree(reshape(sum(given, {axis}), sum(given, {axis}).shape()), wanted) ||
           agree(sum(given, {axis}, true), wanted))
-        return {fmt::format("The sum over axis {} is missing: {} takes part once for each of its {} "
-                            "places, and gets the sum of what these send.",
-                            axis, exercise.wanted, given.shape()[axis]),
-                fmt::format("少了沿轴 {0} 的求和：{1} 在这 {2} 处各参与一次，得到它们传回的梯度之和。",
-                            axis, exercise.wanted, given.shape()[axis])};
+        return {
+            fmt::format("The sum over axis {} is missing: {} takes part once for each of its {} "
+                        "places, and gets the sum of what these send.",
+                        axis, exercise.wanted, given.shape()[axis]),
+            fmt::format("少了沿轴 {0} 的求和：{1} 在这 {2} 处各参与一次，得到它们传回的梯度之和。",
+                        axis, exercise.wanted, given.shape()[axis])};
     }
   if (given.shape() != wanted.shape()) {
     if (given.numel() == 1 && wanted.numel() > 1 && agree(sum(wanted), reshape(given, {})))
@@ -134,8 +135,10 @@ class Block {
     else if (key.size() == 1 && key[0] >= 'a' && key[0] <= 'z' && key != "g")
       exercise_.inputs[key] = tensor_of_text(value);
     else
-      throw Error(fmt::format("expected title, task, y, an input of one letter that is not g, find, "
-                              "answer or hint, got '{}'", key));
+      throw Error(
+          fmt::format("expected title, task, y, an input of one letter that is not g, find, "
+                      "answer or hint, got '{}'",
+                      key));
   }
 
   Exercise end() const {
@@ -148,9 +151,11 @@ class Block {
     need(!exercise_.wanted.empty(), "find:");
     need(!exercise_.answer.empty(), "answer:");
     if (!exercise_.inputs.contains(exercise_.wanted))
-      throw Error(fmt::format("find: '{}' is not an input of the exercise that ends here", exercise_.wanted));
+      throw Error(fmt::format("find: '{}' is not an input of the exercise that ends here",
+                              exercise_.wanted));
     if (const Marked marked = mark(exercise_, exercise_.answer); !marked.is_right)
-      throw Error(fmt::format("the answer of the exercise that ends here is wrong: {}", marked.hint.en));
+      throw Error(
+          fmt::format("the answer of the exercise that ends here is wrong: {}", marked.hint.en));
     return exercise_;
   }
 
@@ -198,7 +203,8 @@ Marked mark(const Exercise& exercise, std::string_view answer) {
 
 std::vector<Exercise> read_exercises(std::string_view text) {
   if (text.size() > most_bytes)
-    throw Error(fmt::format("exercises: expected at most {} bytes, got {}", most_bytes, text.size()));
+    throw Error(
+        fmt::format("exercises: expected at most {} bytes, got {}", most_bytes, text.size()));
   std::vector<Exercise> result;
   Block block;
   int number = 0;

@@ -18,9 +18,9 @@ struct Words {
 /// A derivative that is left blank. The learner knows the inputs, the output y and its gradient g.
 struct Exercise {
   Words title, task, hint;
-  std::string formula;  ///< of y
-  std::string wanted;   ///< the input whose gradient is asked for
-  std::string answer;   ///< one that is right
+  std::string formula;                   ///< of y
+  std::string wanted;                    ///< the input whose gradient is asked for
+  std::string answer;                    ///< one that is right
   std::map<std::string, Tensor> inputs;  ///< float64
 
   /// The inputs, y and g, with irregular numbers for g.
@@ -51,9 +51,9 @@ extern const std::string_view exercises_text;
 
 struct Marked {
   bool is_right = false;
-  Words hint;      ///< how it is wrong: twice as much, the sign, transposed, a forgotten sum …
-  Tensor given;    ///< what was answered,
-  Tensor wanted;   ///< and what the differences say
+  Words hint;     ///< how it is wrong: twice as much, the sign, transposed, a forgotten sum …
+  Tensor given;   ///< what was answered,
+  Tensor wanted;  ///< and what the differences say
 };
 /// Throws Error for what is no expression of what is known.
 Marked mark(const Exercise& exercise, std::string_view answer);

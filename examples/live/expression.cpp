@@ -70,14 +70,16 @@ struct Token {
 /// Words, numbers and marks; what mathematics writes otherwise becomes ASCII.
 std::vector<Token> tokens_of(std::string_view text) {
   if (text.size() > longest)
-    throw Error(fmt::format("expected an expression of at most {} bytes, got {}", longest, text.size()));
+    throw Error(
+        fmt::format("expected an expression of at most {} bytes, got {}", longest, text.size()));
   static const std::pair<std::string_view, std::string_view> written[] = {
-      {"·", "*"}, {"×", "*"}, {"−", "-"}, {"²", "^2"}, {"³", "^3"}, {"√", "sqrt"}, {"ᵀ", "'"},
-      {"（", "("}, {"）", ")"}, {"，", ","}};
+      {"·", "*"},    {"×", "*"}, {"−", "-"},  {"²", "^2"}, {"³", "^3"},
+      {"√", "sqrt"}, {"ᵀ", "'"}, {"（", "("}, {"）", ")"}, {"，", ","}};
   std::string ascii;
   for (size_t i = 0; i < text.size();) {
-    const auto found = std::find_if(std::begin(written), std::end(written),
-                                    [&](const auto& pair) { return text.substr(i).starts_with(pair.first); });
+    const auto found = std::find_if(std::begin(written), std::end(written), [&](const auto& pair) {
+      return text.substr(i).starts_with(pair.first);
+    });
     if (found == std::end(written)) {
       ascii += text[i++];
       continue;
@@ -102,7 +104,8 @@ std::vector<Token> tokens_of(std::string_view text) {
       i += static_cast<size_t>(end - start);
       token.is_number = true;
     } else if (is_letter(ascii[i])) {
-      while (i < ascii.size() && (is_letter(ascii[i]) || is_digit(ascii[i]) || ascii[i] == '_')) ++i;
+      while (i < ascii.size() && (is_letter(ascii[i]) || is_digit(ascii[i]) || ascii[i] == '_'))
+        ++i;
       token.is_name = true;
     } else if (std::string_view("+-*/^@'(),").find(ascii[i]) != std::string_view::npos) {
       ++i;
@@ -121,7 +124,8 @@ std::vector<Token> tokens_of(std::string_view text) {
 /// Recursive descent: sum, product, sign, power, postfix, value.
 class Parser {
  public:
-  Parser(std::string_view text, const std::vector<std::string>& names) : tokens_(tokens_of(text)), names_(names) {}
+  Parser(std::string_view text, const std::vector<std::string>& names)
+      : tokens_(tokens_of(text)), names_(names) {}
 
   Expression whole() {
     Expression result = sum(0);
@@ -138,8 +142,9 @@ class Parser {
   }
   void expect(std::string_view mark) {
     if (!take(mark))
-      throw Error(fmt::format("expected '{}' {}", mark,
-                              at_ < tokens_.size() ? "before '" + tokens_[at_].text + "'" : "at the end"));
+      throw Error(
+          fmt::format("expected '{}' {}", mark,
+                      at_ < tokens_.size() ? "before '" + tokens_[at_].text + "'" : "at the end"));
   }
 
   static Expression call(std::string function, std::vector<Expression> arguments) {
@@ -165,7 +170,8 @@ class Parser {
   }
 
   Expression sum(int depth) {
-    if (depth > deepest) throw Error(fmt::format("expected at most {} levels of parentheses", deepest));
+    if (depth > deepest)
+      throw Error(fmt::format("expected at most {} levels of parentheses", deepest));
     return chain([&] { return product(depth); }, {"+", "-"});
   }
   Expression product(int depth) {
@@ -209,7 +215,8 @@ class Parser {
       result.number_ = std::strtod(token.text.c_str(), nullptr);
       return result;
     }
-    if (!token.is_name) throw Error(fmt::format("expected a number, a name or ( before '{}'", token.text));
+    if (!token.is_name)
+      throw Error(fmt::format("expected a number, a name or ( before '{}'", token.text));
     ++at_;
     if (std::find(names_.begin(), names_.end(), token.text) != names_.end()) {
       Expression result;
@@ -273,8 +280,9 @@ class Evaluation {
 
  private:
   static double number(const Expression& e) {
-    const Tensor value = Evaluation<Tensor>([](const std::string&) { return Tensor(); },
-                                            [](double x) { return full({}, x, DType::float64); })(e);
+    const Tensor value =
+        Evaluation<Tensor>([](const std::string&) { return Tensor(); },
+                           [](double x) { return full({}, x, DType::float64); })(e);
     return value.item();
   }
 
@@ -295,10 +303,15 @@ class Evaluation {
         result = sum(x, {static_cast<int>(axis)}, true);
       }
       return f == "sum" ? result
-                        : result * (static_cast<double>(result.numel()) / static_cast<double>(std::max<int64_t>(1, x.numel())));
+                        : result * (static_cast<double>(result.numel()) /
+                                    static_cast<double>(std::max<int64_t>(1, x.numel())));
     } else {
-      throw Error(fmt::format("{}: expected an elementwise function: each element of the result "
-                              "from one of the input", f == "'" ? "transpose" : f == "@" ? "product of matrices" : f));
+      throw Error(
+          fmt::format("{}: expected an elementwise function: each element of the result "
+                      "from one of the input",
+                      f == "'"   ? "transpose"
+                      : f == "@" ? "product of matrices"
+                                 : f));
     }
   }
 
@@ -324,7 +337,9 @@ Tensor Expression::operator()(const std::map<std::string, Tensor>& values) const
 }
 
 Pointwise Expression::pointwise(const std::string& name) const {
-  if (!has_name()) throw Error(fmt::format("expected a function of {}, got a number", names_.empty() ? "x" : names_[0]));
+  if (!has_name())
+    throw Error(
+        fmt::format("expected a function of {}, got a number", names_.empty() ? "x" : names_[0]));
   const auto formula = [&](std::initializer_list<Expr> inputs) {
     return Evaluation<Expr>(
         [&](const std::string& wanted) {
@@ -334,7 +349,8 @@ Pointwise Expression::pointwise(const std::string& name) const {
   };
   if (names_.size() == 1) return Pointwise(name, [&](Expr a) { return formula({a}); });
   if (names_.size() == 2) return Pointwise(name, [&](Expr a, Expr b) { return formula({a, b}); });
-  if (names_.size() == 3) return Pointwise(name, [&](Expr a, Expr b, Expr c) { return formula({a, b, c}); });
+  if (names_.size() == 3)
+    return Pointwise(name, [&](Expr a, Expr b, Expr c) { return formula({a, b, c}); });
   throw Error(fmt::format("expected a function of one to three names, got {}", names_.size()));
 }
 

@@ -15,8 +15,10 @@ namespace {
 using nlohmann::json;
 
 [[noreturn]] void refuse(std::string_view text) {
-  throw Error("expected a number, a list such as [1, 2], or rows of one length such as "
-              "[[1, 2], [3, 4]], got " + std::string(text.substr(0, 60)));
+  throw Error(
+      "expected a number, a list such as [1, 2], or rows of one length such as "
+      "[[1, 2], [3, 4]], got " +
+      std::string(text.substr(0, 60)));
 }
 
 }  // namespace

@@ -43,7 +43,8 @@ std::unique_ptr<Optimizer> optimizer_of(const TrainingOptions& options,
 
 Training::Training(std::shared_ptr<const Trace> start, const TrainingOptions& options)
     : start_(std::move(start)), current_(start_), options_(options) {
-  if (!(options.clip >= 0)) throw Error(fmt::format("clip: expected at least 0, got {}", options.clip));
+  if (!(options.clip >= 0))
+    throw Error(fmt::format("clip: expected at least 0, got {}", options.clip));
   for (int n = 0; n < start_->size(); ++n) {
     const TraceNode& node = start_->node(n);
     if (node.kind != TraceNode::Kind::parameter || !node.gradient.defined()) continue;
@@ -51,7 +52,8 @@ Training::Training(std::shared_ptr<const Trace> start, const TrainingOptions& op
     names_.push_back(node.name.empty() ? fmt::format("#{}", n) : node.name);
     parameters_.push_back(copy_of(node.value.values()).require_grad());
   }
-  if (nodes_.empty()) throw Error("there is no parameter that a gradient reaches: nothing to train");
+  if (nodes_.empty())
+    throw Error("there is no parameter that a gradient reaches: nothing to train");
   if (start_->node(start_->size() - 1).value.shape().numel() != 1)
     throw Error("expected one number, the loss, as the last value of the computation");
   optimizer_ = optimizer_of(options, parameters_);
@@ -60,7 +62,8 @@ Training::Training(std::shared_ptr<const Trace> start, const TrainingOptions& op
     std::map<int, Tensor> values;
     for (size_t i = 0; i < nodes_.size(); ++i) {
       Tensor& p = parameters_[i];
-      const double size = norm_of(p) / std::sqrt(static_cast<double>(std::max<int64_t>(1, p.numel())));
+      const double size =
+          norm_of(p) / std::sqrt(static_cast<double>(std::max<int64_t>(1, p.numel())));
       p.assign(random_normal(p.shape(), 0, size > 0 ? size : 0.1, generator, p.dtype()));
       values[nodes_[i]] = p;
     }
@@ -110,10 +113,12 @@ void Training::note() {
 }
 
 Trace Training::at(int64_t step) const {
-  if (step < 0 || step >= static_cast<int64_t>(kept_.size()) || kept_[static_cast<size_t>(step)].empty())
+  if (step < 0 || step >= static_cast<int64_t>(kept_.size()) ||
+      kept_[static_cast<size_t>(step)].empty())
     throw Error(fmt::format("step {} is not kept", step));
   std::map<int, Tensor> values;
-  for (size_t i = 0; i < nodes_.size(); ++i) values[nodes_[i]] = kept_[static_cast<size_t>(step)][i];
+  for (size_t i = 0; i < nodes_.size(); ++i)
+    values[nodes_[i]] = kept_[static_cast<size_t>(step)][i];
   return start_->replay(values);
 }
 

@@ -32,9 +32,9 @@ class Training {
 
   struct Step {
     double loss;
-    double gradient_norm;  ///< √Σg² of all parameters, before clipping
+    double gradient_norm;              ///< √Σg² of all parameters, before clipping
     std::vector<double> weight_norms;  ///< per parameter
-    bool is_kept;  ///< whether at() can show it
+    bool is_kept;                      ///< whether at() can show it
   };
   /// Before the first step, and after each.
   const std::vector<Step>& steps() const { return steps_; }

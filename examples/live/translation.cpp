@@ -47,7 +47,7 @@ struct LiveTranslator::Training {
   Adam optimizer{parameters, {.learning_rate = rate}};
   Generator generator{1};
   std::vector<int64_t> order;
-  Progress progress{0, epochs * std::ssize(batches), 0};
+  Progress progress{0, epochs* std::ssize(batches), 0};
   Schedule schedule = cosine(rate, progress.of);
 };
 
@@ -55,7 +55,8 @@ LiveTranslator::LiveTranslator() = default;
 LiveTranslator::~LiveTranslator() = default;
 
 void LiveTranslator::load(const std::string& base64) {
-  const std::string path = (std::filesystem::temp_directory_path() / "gradus-live.safetensors").string();
+  const std::string path =
+      (std::filesystem::temp_directory_path() / "gradus-live.safetensors").string();
   std::ofstream(path, std::ios::binary) << from_base64(base64);
   loaded_ = std::make_unique<Trained>(translate::load(path));
   std::filesystem::remove(path);

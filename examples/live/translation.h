@@ -10,9 +10,9 @@ namespace gradus::live {
 
 struct Translation {
   std::string text;
-  std::vector<std::string> words;   ///< of the source, as the model reads them
-  std::vector<bool> known;          ///< per word, whether the model knows it
-  std::vector<std::string> tokens;  ///< of the translation, with `<eos>`
+  std::vector<std::string> words;              ///< of the source, as the model reads them
+  std::vector<bool> known;                     ///< per word, whether the model knows it
+  std::vector<std::string> tokens;             ///< of the translation, with `<eos>`
   std::vector<std::vector<double>> attention;  ///< per token, a weight per word
 };
 

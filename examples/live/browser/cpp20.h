@@ -33,11 +33,13 @@ auto find_if(R&& r, F f, P p = {}) {
 }
 template <class R, class F, class P = identity>
 auto find_if_not(R&& r, F f, P p = {}) {
-  return find_if(r, [&](auto&& x) { return !invoke(f, x); }, p);
+  return find_if(
+      r, [&](auto&& x) { return !invoke(f, x); }, p);
 }
 template <class R, class T, class P = identity>
 auto find(R&& r, const T& value, P p = {}) {
-  return find_if(r, [&](auto&& x) { return x == value; }, p);
+  return find_if(
+      r, [&](auto&& x) { return x == value; }, p);
 }
 template <class R, class F, class P = identity>
 bool any_of(R&& r, F f, P p = {}) {
@@ -57,7 +59,8 @@ auto count_if(R&& r, F f, P p = {}) {
 }
 template <class R, class T, class P = identity>
 auto count(R&& r, const T& value, P p = {}) {
-  return count_if(r, [&](auto&& x) { return x == value; }, p);
+  return count_if(
+      r, [&](auto&& x) { return x == value; }, p);
 }
 
 template <class F, class P>
@@ -128,9 +131,8 @@ auto transform(const A& a, const B& b, Out out, F f) {
 }
 template <class A, class B, class F = std::equal_to<>, class P = identity, class Q = identity>
 bool equal(const A& a, const B& b, F f = {}, P p = {}, Q q = {}) {
-  return std::equal(begin(a), end(a), begin(b), end(b), [&](auto&& x, auto&& y) {
-    return invoke(f, invoke(p, x), invoke(q, y));
-  });
+  return std::equal(begin(a), end(a), begin(b), end(b),
+                    [&](auto&& x, auto&& y) { return invoke(f, invoke(p, x), invoke(q, y)); });
 }
 
 template <class A, class B>

@@ -57,10 +57,10 @@ const utf8proc_property_t* utf8proc_get_property(utf8proc_int32_t code) {
   const auto [found, is_new] = known.try_emplace(code);
   if (is_new && code >= 0 && code <= 0x10FFFF) {
     const int facts = unicode_facts(code);
-    found->second = {facts & 4 ? 230 : 0,
-                     facts & 2 ? UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC
-                               : UTF8PROC_BOUNDCLASS_OTHER,
-                     (facts & 1) != 0};
+    found->second = {
+        facts & 4 ? 230 : 0,
+        facts & 2 ? UTF8PROC_BOUNDCLASS_EXTENDED_PICTOGRAPHIC : UTF8PROC_BOUNDCLASS_OTHER,
+        (facts & 1) != 0};
   }
   return &found->second;
 }
