@@ -112,6 +112,69 @@ class Page:
             });
             return wrong;"""), [])
 
+    def test_boxes_hold_values_and_once_the_backward_pass_came_by_gradients(self):
+        self.assertEqual(self.browser.run("""
+            const wrong = [];
+            byId('expand').click();
+            for (const at of [0, nodes.length, positions.length - 1]) {
+              go(at);
+              for (const box of document.querySelectorAll('#graph .box[data-part^=n]')) {
+                const node = nodes[numberOf(box.dataset.part)], x = tensor(node.value);
+                const text = box.querySelector('.number_in.y').textContent, strip = box.querySelector('.number_in.y canvas');
+                if (x.count === 1 ? text !== 'y' + numberText(numbersOf(x)[0]) : !strip) wrong.push(`#${node.number} y`);
+                const g = box.querySelector('.number_in.g'), isSeen = g && getComputedStyle(g).visibility === 'visible';
+                if (isSeen !== (node.gradient === null ? null : positions[at].backward && node.number >= positions[at].node)) wrong.push(`#${node.number} g at ${at}`);
+              }
+            }
+            return wrong;"""), [])
+
+    def test_views_are_labels_of_edges_that_lead_to_them(self):
+        b = self.browser
+        b.click("#expand")
+        self.assertEqual(b.run("return [...labels].filter(n => byId('graph').querySelector(`.box[data-part=n${n}]`))"), [])
+        lost = b.run("return [...labels].filter(n => boxOf(n) === 'n' + n && !boxes.has('n' + n))")
+        self.assertEqual(lost, [])
+        n = b.run("const label = document.querySelector('#graph .view_label:not([hidden])'); label.click(); return positions[position].node")
+        self.assertTrue(b.run("return nodes[arguments[0]].is_view", n))
+        self.assertGreater(b.count("#graph .view_label.current"), 0)
+        self.assertGreater(b.count("#graph path.near"), 0)
+
+    def test_nothing_that_says_something_is_fainter_than_3_to_1(self):
+        b = self.browser
+        for theme in ("light", "dark"):
+            self.assertEqual(b.run("""
+                document.documentElement.dataset.theme = arguments[0];
+                const pen = make('canvas', {width: 1, height: 1}).getContext('2d', {willReadFrequently: true});
+                const light = name => {
+                  pen.fillStyle = getComputedStyle(document.body).getPropertyValue(name);
+                  pen.fillRect(0, 0, 1, 1);
+                  const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map(c => c / 255).map(c => c > 0.04045 ? ((c + 0.055) / 1.055) ** 2.4 : c / 12.92);
+                  return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+                };
+                const pairs = [];
+                for (const passes of [false, true]) {
+                  document.body.classList.toggle('backward', passes);
+                  for (const [ink, papers, least] of [['--edge', ['--card', '--page', '--faint', '--tint'], 3], ['--accent', ['--card', '--page', '--faint', '--tint'], 4.5],
+                                                      ['--soft', ['--card', '--page', '--faint', '--tint'], 4.5], ['--bad', ['--card', '--tint'], 4.5]])
+                    for (const paper of papers) {
+                      const [a, b] = [light(ink), light(paper)].sort();
+                      if (b / a < least) pairs.push(`${ink} on ${paper}: ${(b / a).toFixed(2)}`);
+                    }
+                }
+                return pairs;""", theme), [])
+
+    def test_a_graph_larger_than_the_view_has_a_map_that_moves_it(self):
+        b = self.browser
+        b.click("#expand")
+        self.assertTrue(b.run("return !byId('minimap').hidden"))
+        b.run("byId('graph').scrollTo(0, 0)")
+        before = b.run("return byId('graph').scrollTop")
+        b.run("""
+            const map = byId('minimap'), box = map.getBoundingClientRect();
+            map.setPointerCapture = () => {};
+            map.dispatchEvent(new PointerEvent('pointerdown', {buttons: 1, clientX: box.right - 2, clientY: box.bottom - 2}));""")
+        self.assertGreater(b.run("return byId('graph').scrollTop"), before)
+
     def test_groups_expand_and_collapse(self):
         b = self.browser
         b.click("#collapse")
@@ -119,8 +182,8 @@ class Page:
         group = b.attribute("#graph .box.group", "data-part")
         b.click(f"#graph [data-part={group}]")
         self.assertGreater(b.count("#graph .box"), collapsed)
-        self.assertEqual(b.count(f"#graph .frame[data-part={group}] [aria-expanded=true]"), 1)
-        b.click(f"#graph .frame[data-part={group}] > button")
+        self.assertEqual(b.count(f"#graph .title[data-part={group}][aria-expanded=true]"), 1)
+        b.click(f"#graph .title[data-part={group}]")
         self.assertEqual(b.count("#graph .box"), collapsed)
         b.press("Enter")  # the focus stays where it was
         self.assertGreater(b.count("#graph .box"), collapsed)
@@ -331,6 +394,74 @@ class OtherPages(unittest.TestCase):
             self.assertIn("query 1998, key 3: ", b.text("#attention"))
             self.assertEqual(b.run("return nodes[positions[position].node].op"), "softmax")
             self.assertEqual(b.console(), [])
+
+    def test_equal_parts_are_one_stack_and_a_small_graph_fills_the_view(self):
+        with Loaded(self, trace_of(8)) as b:
+            self.assertEqual(b.text("#graph .stack b"), "▸tanh × 6")
+            self.assertGreater(b.run("return zoom"), 1.2)
+            left, right = b.run("""
+                const outer = byId('graph').getBoundingClientRect(), inner = byId('graph').firstChild.getBoundingClientRect();
+                return [inner.left - outer.left, outer.right - inner.right];""")
+            self.assertAlmostEqual(left, right, delta=2)
+            b.click("#graph .stack")
+            self.assertEqual(b.count("#graph .box"), 8)
+            b.click("#graph .title")
+            self.assertEqual(b.count("#graph .box"), 3)
+
+    def test_20000_nodes_open_in_15_seconds_and_stay_usable(self):
+        with Loaded(self, trace_of(20000)) as b:
+            self.assertLess(b.run("return loaded"), 15)
+            times = b.run("""
+                return [() => byId('expand').click(), () => go(position + 1), () => select(12345), () => byId('collapse').click(), () => setZoom(0.5)].map(act => {
+                  const start = performance.now();
+                  act();
+                  document.body.getBoundingClientRect();
+                  return (performance.now() - start) / 1000;
+                });""")
+            self.assertLess(max(times), 2, times)
+
+
+def trace_of(count):
+    """The JSON of a trace: a parameter, in each layer of 48 nodes side by side tanh of it, and their sum."""
+    tensors = [{"shape": [], "dtype": "float32", "count": 1, "nans": 0, "infinities": 0, "zeros": 0, "min": 0.5, "max": 0.5, "mean": 0.5, "norm": 0.5,
+                "histogram": [1] + 15 * [0], "numbers": "AAAAPw=="}]
+    op = {"kind": "op", "op": "tanh", "formula": "tanh(x)", "operands": ["x"], "inputs": [0], "users": [count - 1], "value": 0, "gradient": 0, "sent": [0]}
+    nodes = [{"kind": "parameter", "name": "w", "users": list(range(1, count - 1)), "value": 0, "gradient": 0}] + [op] * (count - 2)
+    nodes += [{"kind": "op", "op": "concat", "inputs": list(range(1, count - 1)), "operands": ["x"] * (count - 2), "value": 0, "gradient": 0, "sent": [0] * (count - 2)}]
+    layers = [[f"n{n}" for n in range(begin, min(begin + 48, count - 1))] for begin in range(1, count - 1, 48)]
+    groups = [{"name": "", "parent": -1, "over_time": False}]
+    inner = [f"g{i + 1}" for i in range(len(layers))] if len(layers) > 1 else layers[0]
+    groups[0]["parts"] = ["n0", *inner, f"n{count - 1}"]
+    groups[0]["places"] = [[0, 0], *([170 * i, 80] for i in range(len(inner))), [0, 160]]
+    if len(layers) > 1:
+        for i, parts in enumerate(layers):
+            groups.append({"name": f"layer {i}", "parent": 0, "over_time": False, "parts": parts, "places": [[170 * k, 0] for k in range(len(parts))]})
+    return {"title": "made", "queries": [], "keys": [], "sizes": {"node": [160, 60], "group": [168, 58], "time": [92, 58]}, "nodes": nodes,
+            "groups": groups, "attention": [], "other": None, "tensors": tensors}
+
+
+class Loaded:
+    """A page into which another trace was loaded; `loaded` is how many seconds that took."""
+
+    def __init__(self, test, trace):
+        self.test, self.trace = test, trace
+
+    def __enter__(self):
+        self.folder, self.browser = tempfile.TemporaryDirectory(), Browser().__enter__()
+        file = Path(self.folder.name) / "page.html"
+        subprocess.run([MAKE_PAGE, file], check=True)
+        self.browser.open(file.as_uri())
+        self.browser.run("""
+            const start = performance.now();
+            load(arguments[0]);
+            document.body.getBoundingClientRect();
+            window.loaded = (performance.now() - start) / 1000;""", self.trace)
+        return self.browser
+
+    def __exit__(self, *_):
+        self.test.assertEqual(self.browser.console(), [])
+        self.browser.__exit__()
+        self.folder.cleanup()
 
 
 if __name__ == "__main__":

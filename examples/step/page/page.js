@@ -348,9 +348,9 @@ function start() {
   byId('theme').addEventListener('click', () => {
     theme = {auto: 'light', light: 'dark', dark: 'auto'}[theme];
     remember('theme', theme);
-    drawTheme();
+    drawAll();
   });
-  dark.addEventListener('change', drawTheme);
+  dark.addEventListener('change', drawAll);
   byId('slider').addEventListener('input', event => go(Number(event.target.value)));
   byId('slider').addEventListener('keydown', event => ['ArrowUp', 'ArrowDown'].includes(event.key) && event.preventDefault());
   byId('first').addEventListener('click', () => go(0));
@@ -359,7 +359,7 @@ function start() {
   byId('next').addEventListener('click', () => go(position + 1));
   byId('over').addEventListener('click', () => over(1));
   byId('over_back').addEventListener('click', () => over(-1));
-  byId('expand').addEventListener('click', () => { expandUpTo(400); drawStructure(); });
+  byId('expand').addEventListener('click', () => { expandUpTo(400, true); drawStructure(); });
   byId('collapse').addEventListener('click', () => { expanded.clear(); expanded.add('g0'); drawStructure(); });
   byId('zoom_in').addEventListener('click', () => setZoom(1.25));
   byId('zoom_out').addEventListener('click', () => setZoom(0.8));
@@ -370,7 +370,7 @@ function start() {
     if (!event.target.closest('.search')) byId('results').hidden = true;
   });
   document.addEventListener('keydown', onKey);
-  dragToScroll(byId('graph'));
+  startCamera();
   load(JSON.parse(byId('trace').textContent));
 }
 

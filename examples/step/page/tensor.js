@@ -1,42 +1,4 @@
 // --- a tensor as numbers, as a heat map, and in figures -----------------------------------------
-// From the lowest to the highest number the colours only become lighter, so that they can be told
-// apart in black and white and by the colour-blind.
-const ramp = [[14, 40, 92], [64, 90, 144], [138, 146, 166], [198, 188, 172], [238, 208, 146], [255, 245, 210]];
-
-function shade(v, low, high) {
-  if (Number.isNaN(v)) return [226, 0, 90];
-  const at = high > low ? Math.min(1, Math.max(0, (v - low) / (high - low))) * (ramp.length - 1) : (ramp.length - 1) / 2;
-  const i = Math.min(Math.floor(at), ramp.length - 2);
-  return ramp[i].map((c, k) => Math.round(c + (ramp[i + 1][k] - c) * (at - i)));
-}
-const palette = Array.from({length: 1024}, (_, i) => shade(i, 0, 1023));
-
-/// A canvas with a pixel per number, in the colours of shade(); of NaN in another one.
-function painted(values, across, down, low, high, attributes) {
-  const canvas = make('canvas', {width: across, height: down, ...attributes});
-  const pixels = new ImageData(across, down), last = palette.length - 1, factor = last / (high - low);
-  const strange = shade(NaN, 0, 1), middle = shade(0, 0, 0);
-  for (let i = 0, k = 0; i < values.length; ++i, k += 4) {
-    const v = values[i];
-    const colour = v !== v ? strange : high > low ? palette[Math.round(Math.min(last, Math.max(0, (v - low) * factor)))] : middle;
-    pixels.data[k] = colour[0];
-    pixels.data[k + 1] = colour[1];
-    pixels.data[k + 2] = colour[2];
-    pixels.data[k + 3] = 255;
-  }
-  canvas.getContext('2d').putImageData(pixels, 0, 0);
-  return canvas;
-}
-
-function css([r, g, b]) { return `rgb(${r} ${g} ${b})`; }
-function inkOn([r, g, b]) { return 0.3 * r + 0.59 * g + 0.11 * b > 132 ? '#141a24' : '#ffffff'; }
-
-/// Symmetric around 0 where there are negative numbers, so that 0 is always the same grey.
-function rangeOf(x) {
-  const low = x.min ?? 0, high = x.max ?? 0, size = Math.max(Math.abs(low), Math.abs(high));
-  return low < 0 ? [-size, size] : [0, high];
-}
-
 /// options: label and caption above it, `mark`: the index of an element to point out.
 function tensorFigure(place, options = {}) {
   const x = tensor(place);
@@ -164,7 +126,7 @@ function heatMap(x, values, rows, columns, mark, nameOf, toggle) {
 
 function legendOf(low, high) {
   const scale = make('i');
-  scale.style.background = `linear-gradient(to right, ${ramp.map(css).join(', ')})`;
+  scale.style.background = `linear-gradient(to right, ${rampFor(low).map(css).join(', ')})`;
   return make('span', {class: 'legend', 'aria-hidden': 'true'}, numberText(low, 3), scale, numberText(high, 3));
 }
 
