@@ -88,7 +88,8 @@ class Page:
             const missing = [];
             for (let i = 0; i < positions.length; ++i) {
               go(i);
-              const {node, backward} = positions[i], text = byId('panel').textContent;
+              const {node, backward} = positions[i];
+              const text = byId('panel').textContent + [...byId('panel').querySelectorAll('math')].map(math => math.getAttribute('alttext')).join(' ');
               if (!text.includes(titleOf(nodes[node]))) missing.push(`${i}: title`);
               if (nodes[node].source.length > 0 && !text.includes(nodes[node].source[0][0])) missing.push(`${i}: source`);
               if (nodes[node].formula && !backward && !text.includes(nodes[node].formula)) missing.push(`${i}: formula`);
@@ -356,7 +357,7 @@ class Translator(Page, unittest.TestCase):
             b.run("select(nodes.find(node => node.op === arguments[0] && node.opened).number)", op)
             b.run("const fold = [...byId('panel').querySelectorAll('details')].find(d => d.firstChild.textContent.startsWith('Open')); fold.open = true; fold.dispatchEvent(new Event('toggle'))")
             self.assertIn(part, b.text("#panel .part h3") + b.run("return byId('panel').textContent"))
-            self.assertIn(formula, b.run("return byId('panel').textContent"))
+            self.assertIn(formula, b.run("return [...byId('panel').querySelectorAll('math')].map(math => math.getAttribute('alttext')).join(' ')"))
             self.assertGreater(b.count("#panel .part .verdict.agrees"), 0)
             self.assertIn("differ by at most: y: ", b.text("#panel .apart"))
             b.click("#other_pass")
@@ -394,6 +395,71 @@ class OtherPages(unittest.TestCase):
             self.assertIn("query 1998, key 3: ", b.text("#attention"))
             self.assertEqual(b.run("return nodes[positions[position].node].op"), "softmax")
             self.assertEqual(b.console(), [])
+
+    def lesson(self, number):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        subprocess.run([STEP, str(number), "--html", f"{folder.name}/page.html"], check=True, cwd=folder.name, stdout=subprocess.DEVNULL)
+        b = Browser().__enter__()
+        self.addCleanup(b.__exit__)
+        b.open(f"file://{folder.name}/page.html")
+        return b
+
+    def test_formulas_are_written_out_with_their_numbers(self):
+        b = self.lesson(1)
+        arithmetic = lambda: b.run("return [...document.querySelectorAll('.arithmetic')].map(line => line.textContent)")
+        b.run("go(nodes.findIndex(node => node.op === 'tanh'))")
+        self.assertEqual(arithmetic(), ["= tanh(−0.75) = −0.6351"])
+        b.click("#other_pass")
+        self.assertEqual(arithmetic(), ["= −3.27 · (1 − (−0.6351) · (−0.6351)) = −1.951"])
+        b.run("select(nodes.findIndex(node => node.name === 'loss'))")
+        self.assertEqual(arithmetic(), ["= 1 · (−1.635) = −1.635"] * 2)
+
+    def test_products_sums_and_softmax_are_written_out_for_the_cell_that_is_chosen(self):
+        b = self.lesson(2)
+        arithmetic = lambda: b.run("return [...document.querySelectorAll('.arithmetic')].map(line => line.textContent)")
+        b.run("go(nodes.findIndex(node => node.op === 'linear'))")
+        b.click("#panel td[data-of=y][data-at='1,1']")
+        self.assertEqual(arithmetic(), ["y[1, 1] = 0.5 · 0.6661 + 3 · (−0.07869) + 0.03262 = 0.1296"])
+        self.assertEqual(b.run("return [...document.querySelectorAll('#panel td.read')].map(cell => cell.dataset.of + cell.dataset.at)"), ["a1,0", "a1,1", "b1,0", "b1,1", "c1"])
+        b.press("ArrowRight")  # the focus is on the cell: it walks
+        b.press("Enter")
+        self.assertIn("y[1, 2] = ", arithmetic()[0])
+        b.run("go(backwardPosition.get(nodes.findIndex(node => node.op === 'linear')))")
+        self.assertIn("dL/dc[0] = −0.7413 + ", arithmetic()[1])
+        b.run("go(nodes.findIndex(node => node.op === 'softmax'))")
+        self.assertRegex(arithmetic()[0], r"^y\[0, 0\] = e\^\S+ / \(e\^\S+ \+ e\^\S+ \+ e\^\S+\) = ")
+        b.run("go(nodes.findIndex(node => node.op === 'sum'))")
+        self.assertRegex(arithmetic()[0], r"^y\[0, 0\] = \(.* \+ …\) = −2.705$")
+
+    def test_arithmetic_that_is_not_what_was_recorded_is_not_shown(self):
+        b = self.lesson(1)
+        b.run("nodes.forEach(node => { if (node.op === 'multiply') node.formula = 'a + b'; }); go(nodes.findIndex(node => node.op === 'multiply'))")
+        self.assertEqual(b.count(".arithmetic"), 0)
+        self.assertEqual(b.attribute("#panel math", "alttext"), "y = a + b")
+
+    def test_formulas_are_parsed_whole_or_stay_text(self):
+        b = self.lesson(1)
+        for text, mathml in (("a · bᵀ / √(c)", "<mrow><mrow><mi>a</mi><mo>·</mo><msup><mi>b</mi><mi mathvariant=\"normal\">T</mi></msup></mrow><mo>/</mo><msqrt><mi>c</mi></msqrt></mrow>"),
+                             ("g / x", "<mfrac><mi>g</mi><mi>x</mi></mfrac>"), ("x²", "<msup><mi>x</mi><mn>2</mn></msup>")):
+            self.assertEqual(b.run("return mathOf(parseFormula(arguments[0]), name => mathElement('mi', {}, name)).outerHTML", text), mathml)
+        for text in ("x in another shape", "a, b, … one after the other", "(a", "a +", "g where x = y, in equal parts; 0 elsewhere"):
+            self.assertIsNone(b.run("return parseFormula(arguments[0])", text), text)
+
+    def test_a_letter_lights_up_with_its_tensor_its_box_and_its_edge(self):
+        b = self.lesson(1)
+        b.run("go(nodes.findIndex(node => node.op === 'add')); document.querySelector('#panel math [data-link=b]').focus()")
+        self.assertEqual(b.run("return [...document.querySelectorAll('.lit')].map(e => e.dataset.part || e.tagName.toLowerCase())"), ["path", "n3", "mi", "dt", "figure"])
+        b.run("document.querySelector('#panel [data-line]').focus()")
+        self.assertIn("current", b.run("return [...document.querySelectorAll('#graph .lit')].map(e => e.className).join()"))
+
+    def test_a_gradient_shows_which_users_sent_how_much(self):
+        b = self.lesson(3)
+        b.run("go(backwardPosition.get(nodes.findIndex(node => node.name === 'cell.weight_ih')))")
+        sent = [float(text.replace("−", "-")) for text in b.run("return [...document.querySelectorAll('.senders .sum')].map(e => e.textContent)")]
+        self.assertEqual(len(sent), 4)
+        self.assertAlmostEqual(sum(sent), b.run("return numbersOf(tensor(nodes[positions[position].node].gradient))[0]"), delta=1e-4)
+        self.assertGreater(b.count("#graph path.sends"), 0)
 
     def test_equal_parts_are_one_stack_and_a_small_graph_fills_the_view(self):
         with Loaded(self, trace_of(8)) as b:

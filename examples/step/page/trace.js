@@ -197,7 +197,7 @@ function attributeText([name, value]) {
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    if (name.startsWith('on')) { if (value) element.addEventListener(name.slice(2), value); }
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
   }
   element.append(...children.filter(child => child !== null && child !== undefined && child !== ''));
