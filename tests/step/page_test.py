@@ -351,6 +351,21 @@ class Translator(Page, unittest.TestCase):
         self.assertIn("NaN 1 / 2", b.text("#panel"))
 
 
+    def test_the_doctor_shows_norms_by_layer_and_time_step_and_leads_to_what_is_wrong(self):
+        b = self.browser
+        b.click("#tab_doctor")
+        self.assertIn("begins here:", b.text(".finding:nth-child(1)"))
+        self.assertIn("every parameter gets a gradient", b.text(".finding:nth-child(3)"))
+        b.click(".finding:nth-child(1) button")
+        self.assertTrue(b.run("return valueBreaks(nodes[positions[position].node])"))
+        self.assertGreater(b.count(".norms td button"), 20)
+        n = b.run("""
+            const button = [...document.querySelectorAll('.norms td button')].pop();
+            button.click();
+            const {node} = positions[position];
+            return [positions[position].backward, button.title.endsWith(`#${node}: ${numberText(tensor(nodes[node].gradient).norm)}`)];""")
+        self.assertEqual(n, [True, True])
+
     def test_a_fused_op_is_opened_in_place_and_its_figures_stand_beside_those_of_its_parts(self):
         b = self.browser
         for op, part, formula in (("softmax", "exp", "eˣ"), ("lstm_cell", "tanh", "tanh(x)"), ("linear", "matmul", "a · b")):
@@ -503,7 +518,8 @@ def trace_of(count):
         for i, parts in enumerate(layers):
             groups.append({"name": f"layer {i}", "parent": 0, "over_time": False, "parts": parts, "places": [[170 * k, 0] for k in range(len(parts))]})
     return {"title": "made", "queries": [], "keys": [], "sizes": {"node": [160, 60], "group": [168, 58], "time": [92, 58]}, "nodes": nodes,
-            "groups": groups, "attention": [], "other": None, "tensors": tensors}
+            "groups": groups, "attention": [], 
+            "checkup": {"layers": [], "breaks": [], "dead_ends": [], "unreached": [], "wrong": [], "agree": 0, "not_finite": 0, "unchecked": 0}, "other": None, "tensors": tensors}
 
 
 class Loaded:

@@ -71,11 +71,11 @@ function drawTheme() {
 
 let tab = 'graph';
 function drawTabs() {
-  const names = ['graph', 'list', ...(maps.length ? ['attention'] : []), ...(trace.other ? ['differences'] : [])];
+  const names = ['graph', 'list', ...(maps.length ? ['attention'] : []), 'doctor', ...(trace.other ? ['differences'] : [])];
   if (!names.includes(tab)) tab = 'graph';
   byId('tabs').replaceChildren(...names.map(name => make('button', {role: 'tab', id: `tab_${name}`, 'aria-controls': name,
-    'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); drawAttention(); drawDifferences(); go(position); }}, say(name))));
-  for (const name of ['graph', 'list', 'attention', 'differences']) byId(name).hidden = name !== tab;
+    'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); drawAttention(); drawDoctor(); drawDifferences(); go(position); }}, say(name))));
+  for (const name of ['graph', 'list', 'attention', 'doctor', 'differences']) byId(name).hidden = name !== tab;
   byId('tools').hidden = tab !== 'graph' && tab !== 'list';
   document.querySelector('.zoom').hidden = tab !== 'graph';
 }
@@ -113,6 +113,7 @@ function drawAll() {
   drawTabs();
   drawTrack();
   drawAttention();
+  drawDoctor();
   drawDifferences();
   drawStructure();
   go(position);
