@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <array>
 #include <cmath>
-#include <functional>
-#include <map>
-#include <set>
 
-#include "core/trace/not_finite.h"
+#include "examples/step/checkup.h"
 #include "examples/step/views.h"
 #include "examples/terminal/display_width.h"
 
@@ -19,41 +16,6 @@ using terminal::fit;
 using terminal::printable;
 
 namespace {
-
-/// The norms of the gradients at a layer's output, by time step; outside of time at −1.
-struct Row {
-  std::string layer;
-  std::map<int64_t, double> norms;
-};
-
-/// The first `depth` parts of a path: "decoder.attention" of "decoder.attention.score".
-std::string cut(const std::string& path, int depth) {
-  size_t end = 0;
-  for (; depth > 0 && end < path.size(); --depth)
-    end = std::min(path.find('.', end + (end > 0)), path.size());
-  return path.substr(0, end);
-}
-
-std::vector<Row> rows_of(const Trace& trace, int depth) {
-  std::vector<Row> rows;
-  std::map<std::string, size_t> places;
-  for (const TraceNode& node : trace.nodes()) {  // of each layer and time step the last op stays
-    if (node.kind != TraceNode::Kind::op || !node.gradient.defined()) continue;
-    const std::string layer = cut(node.path, depth);
-    const auto [place, is_new] = places.try_emplace(layer, rows.size());
-    if (is_new) rows.push_back({layer, {}});
-    rows[place->second].norms[node.time] = node.gradient.summary().all().norm;
-  }
-  return rows;
-}
-
-/// As many parts of the paths as give no more than `most` rows, but at least one.
-std::vector<Row> rows_that_fit(const Trace& trace, size_t most) {
-  constexpr int deepest = 8;
-  for (int depth = deepest; depth > 1; --depth)
-    if (std::vector<Row> rows = rows_of(trace, depth); rows.size() <= most) return rows;
-  return rows_of(trace, 1);
-}
 
 struct Scale {
   double least = HUGE_VAL, most = 0;  // of the norms that are finite and not 0
@@ -78,7 +40,7 @@ struct Scale {
 bool is_worse(double a, double b) { return std::isnan(b) || (!std::isnan(a) && b > a); }
 
 /// A mark per time step, or per run of them where they do not fit.
-std::string strip(const Row& row, const Scale& scale, int columns) {
+std::string strip(const LayerNorms& row, const Scale& scale, int columns) {
   std::string text;
   if (const auto without = row.norms.find(-1); without != row.norms.end())
     text += scale.mark(without->second);
@@ -96,13 +58,13 @@ std::string strip(const Row& row, const Scale& scale, int columns) {
   return text;
 }
 
-std::string norms_view(const Trace& trace, const Screen& screen) {
-  constexpr size_t most = 14;
-  const std::vector<Row> rows = rows_that_fit(trace, most);
+constexpr size_t most = 14;  // layers
+
+std::string norms_view(const std::vector<LayerNorms>& rows, const Screen& screen) {
   if (rows.empty()) return "  no gradient was recorded\n";
   Scale scale;
   int label = 0;
-  for (const Row& row : rows) {
+  for (const LayerNorms& row : rows) {
     for (const auto& [time, norm] : row.norms) scale.take_in(norm);
     label = std::max(label, std::min(display_width(row.layer), 28));
   }
@@ -112,7 +74,7 @@ std::string norms_view(const Trace& trace, const Screen& screen) {
     text += fmt::format("  log scale: ▁ {} to █ {}; · is 0\n", number_text(scale.least),
                         number_text(scale.most));
   for (size_t i = 0; i < std::min(rows.size(), most); ++i) {
-    const Row& row = rows[i];
+    const LayerNorms& row = rows[i];
     double low = HUGE_VAL, high = 0;
     for (const auto& [time, norm] : row.norms) {
       low = std::min(low, norm);
@@ -148,42 +110,18 @@ std::string places_text(const Trace& trace, const std::vector<Place>& places, bo
   return text;
 }
 
-double norm_of(const TraceTensor& x) { return x.defined() ? x.summary().all().norm : 0; }
-
-/// Where a gradient arrives and nothing but zeros goes on to an op.
-std::vector<Place> dead_ends(const Trace& trace) {
-  std::vector<Place> result;
-  for (int n = trace.size(); n-- > 0;) {
-    const TraceNode& node = trace.node(n);
-    if (!node.gradient.defined() || norm_of(node.gradient) == 0) continue;
-    const bool stops = std::ranges::any_of(node.inputs, [&](int input) {
-      return trace.node(input).kind != TraceNode::Kind::constant &&
-             norm_of(trace.node(input).gradient) == 0;
-    });
-    if (stops) result.push_back({n, true});
-  }
-  return result;
-}
-
 }  // namespace
 
 std::string doctor_view(const Trace& trace, const Screen& screen) {
-  std::string text = norms_view(trace, screen);
+  const Checkup checkup = check_up(trace, most);
+  std::string text = norms_view(checkup.layers, screen);
   const auto finding = [&](const char* what, const std::string& found, bool is_bad) {
     const std::string body = wrapped(found, screen.width, 20);
     text += fmt::format("  {} {}{}", is_bad ? screen.bad("✗") : screen.good("✓"),
                         align_left(what, 16), body.substr(std::min<size_t>(20, body.size())));
   };
-  std::vector<Place> breaks, unreached;
-  for (int n = 0; n < trace.size(); ++n)
-    if (value_breaks(trace, n)) breaks.push_back({n, false});
-  for (int n = trace.size(); n-- > 0;)
-    if (gradient_breaks(trace, n)) breaks.push_back({n, true});
-  for (int n = 0; n < trace.size(); ++n)
-    if (const TraceNode& node = trace.node(n);
-        node.kind == TraceNode::Kind::parameter && norm_of(node.gradient) == 0)
-      unreached.push_back({n, true});
-  const std::vector<Place> ends = dead_ends(trace);
+  const std::vector<Place>&breaks = checkup.breaks, &ends = checkup.dead_ends,
+        &unreached = checkup.unreached, &wrong = checkup.wrong;
   finding("NaN, ∞", breaks.empty() ? "none" : "begins at " + places_text(trace, breaks, true),
           !breaks.empty());
   finding("dead paths",
@@ -194,21 +132,10 @@ std::string doctor_view(const Trace& trace, const Screen& screen) {
           unreached.empty() ? "none: every parameter gets a gradient"
                             : "no gradient, or only zeros: " + places_text(trace, unreached, false),
           !unreached.empty());
-  std::vector<Place> wrong;
-  int64_t agree = 0, not_finite = 0, unchecked = 0;
-  for (int n = 0; n < trace.size(); ++n) {
-    const TraceNode& node = trace.node(n);
-    if (node.kind != TraceNode::Kind::op) continue;
-    const auto result = node.verdict ? node.verdict->result : Verdict::Result::unknown;
-    if (result == Verdict::Result::disagrees) wrong.push_back({n, true});
-    agree += result == Verdict::Result::agrees;
-    not_finite += result == Verdict::Result::not_finite;
-    unchecked += result == Verdict::Result::unknown;
-  }
   std::string rules = wrong.empty() ? "" : "wrong: " + places_text(trace, wrong, false) + "; ";
-  rules += fmt::format("{} agree with differences", agree);
-  if (not_finite > 0) rules += fmt::format(", {} not finite", not_finite);
-  if (unchecked > 0) rules += fmt::format(", {} not checked", unchecked);
+  rules += fmt::format("{} agree with differences", checkup.agree);
+  if (checkup.not_finite > 0) rules += fmt::format(", {} not finite", checkup.not_finite);
+  if (checkup.unchecked > 0) rules += fmt::format(", {} not checked", checkup.unchecked);
   finding("rules", rules, !wrong.empty());
   return text;
 }

@@ -13,7 +13,7 @@ using Layout = std::vector<std::pair<double, double>>;
 struct BoxSize {
   double width, height;
 };
-inline constexpr BoxSize node_box{136, 46}, group_box{168, 58}, time_box{84, 58};
+inline constexpr BoxSize node_box{160, 60}, group_box{168, 58}, time_box{92, 58};
 
 /// A layout per group of the outline, from top to bottom, time steps from left to right: parts in
 /// ranks, each below what it reads, in an order with few crossings, near to what they read and are

@@ -12,6 +12,7 @@
 #include "core/trace/trace_json.h"
 #include "core/trace/verdict.h"
 #include "examples/step/attention.h"
+#include "examples/step/checkup.h"
 #include "examples/step/layout.h"
 #include "examples/step/page.h"
 #include "examples/terminal/display_width.h"
@@ -171,6 +172,29 @@ json attention(const std::vector<AttentionWeights>& maps) {
   return list;
 }
 
+/// What the doctor finds; a layer's norms stand in the gradients of the nodes that are named here.
+json checkup(const Trace& trace) {
+  constexpr size_t most = 40;  // layers
+  const Checkup found = check_up(trace, most);
+  json layers = json::array();
+  for (const LayerNorms& row : found.layers)
+    layers.push_back({{"layer", row.layer}, {"nodes", row.nodes}});
+  const auto list = [](const std::vector<Place>& places) {
+    json result = json::array();
+    for (const Place& place : places)
+      result.push_back({{"node", place.node}, {"backward", place.is_backward}});
+    return result;
+  };
+  return {{"layers", layers},
+          {"breaks", list(found.breaks)},
+          {"dead_ends", list(found.dead_ends)},
+          {"unreached", list(found.unreached)},
+          {"wrong", list(found.wrong)},
+          {"agree", found.agree},
+          {"not_finite", found.not_finite},
+          {"unchecked", found.unchecked}};
+}
+
 /// With control characters and marks of direction in names made visible, so that nobody obeys them.
 json shown(json value) {
   if (value.is_string()) return terminal::printable(value.get_ref<const std::string&>());
@@ -213,6 +237,7 @@ std::string page_data(const Trace& trace, const Trace* other, const std::string&
             {"nodes", nodes(trace, maps, tensors)},
             {"groups", groups(trace)},
             {"attention", attention(maps)},
+            {"checkup", checkup(trace)},
             {"other", other ? comparison(trace, *other, tensors) : json()}};
   if (opens) open_ops(trace, data["nodes"], tensors);
   data = shown(std::move(data));

@@ -88,7 +88,8 @@ class Page:
             const missing = [];
             for (let i = 0; i < positions.length; ++i) {
               go(i);
-              const {node, backward} = positions[i], text = byId('panel').textContent;
+              const {node, backward} = positions[i];
+              const text = byId('panel').textContent + [...byId('panel').querySelectorAll('math')].map(math => math.getAttribute('alttext')).join(' ');
               if (!text.includes(titleOf(nodes[node]))) missing.push(`${i}: title`);
               if (nodes[node].source.length > 0 && !text.includes(nodes[node].source[0][0])) missing.push(`${i}: source`);
               if (nodes[node].formula && !backward && !text.includes(nodes[node].formula)) missing.push(`${i}: formula`);
@@ -112,6 +113,69 @@ class Page:
             });
             return wrong;"""), [])
 
+    def test_boxes_hold_values_and_once_the_backward_pass_came_by_gradients(self):
+        self.assertEqual(self.browser.run("""
+            const wrong = [];
+            byId('expand').click();
+            for (const at of [0, nodes.length, positions.length - 1]) {
+              go(at);
+              for (const box of document.querySelectorAll('#graph .box[data-part^=n]')) {
+                const node = nodes[numberOf(box.dataset.part)], x = tensor(node.value);
+                const text = box.querySelector('.number_in.y').textContent, strip = box.querySelector('.number_in.y canvas');
+                if (x.count === 1 ? text !== 'y' + numberText(numbersOf(x)[0]) : !strip) wrong.push(`#${node.number} y`);
+                const g = box.querySelector('.number_in.g'), isSeen = g && getComputedStyle(g).visibility === 'visible';
+                if (isSeen !== (node.gradient === null ? null : positions[at].backward && node.number >= positions[at].node)) wrong.push(`#${node.number} g at ${at}`);
+              }
+            }
+            return wrong;"""), [])
+
+    def test_views_are_labels_of_edges_that_lead_to_them(self):
+        b = self.browser
+        b.click("#expand")
+        self.assertEqual(b.run("return [...labels].filter(n => byId('graph').querySelector(`.box[data-part=n${n}]`))"), [])
+        lost = b.run("return [...labels].filter(n => boxOf(n) === 'n' + n && !boxes.has('n' + n))")
+        self.assertEqual(lost, [])
+        n = b.run("const label = document.querySelector('#graph .view_label:not([hidden])'); label.click(); return positions[position].node")
+        self.assertTrue(b.run("return nodes[arguments[0]].is_view", n))
+        self.assertGreater(b.count("#graph .view_label.current"), 0)
+        self.assertGreater(b.count("#graph path.near"), 0)
+
+    def test_nothing_that_says_something_is_fainter_than_3_to_1(self):
+        b = self.browser
+        for theme in ("light", "dark"):
+            self.assertEqual(b.run("""
+                document.documentElement.dataset.theme = arguments[0];
+                const pen = make('canvas', {width: 1, height: 1}).getContext('2d', {willReadFrequently: true});
+                const light = name => {
+                  pen.fillStyle = getComputedStyle(document.body).getPropertyValue(name);
+                  pen.fillRect(0, 0, 1, 1);
+                  const [r, g, b] = [...pen.getImageData(0, 0, 1, 1).data].map(c => c / 255).map(c => c > 0.04045 ? ((c + 0.055) / 1.055) ** 2.4 : c / 12.92);
+                  return 0.2126 * r + 0.7152 * g + 0.0722 * b + 0.05;
+                };
+                const pairs = [];
+                for (const passes of [false, true]) {
+                  document.body.classList.toggle('backward', passes);
+                  for (const [ink, papers, least] of [['--edge', ['--card', '--page', '--faint', '--tint'], 3], ['--accent', ['--card', '--page', '--faint', '--tint'], 4.5],
+                                                      ['--soft', ['--card', '--page', '--faint', '--tint'], 4.5], ['--bad', ['--card', '--tint'], 4.5]])
+                    for (const paper of papers) {
+                      const [a, b] = [light(ink), light(paper)].sort();
+                      if (b / a < least) pairs.push(`${ink} on ${paper}: ${(b / a).toFixed(2)}`);
+                    }
+                }
+                return pairs;""", theme), [])
+
+    def test_a_graph_larger_than_the_view_has_a_map_that_moves_it(self):
+        b = self.browser
+        b.click("#expand")
+        self.assertTrue(b.run("return !byId('minimap').hidden"))
+        b.run("byId('graph').scrollTo(0, 0)")
+        before = b.run("return byId('graph').scrollTop")
+        b.run("""
+            const map = byId('minimap'), box = map.getBoundingClientRect();
+            map.setPointerCapture = () => {};
+            map.dispatchEvent(new PointerEvent('pointerdown', {buttons: 1, clientX: box.right - 2, clientY: box.bottom - 2}));""")
+        self.assertGreater(b.run("return byId('graph').scrollTop"), before)
+
     def test_groups_expand_and_collapse(self):
         b = self.browser
         b.click("#collapse")
@@ -119,8 +183,8 @@ class Page:
         group = b.attribute("#graph .box.group", "data-part")
         b.click(f"#graph [data-part={group}]")
         self.assertGreater(b.count("#graph .box"), collapsed)
-        self.assertEqual(b.count(f"#graph .frame[data-part={group}] [aria-expanded=true]"), 1)
-        b.click(f"#graph .frame[data-part={group}] > button")
+        self.assertEqual(b.count(f"#graph .title[data-part={group}][aria-expanded=true]"), 1)
+        b.click(f"#graph .title[data-part={group}]")
         self.assertEqual(b.count("#graph .box"), collapsed)
         b.press("Enter")  # the focus stays where it was
         self.assertGreater(b.count("#graph .box"), collapsed)
@@ -287,13 +351,28 @@ class Translator(Page, unittest.TestCase):
         self.assertIn("NaN 1 / 2", b.text("#panel"))
 
 
+    def test_the_doctor_shows_norms_by_layer_and_time_step_and_leads_to_what_is_wrong(self):
+        b = self.browser
+        b.click("#tab_doctor")
+        self.assertIn("begins here:", b.text(".finding:nth-child(1)"))
+        self.assertIn("every parameter gets a gradient", b.text(".finding:nth-child(3)"))
+        b.click(".finding:nth-child(1) button")
+        self.assertTrue(b.run("return valueBreaks(nodes[positions[position].node])"))
+        self.assertGreater(b.count(".norms td button"), 20)
+        n = b.run("""
+            const button = [...document.querySelectorAll('.norms td button')].pop();
+            button.click();
+            const {node} = positions[position];
+            return [positions[position].backward, button.title.endsWith(`#${node}: ${numberText(tensor(nodes[node].gradient).norm)}`)];""")
+        self.assertEqual(n, [True, True])
+
     def test_a_fused_op_is_opened_in_place_and_its_figures_stand_beside_those_of_its_parts(self):
         b = self.browser
         for op, part, formula in (("softmax", "exp", "eˣ"), ("lstm_cell", "tanh", "tanh(x)"), ("linear", "matmul", "a · b")):
             b.run("select(nodes.find(node => node.op === arguments[0] && node.opened).number)", op)
             b.run("const fold = [...byId('panel').querySelectorAll('details')].find(d => d.firstChild.textContent.startsWith('Open')); fold.open = true; fold.dispatchEvent(new Event('toggle'))")
             self.assertIn(part, b.text("#panel .part h3") + b.run("return byId('panel').textContent"))
-            self.assertIn(formula, b.run("return byId('panel').textContent"))
+            self.assertIn(formula, b.run("return [...byId('panel').querySelectorAll('math')].map(math => math.getAttribute('alttext')).join(' ')"))
             self.assertGreater(b.count("#panel .part .verdict.agrees"), 0)
             self.assertIn("differ by at most: y: ", b.text("#panel .apart"))
             b.click("#other_pass")
@@ -331,6 +410,140 @@ class OtherPages(unittest.TestCase):
             self.assertIn("query 1998, key 3: ", b.text("#attention"))
             self.assertEqual(b.run("return nodes[positions[position].node].op"), "softmax")
             self.assertEqual(b.console(), [])
+
+    def lesson(self, number):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        subprocess.run([STEP, str(number), "--html", f"{folder.name}/page.html"], check=True, cwd=folder.name, stdout=subprocess.DEVNULL)
+        b = Browser().__enter__()
+        self.addCleanup(b.__exit__)
+        b.open(f"file://{folder.name}/page.html")
+        return b
+
+    def test_formulas_are_written_out_with_their_numbers(self):
+        b = self.lesson(1)
+        arithmetic = lambda: b.run("return [...document.querySelectorAll('.arithmetic')].map(line => line.textContent)")
+        b.run("go(nodes.findIndex(node => node.op === 'tanh'))")
+        self.assertEqual(arithmetic(), ["= tanh(−0.75) = −0.6351"])
+        b.click("#other_pass")
+        self.assertEqual(arithmetic(), ["= −3.27 · (1 − (−0.6351) · (−0.6351)) = −1.951"])
+        b.run("select(nodes.findIndex(node => node.name === 'loss'))")
+        self.assertEqual(arithmetic(), ["= 1 · (−1.635) = −1.635"] * 2)
+
+    def test_products_sums_and_softmax_are_written_out_for_the_cell_that_is_chosen(self):
+        b = self.lesson(2)
+        arithmetic = lambda: b.run("return [...document.querySelectorAll('.arithmetic')].map(line => line.textContent)")
+        b.run("go(nodes.findIndex(node => node.op === 'linear'))")
+        b.click("#panel td[data-of=y][data-at='1,1']")
+        self.assertEqual(arithmetic(), ["y[1, 1] = 0.5 · 0.6661 + 3 · (−0.07869) + 0.03262 = 0.1296"])
+        self.assertEqual(b.run("return [...document.querySelectorAll('#panel td.read')].map(cell => cell.dataset.of + cell.dataset.at)"), ["a1,0", "a1,1", "b1,0", "b1,1", "c1"])
+        b.press("ArrowRight")  # the focus is on the cell: it walks
+        b.press("Enter")
+        self.assertIn("y[1, 2] = ", arithmetic()[0])
+        b.run("go(backwardPosition.get(nodes.findIndex(node => node.op === 'linear')))")
+        self.assertIn("dL/dc[0] = −0.7413 + ", arithmetic()[1])
+        b.run("go(nodes.findIndex(node => node.op === 'softmax'))")
+        self.assertRegex(arithmetic()[0], r"^y\[0, 0\] = e\^\S+ / \(e\^\S+ \+ e\^\S+ \+ e\^\S+\) = ")
+        b.run("go(nodes.findIndex(node => node.op === 'sum'))")
+        self.assertRegex(arithmetic()[0], r"^y\[0, 0\] = \(.* \+ …\) = −2.705$")
+
+    def test_arithmetic_that_is_not_what_was_recorded_is_not_shown(self):
+        b = self.lesson(1)
+        b.run("nodes.forEach(node => { if (node.op === 'multiply') node.formula = 'a + b'; }); go(nodes.findIndex(node => node.op === 'multiply'))")
+        self.assertEqual(b.count(".arithmetic"), 0)
+        self.assertEqual(b.attribute("#panel math", "alttext"), "y = a + b")
+
+    def test_formulas_are_parsed_whole_or_stay_text(self):
+        b = self.lesson(1)
+        for text, mathml in (("a · bᵀ / √(c)", "<mrow><mrow><mi>a</mi><mo>·</mo><msup><mi>b</mi><mi mathvariant=\"normal\">T</mi></msup></mrow><mo>/</mo><msqrt><mi>c</mi></msqrt></mrow>"),
+                             ("g / x", "<mfrac><mi>g</mi><mi>x</mi></mfrac>"), ("x²", "<msup><mi>x</mi><mn>2</mn></msup>")):
+            self.assertEqual(b.run("return mathOf(parseFormula(arguments[0]), name => mathElement('mi', {}, name)).outerHTML", text), mathml)
+        for text in ("x in another shape", "a, b, … one after the other", "(a", "a +", "g where x = y, in equal parts; 0 elsewhere"):
+            self.assertIsNone(b.run("return parseFormula(arguments[0])", text), text)
+
+    def test_a_letter_lights_up_with_its_tensor_its_box_and_its_edge(self):
+        b = self.lesson(1)
+        b.run("go(nodes.findIndex(node => node.op === 'add')); document.querySelector('#panel math [data-link=b]').focus()")
+        self.assertEqual(b.run("return [...document.querySelectorAll('.lit')].map(e => e.dataset.part || e.tagName.toLowerCase())"), ["path", "n3", "mi", "dt", "figure"])
+        b.run("document.querySelector('#panel [data-line]').focus()")
+        self.assertIn("current", b.run("return [...document.querySelectorAll('#graph .lit')].map(e => e.className).join()"))
+
+    def test_a_gradient_shows_which_users_sent_how_much(self):
+        b = self.lesson(3)
+        b.run("go(backwardPosition.get(nodes.findIndex(node => node.name === 'cell.weight_ih')))")
+        sent = [float(text.replace("−", "-")) for text in b.run("return [...document.querySelectorAll('.senders .sum')].map(e => e.textContent)")]
+        self.assertEqual(len(sent), 4)
+        self.assertAlmostEqual(sum(sent), b.run("return numbersOf(tensor(nodes[positions[position].node].gradient))[0]"), delta=1e-4)
+        self.assertGreater(b.count("#graph path.sends"), 0)
+
+    def test_equal_parts_are_one_stack_and_a_small_graph_fills_the_view(self):
+        with Loaded(self, trace_of(8)) as b:
+            self.assertEqual(b.text("#graph .stack b"), "▸tanh × 6")
+            self.assertGreater(b.run("return zoom"), 1.2)
+            left, right = b.run("""
+                const outer = byId('graph').getBoundingClientRect(), inner = byId('graph').firstChild.getBoundingClientRect();
+                return [inner.left - outer.left, outer.right - inner.right];""")
+            self.assertAlmostEqual(left, right, delta=2)
+            b.click("#graph .stack")
+            self.assertEqual(b.count("#graph .box"), 8)
+            b.click("#graph .title")
+            self.assertEqual(b.count("#graph .box"), 3)
+
+    def test_20000_nodes_open_in_15_seconds_and_stay_usable(self):
+        with Loaded(self, trace_of(20000)) as b:
+            self.assertLess(b.run("return loaded"), 15)
+            times = b.run("""
+                return [() => byId('expand').click(), () => go(position + 1), () => select(12345), () => byId('collapse').click(), () => setZoom(0.5)].map(act => {
+                  const start = performance.now();
+                  act();
+                  document.body.getBoundingClientRect();
+                  return (performance.now() - start) / 1000;
+                });""")
+            self.assertLess(max(times), 2, times)
+
+
+def trace_of(count):
+    """The JSON of a trace: a parameter, in each layer of 48 nodes side by side tanh of it, and their sum."""
+    tensors = [{"shape": [], "dtype": "float32", "count": 1, "nans": 0, "infinities": 0, "zeros": 0, "min": 0.5, "max": 0.5, "mean": 0.5, "norm": 0.5,
+                "histogram": [1] + 15 * [0], "numbers": "AAAAPw=="}]
+    op = {"kind": "op", "op": "tanh", "formula": "tanh(x)", "operands": ["x"], "inputs": [0], "users": [count - 1], "value": 0, "gradient": 0, "sent": [0]}
+    nodes = [{"kind": "parameter", "name": "w", "users": list(range(1, count - 1)), "value": 0, "gradient": 0}] + [op] * (count - 2)
+    nodes += [{"kind": "op", "op": "concat", "inputs": list(range(1, count - 1)), "operands": ["x"] * (count - 2), "value": 0, "gradient": 0, "sent": [0] * (count - 2)}]
+    layers = [[f"n{n}" for n in range(begin, min(begin + 48, count - 1))] for begin in range(1, count - 1, 48)]
+    groups = [{"name": "", "parent": -1, "over_time": False}]
+    inner = [f"g{i + 1}" for i in range(len(layers))] if len(layers) > 1 else layers[0]
+    groups[0]["parts"] = ["n0", *inner, f"n{count - 1}"]
+    groups[0]["places"] = [[0, 0], *([170 * i, 80] for i in range(len(inner))), [0, 160]]
+    if len(layers) > 1:
+        for i, parts in enumerate(layers):
+            groups.append({"name": f"layer {i}", "parent": 0, "over_time": False, "parts": parts, "places": [[170 * k, 0] for k in range(len(parts))]})
+    return {"title": "made", "queries": [], "keys": [], "sizes": {"node": [160, 60], "group": [168, 58], "time": [92, 58]}, "nodes": nodes,
+            "groups": groups, "attention": [], 
+            "checkup": {"layers": [], "breaks": [], "dead_ends": [], "unreached": [], "wrong": [], "agree": 0, "not_finite": 0, "unchecked": 0}, "other": None, "tensors": tensors}
+
+
+class Loaded:
+    """A page into which another trace was loaded; `loaded` is how many seconds that took."""
+
+    def __init__(self, test, trace):
+        self.test, self.trace = test, trace
+
+    def __enter__(self):
+        self.folder, self.browser = tempfile.TemporaryDirectory(), Browser().__enter__()
+        file = Path(self.folder.name) / "page.html"
+        subprocess.run([MAKE_PAGE, file], check=True)
+        self.browser.open(file.as_uri())
+        self.browser.run("""
+            const start = performance.now();
+            load(arguments[0]);
+            document.body.getBoundingClientRect();
+            window.loaded = (performance.now() - start) / 1000;""", self.trace)
+        return self.browser
+
+    def __exit__(self, *_):
+        self.test.assertEqual(self.browser.console(), [])
+        self.browser.__exit__()
+        self.folder.cleanup()
 
 
 if __name__ == "__main__":

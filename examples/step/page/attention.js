@@ -157,7 +157,6 @@ function chooseCell(q, k) {
   byId('attention').querySelector(`[data-cell="${q} ${k}"], canvas.map`).focus({preventScroll: true});
 }
 
-const arrows = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
 function walkCells(event, q, k) {
   const step = arrows[event.key];
   if (!step) return;

@@ -2,14 +2,7 @@
 // trace.other: the nodes of the other trace, for each node of this one its counterpart there or −1,
 // and what differs, first difference first.
 function counterpart(n) { const {other} = trace; return other && other.pairs[n] >= 0 ? other.nodes[other.pairs[n]] : null; }
-function indexIn(shape, element) {
-  const index = [];
-  for (let axis = shape.length - 1; axis >= 0; --axis) {
-    index.unshift(element % shape[axis]);
-    element = Math.floor(element / shape[axis]);
-  }
-  return `[${index.join(', ')}]`;
-}
+function indexIn(shape, element) { return `[${indexAt(shape, element).join(', ')}]`; }
 
 /// This trace's tensor and the other one's side by side, or a word that they are the same.
 function besideOther(n, which, figure) {

@@ -1,11 +1,12 @@
 // --- the graph ----------------------------------------------------------------------------------
-// Graphviz laid out every group by itself, with its groups collapsed: which row a part is in, and
-// where in the row. Here rows are set again, because a group that is expanded needs more room.
-const gap = {across: 22, along: 40}, padding = {side: 16, top: 34, bottom: 16};
+// Every group was laid out by itself, with its groups collapsed: which row a part is in, and where
+// in the row. Here rows are set again, because a group that is expanded needs more room, and views,
+// which are labels of edges, need none.
+const gap = {across: 22, along: 42}, padding = {side: 16, top: 36, bottom: 16};
 let places = new Map();  // part -> {x, y, width, height}
-let boxes = new Map();   // visible box -> its element
-let edges = [];          // {from, to, element}
-let zoom = 1;
+let boxes = new Map();   // visible part -> its element: a box, a frame, or the label that stands for a view
+let edges = [];          // {from, to, views, element, label, fan}
+let zoom = 1, isZoomed = false;
 
 /// Positions of what is in a group, from its upper left corner, and its size.
 function arrange(part, outer) {
@@ -15,6 +16,7 @@ function arrange(part, outer) {
   const along = group.over_time ? 0 : 1, across = 1 - along;  // axes: 0 is x, 1 is y
   const rows = new Map();
   group.parts.forEach((name, i) => {
+    if (name[0] === 'n' && labels.has(numberOf(name))) return;
     const place = group.places[i], key = Math.round(place[along]);
     if (!rows.has(key)) rows.set(key, []);
     rows.get(key).push({...arrange(name, group), wanted: place[across]});
@@ -55,8 +57,14 @@ function settle(item, x, y) {
   for (const inner of item.inside) settle(inner, x + inner.at[0], y + inner.at[1]);
 }
 
+function svgElement(tag, attributes, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 function drawGraph() {
-  const view = byId('graph');
   places = new Map();
   boxes = new Map();
   settle(arrange('g0', null), 0, 0);
@@ -64,63 +72,97 @@ function drawGraph() {
   const canvas = make('div', {class: 'canvas'});
   canvas.style.width = `${all.width}px`;
   canvas.style.height = `${all.height}px`;
-  canvas.style.zoom = zoom;
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  svg.setAttribute('width', all.width);
-  svg.setAttribute('height', all.height);
-  svg.setAttribute('aria-hidden', 'true');
-  for (const id of ['tip', 'near_tip']) {
-    const marker = document.createElementNS('http://www.w3.org/2000/svg', 'marker');
-    for (const [name, value] of Object.entries({id, viewBox: '0 0 8 8', refX: 7, refY: 4, markerUnits: 'userSpaceOnUse',
-      markerWidth: id === 'tip' ? 8 : 11, markerHeight: id === 'tip' ? 8 : 11, orient: 'auto-start-reverse'}))
-      marker.setAttribute(name, value);
-    const tip = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-    tip.setAttribute('d', 'M0 0L8 4L0 8z');
-    marker.append(tip);
-    svg.append(marker);
-  }
-  const frames = [], items = [];
+  const svg = svgElement('svg', {width: all.width, height: all.height, 'aria-hidden': 'true'});
+  for (const [id, size] of [['tip', 8], ['near_tip', 11]])
+    svg.append(svgElement('marker', {id, viewBox: '0 0 8 8', refX: 7, refY: 4, markerUnits: 'userSpaceOnUse', markerWidth: size,
+                                     markerHeight: size, orient: 'auto-start-reverse'}, svgElement('path', {d: 'M0 0L8 4L0 8z'})));
+  const frames = [], items = [], taken = [];
   for (const [part, place] of places) {
     if (part === 'g0') continue;
-    const element = part[0] === 'g' && expanded.has(part) ? frameOf(part) : boxElement(part);
-    (element.className.startsWith('frame') ? frames : items).push(element);
+    const isFrame = part[0] === 'g' && expanded.has(part), element = isFrame ? frameOf(part) : boxElement(part);
+    (isFrame ? frames : items).push(element);
     Object.assign(element.style, {left: `${place.x}px`, top: `${place.y}px`, width: `${place.width}px`, height: `${place.height}px`});
     boxes.set(part, element);
-  }
-  edges = [];
-  const seen = new Set();
-  for (const node of nodes)
-    for (const input of node.inputs) {
-      const from = boxOf(input), to = boxOf(node.number), name = `${from} ${to}`;
-      if (from === to || seen.has(name)) continue;
-      seen.add(name);
-      const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-      path.setAttribute('d', curve(places.get(from), places.get(to)));
-      edges.push({from, to, element: path, fan: false});
-      svg.append(path);
+    if (!isFrame) taken.push(place);
+    else {
+      const title = titleOfFrame(part);
+      Object.assign(title.style, {left: `${place.x + 7}px`, top: `${place.y + 5}px`, maxWidth: `${place.width - 14}px`});
+      items.push(title);
+      taken.push({x: place.x + 7, y: place.y + 5, width: Math.min(place.width - 14, 40 + 8 * partName(part).length), height: 24});
     }
-  // A weight that is used at every time step would cover everything with its edges.
-  const uses = new Map();
-  for (const {from} of edges) uses.set(from, (uses.get(from) || 0) + 1);
-  for (const edge of edges) edge.fan = edge.from[0] === 'n' && nodes[numberOf(edge.from)].kind !== 'op' && uses.get(edge.from) > 3;
+  }
+  edges = edgesBetween();
+  for (const edge of edges) {
+    const bow = curve(places.get(edge.from), places.get(edge.to));
+    edge.element = svgElement('path', {d: `M${bow[0]}C${bow.slice(1).join(' ')}`});
+    svg.append(edge.element);
+    if (edge.views.length > 0) items.push(edge.label = labelOf(edge, bow, taken));
+  }
   canvas.append(...frames, svg, ...items);
-  view.replaceChildren(canvas, changed.size > 0 ? make('p', {class: 'note'}, say('changed_note')) : '');
+  byId('graph').replaceChildren(canvas, changed.size > 0 ? make('p', {class: 'note'}, say('changed_note')) : '');
+  fit();
   markGraph();
 }
 
-/// From the bottom of a box to the top of one below it, or from side to side.
+/// The visible box that a node's value comes from, and the views on the way.
+function originOf(n, views = []) {
+  return boxOf(n) === 'n' + n && labels.has(n) ? originOf(nodes[n].inputs[0], [n, ...views]) : {box: boxOf(n), views};
+}
+
+function edgesBetween() {
+  const found = new Map();
+  for (const {number, inputs} of nodes) {
+    const to = boxOf(number);
+    if (to === 'n' + number && labels.has(number)) continue;
+    for (const input of inputs) {
+      const {box: from, views} = originOf(input), name = `${from} ${to}`;
+      if (from === to && views.length === 0) continue;
+      if (!found.has(name)) found.set(name, {from, to, views: new Set()});
+      views.forEach(view => found.get(name).views.add(view));
+    }
+  }
+  // A weight that is used at every time step would cover everything with its edges.
+  const uses = new Map();
+  for (const {from} of found.values()) uses.set(from, (uses.get(from) || 0) + 1);
+  return [...found.values()].map(({from, to, views}) => ({from, to, views: [...views],
+    fan: from[0] === 'n' && nodes[numberOf(from)].kind !== 'op' && uses.get(from) > 3}));
+}
+
+/// The four points of a curve from the bottom of a box to the top of one below it, or from side to side.
 function curve(a, b) {
   const ax = a.x + a.width / 2, bx = b.x + b.width / 2, ay = a.y + a.height / 2, by = b.y + b.height / 2;
   if (b.y >= a.y + a.height) {
     const bend = Math.min(60, (b.y - a.y - a.height) / 2);
-    return `M${ax} ${a.y + a.height}C${ax} ${a.y + a.height + bend} ${bx} ${b.y - bend} ${bx} ${b.y}`;
+    return [[ax, a.y + a.height], [ax, a.y + a.height + bend], [bx, b.y - bend], [bx, b.y]];
   }
   if (b.x >= a.x + a.width) {
     const bend = Math.min(60, (b.x - a.x - a.width) / 2);
-    return `M${a.x + a.width} ${ay}C${a.x + a.width + bend} ${ay} ${b.x - bend} ${by} ${b.x} ${by}`;
+    return [[a.x + a.width, ay], [a.x + a.width + bend, ay], [b.x - bend, by], [b.x, by]];
   }
-  const out = Math.max(a.x + a.width, b.x + b.width) + 34;
-  return `M${a.x + a.width} ${ay}C${out} ${ay} ${out} ${by} ${b.x + b.width} ${by}`;
+  const out = Math.max(a.x + a.width, b.x + b.width) + 34, self = a === b ? a.height / 4 : 0;
+  return [[a.x + a.width, ay + self], [out, ay + self], [out, by - self], [b.x + b.width, by - self]];
+}
+
+/// The views that an edge goes through, as a button on it, where nothing else stands if possible.
+function labelOf({views}, [p, q, r, s], taken) {
+  const names = [...new Set(views.map(n => nodes[n].op))];
+  const text = names.slice(0, 2).map(name => {
+    const count = views.filter(n => nodes[n].op === name).length;
+    return count > 1 ? `${name} × ${count}` : name;
+  }).join(' · ') + (names.length > 2 ? ' …' : '');
+  const width = 6.7 * text.length + 14, height = 18;
+  let place;
+  for (const t of [.5, .4, .6, .3, .7, .2, .8, .5]) {
+    const [x, y] = [0, 1].map(axis => (1 - t) ** 3 * p[axis] + 3 * (1 - t) ** 2 * t * q[axis] + 3 * (1 - t) * t ** 2 * r[axis] + t ** 3 * s[axis]);
+    place = {x: x - width / 2, y: y - height / 2, width, height};
+    if (!taken.some(other => place.x < other.x + other.width && other.x < place.x + width && place.y < other.y + other.height && other.y < place.y + height)) break;
+  }
+  taken.push(place);
+  const label = make('button', {class: 'view_label', title: views.map(n => `#${n} ${titleOf(nodes[n])} ${shapeText(tensor(nodes[n].value))}`).join('\n'),
+    onclick: () => select(views[(views.indexOf(positions[position].node) + 1) % views.length])}, text);
+  Object.assign(label.style, {left: `${place.x}px`, top: `${place.y}px`, width: `${width}px`});
+  views.forEach(n => boxes.has('n' + n) || boxes.set('n' + n, label));
+  return label;
 }
 
 function boxElement(part) {
@@ -128,63 +170,89 @@ function boxElement(part) {
     const node = nodes[numberOf(part)], sign = signOf(node);
     return make('button', {class: `box ${node.kind}`, 'data-part': part, title: `#${node.number} ${titleOf(node)}`,
                            onclick: () => select(node.number)},
-                make('b', {}, titleOf(node).split('.').pop()),  // the group around it says the rest
-                make('small', {}, shapeText(tensor(node.value)) + (node.kind !== 'op' && node.users.length > 3 ? ` → ${node.users.length}` : '')),
+                make('span', {class: 'head'}, make('b', {}, titleOf(node).split('.').pop()),  // the group around it says the rest
+                     make('small', {}, (node.kind !== 'op' && node.users.length > 3 ? `→ ${node.users.length} ` : '') + (tensor(node.value).shape.length ? shapeText(tensor(node.value)) : ''))),
+                inBox('y', node.value), node.gradient === null ? null : inBox('g', node.gradient),
                 sign ? make('span', {class: 'sign', 'aria-label': say(sign === '✗' ? 'disagrees' : 'has_bad')}, sign) : null);
   }
-  const group = groups[numberOf(part)], inside = members[numberOf(part)];
+  const group = groups[numberOf(part)], inside = members[numberOf(part)], outer = groups[group.parent];
+  const steps = group.over_time ? group.parts.filter(part => part[0] === 'g').length : 0;
   const sign = inside.map(n => signOf(nodes[n])).find(sign => sign) || '';
-  return make('button', {class: 'box group', 'data-part': part, 'aria-expanded': 'false', title: groupName(group),
+  return make('button', {class: group.is_stack ? 'box group stack' : 'box group', 'data-part': part, 'aria-expanded': 'false', title: groupName(group),
                          onclick: () => toggle(part)},
-              make('b', {}, groups[group.parent].over_time ? null : make('span', {class: 'caret', 'aria-hidden': 'true'}, '▸'),
-                   groupName(group)),
-              make('small', {}, say('nodes', inside.length)), make('span', {class: 'bar'}),
+              make('b', {}, outer.over_time ? null : make('span', {class: 'caret', 'aria-hidden': 'true'}, '▸'), groupName(group)),
+              make('small', {}, steps > 0 ? say('steps', steps) : say('nodes', inside.length)),
+              make('span', {class: 'bar'}),
               sign ? make('span', {class: 'sign'}, sign) : null);
 }
 
+/// A tensor within a box: its number, or a strip of its first rows.
+function inBox(letter, place) {
+  const x = tensor(place), values = numbersOf(x);
+  const content = x.count === 1 && values ? numberText(values[0]) : values && x.count > 0 ? stripOf(x, values) : `${say('norm')} ${numberText(x.norm, 3)}`;
+  return make('span', {class: `number_in ${letter}`}, make('i', {}, letter), content);
+}
+
+function stripOf(x, values) {
+  const most = {across: 54, down: 5};
+  const columns = x.sketch ? x.sketch[1] : x.shape[x.shape.length - 1];
+  const [width, height] = columns === 1 ? [values.length, 1] : [columns, values.length / columns];
+  const across = Math.min(width, most.across), down = Math.min(height, most.down), shown = new Float32Array(across * down);
+  for (let i = 0; i < down; ++i) shown.set(values.subarray(i * width, i * width + across), i * across);
+  return painted(shown, across, down, ...rangeOf(x), {class: 'strip'});
+}
+
 function frameOf(part) {
-  const depth = groupsAround(part).length;
-  return make('div', {class: depth % 2 ? 'frame inner' : 'frame', 'data-part': part},
-              make('button', {'aria-expanded': 'true', onclick: () => toggle(part)},
-                   make('span', {class: 'caret', 'aria-hidden': 'true'}, '▾'), groupName(groups[numberOf(part)])));
+  return make('div', {class: groupsAround(part).length % 2 ? 'frame inner' : 'frame', 'data-part': part});
+}
+function titleOfFrame(part) {
+  return make('button', {class: groupsAround(part).length % 2 ? 'title inner' : 'title', 'data-part': part, 'aria-expanded': 'true', onclick: () => toggle(part)},
+              make('span', {class: 'caret', 'aria-hidden': 'true'}, '▾'), partName(part));
 }
 
 function toggle(part) {
   if (expanded.has(part)) expanded.delete(part);
   else expanded.add(part);
   drawStructure();
-  const element = boxes.get(part);
-  if (element) (element.matches('button') ? element : element.firstChild).focus({preventScroll: true});
+  const element = byId('graph').querySelector(`button[data-part=${part}]`);
+  if (element) element.focus({preventScroll: true});
 }
 
 /// Colours the boxes and edges for the current place.
 function markGraph() {
   const {node: here, backward} = positions[position];
-  const near = boxOf(here);
   const around = new Set(groupsAround('n' + here));
-  for (const [part, element] of boxes) {
-    if (element.classList.contains('frame')) {
-      element.classList.toggle('holds', around.has(part));
-      continue;
-    }
-    const {state, share} = progress(part);
+  const mark = (element, inside) => {
+    const {state, share} = progress(inside);
     element.classList.remove('waiting', 'done', 'current');
     element.classList.add(state);
-    element.classList.toggle('changed', part[0] === 'n' ? changed.has(numberOf(part)) : members[numberOf(part)].some(n => changed.has(n)));
+    element.classList.toggle('changed', inside.some(n => changed.has(n)));
     if (state === 'current') element.setAttribute('aria-current', 'step');
     else element.removeAttribute('aria-current');
+    return share;
+  };
+  for (const element of byId('graph').querySelectorAll('.frame, .title')) element.classList.toggle('holds', around.has(element.dataset.part));
+  for (const [part, element] of boxes) {
+    if (!element.classList.contains('box')) continue;
+    const share = mark(element, nodesIn(part));
     if (part[0] === 'g') element.querySelector('.bar').style.width = `${100 * share}%`;
+    else element.classList.toggle('has_gradient', backward && numberOf(part) >= here);
   }
   // Forward, a node reads its inputs; backward, it sends gradients to them.
-  const inputs = new Set(nodes[here].inputs.filter((_, i) => !backward || tensor(nodes[here].sent[i]) !== null).map(boxOf));
-  for (const {from, to, element, fan} of edges) {
-    const isNear = to === near && inputs.has(from);
+  const near = boxOf(here);
+  const inputs = new Set(nodes[here].inputs.filter((_, i) => !backward || tensor(nodes[here].sent[i]) !== null).map(input => originOf(input).box));
+  for (const {from, to, views, element, label, fan} of edges) {
+    const isNear = views.includes(here) || to === near && inputs.has(from);
     element.setAttribute('class', isNear ? 'near' : fan ? 'fan' : '');
     element.setAttribute(backward ? 'marker-start' : 'marker-end', isNear ? 'url(#near_tip)' : 'url(#tip)');
     element.removeAttribute(backward ? 'marker-end' : 'marker-start');
     if (isNear) element.parentNode.append(element);
+    if (!label) continue;
+    mark(label, views);
+    label.hidden = fan && !isNear;
   }
   keepInView(byId('graph'), boxes.get(near));
+  drawMinimap();
 }
 
 function keepInView(view, element) {
@@ -193,96 +261,4 @@ function keepInView(view, element) {
   const margin = 50;
   const shift = (low, high, from, to) => low < from + margin || high > to - margin ? (low + high - from - to) / 2 : 0;
   view.scrollBy(shift(inner.left, inner.right, outer.left, outer.right), shift(inner.top, inner.bottom, outer.top, outer.bottom));
-}
-
-function setZoom(factor) {
-  zoom = Math.min(2, Math.max(0.3, zoom * factor));
-  const canvas = byId('graph').firstChild;
-  if (canvas && canvas.style) canvas.style.zoom = zoom;
-  keepInView(byId('graph'), boxes.get(boxOf(positions[position].node)));
-}
-
-function dragToScroll(view) {
-  let from = null;
-  view.addEventListener('pointerdown', event => {
-    if (event.button === 0 && !event.target.closest('button')) from = {x: event.clientX + view.scrollLeft, y: event.clientY + view.scrollTop};
-  });
-  window.addEventListener('pointermove', event => {
-    if (!from) return;
-    view.classList.add('dragging');
-    view.scrollTo(from.x - event.clientX, from.y - event.clientY);
-  });
-  window.addEventListener('pointerup', () => { from = null; view.classList.remove('dragging'); });
-}
-
-/// Expands layers, the outer ones first, as long as no more than `most` boxes are on the stage.
-function expandUpTo(most) {
-  const queue = ['g0'];
-  let visible = groups[0].parts.length;
-  expanded.clear();
-  expanded.add('g0');
-  while (queue.length > 0) {
-    for (const part of groups[numberOf(queue.shift())].parts) {
-      if (part[0] !== 'g') continue;
-      const size = groups[numberOf(part)].parts.length;
-      if (visible + size > most) continue;
-      visible += size - 1;
-      expanded.add(part);
-      queue.push(part);
-    }
-  }
-}
-
-// --- the list: the same parts ------------------------------------------------------------------
-function drawList() {
-  const view = byId('list');
-  view.replaceChildren(make('p', {class: 'note'}, say('list_note')), listOf('g0'));
-  markList();
-}
-
-function listOf(part) {
-  return make('ul', {}, ...groups[numberOf(part)].parts.map(part => {
-    if (part[0] === 'n') {
-      const node = nodes[numberOf(part)];
-      return make('li', {}, make('button', {'data-part': part, onclick: () => select(node.number)},
-                                 make('span', {class: 'number'}, `#${node.number}`), make('span', {}, titleOf(node)),
-                                 signOf(node) ? make('span', {class: 'bad'}, signOf(node)) : null,
-                                 make('span', {class: 'shape'}, shapeText(tensor(node.value)))));
-    }
-    const details = make('details', {'data-part': part, open: expanded.has(part) ? '' : false},
-                         make('summary', {}, groupName(groups[numberOf(part)]), make('small', {}, say('nodes', members[numberOf(part)].length))));
-    if (details.open) details.append(listOf(part));
-    details.addEventListener('toggle', () => {
-      if (details.open === expanded.has(part)) return;
-      if (details.open) expanded.add(part);
-      else expanded.delete(part);
-      if (details.open && details.children.length === 1) details.append(listOf(part));
-      drawGraph();
-      markList();
-    });
-    return make('li', {}, details);
-  }));
-}
-
-function markList() {
-  const view = byId('list');
-  for (const old of view.querySelectorAll('[aria-current]')) old.removeAttribute('aria-current');
-  const part = boxOf(positions[position].node);
-  const here = view.querySelector(part[0] === 'n' ? `[data-part=${part}]` : `[data-part=${part}] > summary`);
-  if (!here) return;
-  here.setAttribute('aria-current', 'step');
-  keepInView(view, here);
-}
-
-function drawStructure() {
-  drawGraph();
-  drawList();
-}
-
-/// Expands the groups around a node, so that it is on the stage.
-function reveal(n) {
-  const closed = groupsAround('n' + n).filter(group => !expanded.has(group));
-  if (closed.length === 0) return;
-  closed.forEach(group => expanded.add(group));
-  drawStructure();
 }

@@ -1,150 +1,3 @@
-// --- the node at the current place --------------------------------------------------------------
-/// A formula with its single letters in italics.
-function formulaText(text) {
-  return text.split(/(?<![\p{Lu}\p{Ll}\d_])([a-z])(?![\p{Lu}\p{Ll}\d_(])/u).map((piece, i) => i % 2 ? make('i', {}, piece) : piece);
-}
-
-function linkTo(n) {
-  const node = nodes[n];
-  return make('span', {}, make('button', {class: 'link', onclick: () => select(n)}, titleOf(node)), ' ',
-              make('span', {class: 'number'}, `#${n}`), ' ', make('span', {class: 'shape'}, shapeText(tensor(node.value))));
-}
-
-function derivativeOf(node, input) {
-  const text = node.derivatives[input];
-  return text ? `dL/d${node.operands[input]} = ${text}` : '';
-}
-
-function derivativesOf(node) {
-  return node.inputs.map((_, i) => derivativeOf(node, i)).filter(text => text);
-}
-
-function drawPanel() {
-  const panel = byId('panel');
-  const {node: n, backward} = positions[position], node = nodes[n];
-  const forwardPlaces = nodes.length;
-  const chosen = attention.chosen && attention.chosen.node === n ? attention.chosen.index : null;
-  const parts = [];
-  parts.push(make('p', {class: 'phase'}, backward ? say('phase', true, position - forwardPlaces + 1, positions.length - forwardPlaces)
-                                                  : say('phase', false, position + 1, forwardPlaces)));
-  parts.push(make('h2', {}, titleOf(node), make('span', {class: 'number'}, `#${n}`)));
-  parts.push(layersOf(node));
-  if (node.formula || node.derivatives.length > 0) {
-    const formula = make('div', {class: 'formula'});
-    if (!backward && node.formula) formula.append(make('p', {}, ...formulaText(`y = ${node.formula}`)));
-    if (backward)
-      for (const part of derivativesOf(node)) formula.append(make('p', {}, ...formulaText(part)));
-    if (formula.children.length > 0) parts.push(formula);
-  }
-  if (node.attributes.length > 0)
-    parts.push(make('p', {class: 'attributes', 'aria-label': say('attributes')}, node.attributes.map(attributeText).join(', ')));
-  if (node.inputs.length > 0)
-    parts.push(make('dl', {class: 'given', 'aria-label': say('inputs')}, ...node.inputs.flatMap((input, i) =>
-      [make('dt', {}, node.operands[i]), make('dd', {}, linkTo(input))])));
-  const value = () => tensorFigure(node.value, {label: node.inputs.length ? 'y' : '', what: say('value'), mark: chosen});
-  if (!backward) {
-    parts.push(...besideOther(n, 'value', value()));
-    if (node.inputs.length > 0)
-      parts.push(folded('inputs', () => node.inputs.map((input, i) =>
-        tensorFigure(nodes[input].value, {label: node.operands[i], what: titleOf(nodes[input])}))));
-  } else {
-    parts.push(...besideOther(n, 'gradient', tensorFigure(node.gradient, {label: node.inputs.length ? 'g' : '', mark: chosen,
-      what: say(node.kind === 'parameter' ? 'gradient_of_parameter' : 'gradient')})));
-    node.inputs.forEach((input, i) => {
-      if (tensor(node.sent[i]) === null) return;
-      parts.push(tensorFigure(node.sent[i], {label: `dL/d${node.operands[i]}`,
-        from: make('span', {class: 'from'}, `${say('sent_to')} ${titleOf(nodes[input])} #${input}`)}));
-    });
-    if (node.kind === 'op' && node.sent.every(sent => sent === null)) parts.push(make('p', {class: 'jump'}, say('no_rule')));
-    parts.push(folded('value_of', () => [value()]));
-  }
-  if (node.verdict) parts.push(verdictOf(node));
-  if (node.opened) parts.push(folded('opened', () => partsOf(node, backward)));
-  if (node.source.length > 0) parts.push(sourceOf(node));
-  if (node.kept.length > 0) {
-    const reader = ({by, for: inputs}) => [linkTo(by), inputs.length ? ` ${say('kept_for', inputs.map(i => `dL/d${nodes[by].operands[i]}`).join(', '))}` : ''];
-    parts.push(make('h3', {class: 'kept'}, say('kept')), listOfSome(node.kept, reader));
-  }
-  parts.push(make('h3', {}, say('users')));
-  parts.push(node.users.length ? listOfSome(node.users, user => [linkTo(user)]) : make('p', {}, say('nobody')));
-  const other = backward ? n : backwardPosition.get(n);
-  parts.push(make('p', {class: 'jump'}, other === undefined ? say('no_gradient')
-    : make('button', {class: 'link', id: 'other_pass', onclick: () => go(other)}, say(backward ? 'see_forward' : 'see_backward'))));
-  panel.replaceChildren(...parts.filter(part => part !== null));
-}
-
-/// A list of the first items; `contents(item)` is what stands in its line.
-function listOfSome(items, contents) {
-  const most = 12;
-  return make('ul', {}, ...items.slice(0, most).map(item => make('li', {}, ...contents(item))),
-              items.length > most ? make('li', {}, `… ${say('nodes', items.length)}`) : null);
-}
-
-/// Shown when opened; whether it is open stays from place to place.
-const opened = new Set(['inputs']);
-function folded(key, contents) {
-  const details = make('details', {open: opened.has(key) ? '' : false}, make('summary', {}, say(key)));
-  const fill = () => details.open && details.children.length === 1 && details.append(...contents());
-  fill();
-  details.addEventListener('toggle', () => {
-    if (details.open) opened.add(key);
-    else opened.delete(key);
-    fill();
-  });
-  return details;
-}
-
-function layersOf(node) {
-  const around = groupsAround('n' + node.number).filter(group => group !== 'g0').reverse();
-  const line = make('p', {class: 'layers'});
-  if (node.kind !== 'op') line.append(say(node.kind), around.length ? ' · ' : '');
-  around.forEach((group, i) => {
-    if (i > 0) line.append(' › ');
-    line.append(make('button', {onclick: () => { reveal(node.number); keepInView(byId('graph'), boxes.get(group)); }}, groupName(groups[numberOf(group)])));
-  });
-  return line;
-}
-
-/// The ops that define the node's, in the order of the pass, and how far their figures are from its.
-function partsOf({opened}, backward) {
-  const all = opened.nodes.map((part, n) => ({...empty, ...part, number: n}));
-  const name = part => part.kind === 'op' ? `${part.op} ${part.number}` : titleOf(part);
-  const sections = all.filter(part => part.kind === 'op' && (!backward || part.gradient !== null)).map(part => make('section', {class: 'part'},
-    make('h3', {}, name(part), part.time >= 0 ? ` t = ${part.time}` : ''),
-    make('p', {class: 'formula'}, ...formulaText(backward ? derivativesOf(part).join(', ') : part.formula && `y = ${part.formula}`)),
-    make('p', {class: 'from'}, part.inputs.map((input, i) => `${part.operands[i]} = ${name(all[input])}`).join(', ')),
-    backward ? tensorFigure(part.gradient, {label: 'g'}) : tensorFigure(part.value, {label: 'y'}),
-    ...(backward ? part.sent : []).map((sent, i) => sent === null ? null
-      : tensorFigure(sent, {label: `dL/d${part.operands[i]}`, what: `${say('sent_to')} ${name(all[part.inputs[i]])}`})),
-    part.verdict ? verdictOf(part, all) : null));
-  return [...(backward ? sections.reverse() : sections),
-          make('p', {class: 'apart'}, say('apart', opened.apart.map(([what, most]) => `${what}: ${most === null ? '∞' : numberText(most, 2)}`).join(', ')))];
-}
-
-function verdictOf(node, all = nodes) {
-  const v = node.verdict;
-  const lines = [];
-  const isChecked = v.result === 'agrees' || v.result === 'disagrees';
-  lines.push(isChecked ? say('checked', v.checked, v.count) : '', v.reason);
-  if (isChecked && v.input >= 0 && v.element < 0)
-    lines.push(say('along', numberText(v.rule, 6), numberText(v.difference, 6)));
-  if (isChecked && v.input >= 0 && v.element >= 0) {
-    const where = indexIn(tensor(all[node.inputs[v.input]].value).shape, v.element);
-    lines.push(say('worst', `dL/d${node.operands[v.input]}${where}`, numberText(v.rule, 6), numberText(v.difference, 6)));
-  }
-  return make('div', {class: `verdict ${v.result}`},
-              make('span', {class: 'sign', 'aria-hidden': 'true'}, {agrees: '✓', disagrees: '✗', unknown: '?', 'not finite': '∞'}[v.result]),
-              make('b', {}, say(v.result)), make('span', {}, lines.filter(line => line).join('; ')));
-}
-
-function sourceOf(node) {
-  const line = ([file, number, name]) => make('li', {}, make('code', {}, `${file}:${number}`), name ? ` ${name}` : '');
-  const box = make('div', {class: 'source'}, make('h3', {}, say('source')), make('ul', {}, line(node.source[0])));
-  if (node.source.length > 1)
-    box.append(folded('calls', () => [make('ul', {}, ...node.source.slice(1).map(line))]));
-  return box;
-}
-
 // --- stepping -----------------------------------------------------------------------------------
 function go(to) {
   position = Math.min(positions.length - 1, Math.max(0, to));
@@ -157,6 +10,7 @@ function go(to) {
   for (const id of ['last', 'next', 'over']) byId(id).disabled = position === positions.length - 1;
   drawPanel();
   markGraph();
+  markSenders();
   markList();
   const node = nodes[positions[position].node];
   const text = [byId('panel').firstChild.textContent, `${titleOf(node)} #${node.number}`, node.path,
@@ -197,61 +51,6 @@ function onKey(event) {
   }
 }
 
-// --- search -------------------------------------------------------------------------------------
-let results = [], chosenResult = 0;
-
-function search() {
-  const text = byId('search').value.trim().toLowerCase();
-  const list = byId('results');
-  const hide = text === '';
-  list.hidden = hide;
-  byId('search').setAttribute('aria-expanded', String(!hide));
-  if (hide) return;
-  results = nodes.filter(node => [`#${node.number}`, node.op, node.name, node.path, node.time >= 0 ? `t = ${node.time}` : '',
-    node.formula, ...node.source.map(line => `${line[0]}:${line[1]} ${line[2]}`)].some(part => part.toLowerCase().includes(text)));
-  const exact = results.findIndex(node => `#${node.number}` === text);
-  if (exact > 0) results.unshift(...results.splice(exact, 1));
-  const shown = results.slice(0, 40);
-  chosenResult = 0;
-  list.replaceChildren(...shown.map((node, i) => make('li', {role: 'option', id: `result_${i}`, onclick: () => take(i)},
-    make('span', {class: 'number'}, `#${node.number}`), make('span', {}, titleOf(node)),
-    make('span', {class: 'where'}, node.path + (node.time >= 0 ? ` t = ${node.time}` : '')))),
-    make('li', {class: 'count'}, results.length > shown.length ? say('found_first', results.length, shown.length) : say('found', results.length)));
-  markResult();
-}
-
-function markResult() {
-  const items = byId('results').querySelectorAll('[role="option"]');
-  items.forEach((item, i) => item.setAttribute('aria-selected', String(i === chosenResult)));
-  if (items[chosenResult]) {
-    items[chosenResult].scrollIntoView({block: 'nearest'});
-    byId('search').setAttribute('aria-activedescendant', `result_${chosenResult}`);
-  }
-}
-
-function take(i) {
-  if (!results[i]) return;
-  byId('results').hidden = true;
-  byId('search').setAttribute('aria-expanded', 'false');
-  select(results[i].number);
-}
-
-function onSearchKey(event) {
-  const shown = Math.min(results.length, 40);
-  if (event.key === 'ArrowDown' || event.key === 'ArrowUp') {
-    event.preventDefault();
-    chosenResult = Math.min(shown - 1, Math.max(0, chosenResult + (event.key === 'ArrowDown' ? 1 : -1)));
-    markResult();
-  } else if (event.key === 'Enter') {
-    take(chosenResult);
-    byId('search').blur();
-  } else if (event.key === 'Escape') {
-    byId('search').value = '';
-    search();
-    byId('search').blur();
-  }
-}
-
 // --- language, theme, tabs ----------------------------------------------------------------------
 function remember(key, value) {
   try { localStorage.setItem(`gradus.${key}`, value); } catch { /* a browser may forbid it to files */ }
@@ -272,11 +71,11 @@ function drawTheme() {
 
 let tab = 'graph';
 function drawTabs() {
-  const names = ['graph', 'list', ...(maps.length ? ['attention'] : []), ...(trace.other ? ['differences'] : [])];
+  const names = ['graph', 'list', ...(maps.length ? ['attention'] : []), 'doctor', ...(trace.other ? ['differences'] : [])];
   if (!names.includes(tab)) tab = 'graph';
   byId('tabs').replaceChildren(...names.map(name => make('button', {role: 'tab', id: `tab_${name}`, 'aria-controls': name,
-    'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); drawAttention(); drawDifferences(); go(position); }}, say(name))));
-  for (const name of ['graph', 'list', 'attention', 'differences']) byId(name).hidden = name !== tab;
+    'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); drawAttention(); drawDoctor(); drawDifferences(); go(position); }}, say(name))));
+  for (const name of ['graph', 'list', 'attention', 'doctor', 'differences']) byId(name).hidden = name !== tab;
   byId('tools').hidden = tab !== 'graph' && tab !== 'list';
   document.querySelector('.zoom').hidden = tab !== 'graph';
 }
@@ -314,6 +113,7 @@ function drawAll() {
   drawTabs();
   drawTrack();
   drawAttention();
+  drawDoctor();
   drawDifferences();
   drawStructure();
   go(position);
@@ -348,9 +148,9 @@ function start() {
   byId('theme').addEventListener('click', () => {
     theme = {auto: 'light', light: 'dark', dark: 'auto'}[theme];
     remember('theme', theme);
-    drawTheme();
+    drawAll();
   });
-  dark.addEventListener('change', drawTheme);
+  dark.addEventListener('change', drawAll);
   byId('slider').addEventListener('input', event => go(Number(event.target.value)));
   byId('slider').addEventListener('keydown', event => ['ArrowUp', 'ArrowDown'].includes(event.key) && event.preventDefault());
   byId('first').addEventListener('click', () => go(0));
@@ -359,7 +159,7 @@ function start() {
   byId('next').addEventListener('click', () => go(position + 1));
   byId('over').addEventListener('click', () => over(1));
   byId('over_back').addEventListener('click', () => over(-1));
-  byId('expand').addEventListener('click', () => { expandUpTo(400); drawStructure(); });
+  byId('expand').addEventListener('click', () => { expandUpTo(400, true); drawStructure(); });
   byId('collapse').addEventListener('click', () => { expanded.clear(); expanded.add('g0'); drawStructure(); });
   byId('zoom_in').addEventListener('click', () => setZoom(1.25));
   byId('zoom_out').addEventListener('click', () => setZoom(0.8));
@@ -370,7 +170,8 @@ function start() {
     if (!event.target.closest('.search')) byId('results').hidden = true;
   });
   document.addEventListener('keydown', onKey);
-  dragToScroll(byId('graph'));
+  startCamera();
+  startLinks();
   load(JSON.parse(byId('trace').textContent));
 }
 

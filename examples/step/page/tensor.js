@@ -1,59 +1,23 @@
 // --- a tensor as numbers, as a heat map, and in figures -----------------------------------------
-// From the lowest to the highest number the colours only become lighter, so that they can be told
-// apart in black and white and by the colour-blind.
-const ramp = [[14, 40, 92], [64, 90, 144], [138, 146, 166], [198, 188, 172], [238, 208, 146], [255, 245, 210]];
-
-function shade(v, low, high) {
-  if (Number.isNaN(v)) return [226, 0, 90];
-  const at = high > low ? Math.min(1, Math.max(0, (v - low) / (high - low))) * (ramp.length - 1) : (ramp.length - 1) / 2;
-  const i = Math.min(Math.floor(at), ramp.length - 2);
-  return ramp[i].map((c, k) => Math.round(c + (ramp[i + 1][k] - c) * (at - i)));
-}
-const palette = Array.from({length: 1024}, (_, i) => shade(i, 0, 1023));
-
-/// A canvas with a pixel per number, in the colours of shade(); of NaN in another one.
-function painted(values, across, down, low, high, attributes) {
-  const canvas = make('canvas', {width: across, height: down, ...attributes});
-  const pixels = new ImageData(across, down), last = palette.length - 1, factor = last / (high - low);
-  const strange = shade(NaN, 0, 1), middle = shade(0, 0, 0);
-  for (let i = 0, k = 0; i < values.length; ++i, k += 4) {
-    const v = values[i];
-    const colour = v !== v ? strange : high > low ? palette[Math.round(Math.min(last, Math.max(0, (v - low) * factor)))] : middle;
-    pixels.data[k] = colour[0];
-    pixels.data[k + 1] = colour[1];
-    pixels.data[k + 2] = colour[2];
-    pixels.data[k + 3] = 255;
-  }
-  canvas.getContext('2d').putImageData(pixels, 0, 0);
-  return canvas;
-}
-
-function css([r, g, b]) { return `rgb(${r} ${g} ${b})`; }
-function inkOn([r, g, b]) { return 0.3 * r + 0.59 * g + 0.11 * b > 132 ? '#141a24' : '#ffffff'; }
-
-/// Symmetric around 0 where there are negative numbers, so that 0 is always the same grey.
-function rangeOf(x) {
-  const low = x.min ?? 0, high = x.max ?? 0, size = Math.max(Math.abs(low), Math.abs(high));
-  return low < 0 ? [-size, size] : [0, high];
-}
-
-/// options: label and caption above it, `mark`: the index of an element to point out.
+/// options: label and caption above it; `link`, the letter that stands for its node; `key`,
+/// what the formulas call it; `mark`, the index of an
+/// element to point out; `pick(index)` is called with the one that the reader chooses.
 function tensorFigure(place, options = {}) {
   const x = tensor(place);
-  const figure = make('figure', {class: 'tensor'});
+  const figure = make('figure', {class: 'tensor', 'data-link': options.link});
   figure.append(make('figcaption', {}, options.label ? make('b', {}, options.label) : null,
                      make('span', {class: 'what'}, options.what || ''), options.from || null,
                      make('span', {class: 'shape'}, `${shapeText(x)} ${x.dtype}`)));
   const values = numbersOf(x);
   if (values === null) figure.append(make('p', {class: 'from'}, say('summary_only')));
-  else if (x.count === 1) figure.append(make('p', {class: 'scalar'}, numberText(values[0], 7)));
-  else if (x.count > 0) figure.append(pictureOf(x, values, options.mark));
+  else if (x.count === 1) figure.append(make('p', {class: 'scalar', 'data-of': options.key, 'data-at': x.shape.map(() => 0).join()}, numberText(values[0], 7)));
+  else if (x.count > 0) figure.append(pictureOf(x, values, options));
   if (x.count !== 1 || values === null) figure.append(figuresOf(x));
   return figure;
 }
 
 /// The last two axes as rows and columns, with a field for the index of each axis before them.
-function pictureOf(x, values, mark) {
+function pictureOf(x, values, {mark, key, pick}) {
   const rank = x.shape.length;
   const columns = x.sketch ? x.sketch[1] : rank > 0 ? x.shape[rank - 1] : 1;
   const rows = x.sketch ? x.sketch[0] : rank > 1 ? x.shape[rank - 2] : 1;
@@ -69,14 +33,14 @@ function pictureOf(x, values, mark) {
   };
   const marked = () => mark && at.every((index, axis) => index === mark[axis])
     ? [rank > 1 ? mark[rank - 2] : 0, mark[rank - 1]] : null;
-  const nameOf = (i, j) => `[${[...at, ...(rank > 1 ? [i] : []), j].join(', ')}]`;
+  const indexOf = (i, j) => [...at, ...(rank > 1 ? [i] : []), j];
   const draw = () => {
     const small = columns <= 8 && rows <= 10;
     const toggle = make('button', {class: 'quiet', onclick: () => { asNumbers = !asNumbers; draw(); }},
                         say(asNumbers ? 'heat' : 'numbers'));
-    body.replaceChildren(...(small ? cellsOf(x, slice(), rows, columns, marked())
+    body.replaceChildren(...(small ? cellsOf(x, slice(), rows, columns, marked(), {indexOf, key, pick})
       : asNumbers ? tableOf(slice(), rows, columns, toggle)
-      : heatMap(x, slice(), rows, columns, marked(), nameOf, toggle)));
+      : heatMap(x, slice(), rows, columns, marked(), {indexOf, key, pick}, toggle)));
   };
   if (leading.some(size => size > 1)) {
     const fields = leading.map((size, axis) => {
@@ -95,18 +59,27 @@ function pictureOf(x, values, mark) {
   return box;
 }
 
-function cellsOf(x, values, rows, columns, mark) {
+const arrows = {ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0]};
+
+function cellsOf(x, values, rows, columns, mark, {indexOf, key, pick}) {
   const [low, high] = rangeOf(x);
-  const table = make('table', {class: 'cells'});
+  const table = make('table', {class: 'cells', role: pick ? 'grid' : false, 'aria-label': pick ? say('cell_grid') : false});
   for (let i = 0; i < rows; ++i) {
     const row = table.insertRow();
     for (let j = 0; j < columns; ++j) {
-      const colour = shade(values[i * columns + j], low, high);
-      const cell = row.insertCell();
-      cell.textContent = numberText(values[i * columns + j], columns > 5 ? 3 : 4);
+      const colour = shade(values[i * columns + j], low, high), isMarked = mark && mark[0] === i && mark[1] === j;
+      const cell = make('td', {class: isMarked ? 'marked' : false, 'data-of': key, 'data-at': indexOf(i, j).join(), role: pick ? 'gridcell' : false,
+        tabindex: pick ? ((mark ? isMarked : i + j === 0) ? 0 : -1) : false, 'aria-selected': pick ? String(Boolean(isMarked)) : false,
+        onclick: pick && (() => pick(indexOf(i, j))), onkeydown: pick && (event => {
+          if (event.key === 'Enter' || event.key === ' ') pick(indexOf(i, j));
+          else if (arrows[event.key]) table.rows[i + arrows[event.key][0]]?.cells[j + arrows[event.key][1]]?.focus();
+          else return;
+          event.preventDefault();
+          event.stopPropagation();
+        })}, numberText(values[i * columns + j], columns > 5 ? 3 : 4));
       cell.style.background = css(colour);
       cell.style.color = inkOn(colour);
-      if (mark && mark[0] === i && mark[1] === j) cell.className = 'marked';
+      row.append(cell);
     }
   }
   return [make('div', {class: 'scroll'}, table)];
@@ -127,7 +100,7 @@ function tableOf(values, rows, columns, toggle) {
           make('div', {class: 'scroll', tabindex: 0}, table), make('div', {class: 'under'}, toggle)];
 }
 
-function heatMap(x, values, rows, columns, mark, nameOf, toggle) {
+function heatMap(x, values, rows, columns, mark, {indexOf, key, pick}, toggle) {
   const [low, high] = rangeOf(x);
   const wrap = rows === 1 && columns > 64 ? 64 : columns;  // long vectors in several rows
   const across = wrap, down = Math.ceil(rows * columns / wrap);
@@ -139,22 +112,43 @@ function heatMap(x, values, rows, columns, mark, nameOf, toggle) {
   canvas.style.width = `${cell * across}px`;
   canvas.style.height = `${(down === 1 ? Math.max(height, 20) : height) * down}px`;
   const output = make('output');
-  canvas.addEventListener('pointermove', event => {
+  const elementUnder = event => {
     const box = canvas.getBoundingClientRect();
-    const i = Math.floor((event.clientY - box.top) / box.height * down);
-    const j = Math.floor((event.clientX - box.left) / box.width * across);
+    const i = Math.floor((event.clientY - box.top) / box.height * down), j = Math.floor((event.clientX - box.left) / box.width * across);
     const k = i * across + j;
-    output.textContent = k >= 0 && k < values.length && j >= 0 && j < across
-      ? `${x.sketch ? '' : nameOf(Math.floor(k / columns), k % columns) + ' = '}${numberText(values[k], 6)}` : '';
+    return k >= 0 && k < values.length && j >= 0 && j < across ? k : -1;
+  };
+  const indexOfElement = k => indexOf(Math.floor(k / columns), k % columns);
+  canvas.addEventListener('pointermove', event => {
+    const k = elementUnder(event);
+    output.textContent = k < 0 ? '' : `${x.sketch ? '' : `[${indexOfElement(k).join(', ')}] = `}${numberText(values[k], 6)}`;
   });
-  const heat = make('div', {class: 'heat'}, canvas);
-  if (mark && !x.sketch) {
-    const k = mark[0] * columns + mark[1];
-    const frame = make('span', {class: 'mark'});
-    Object.assign(frame.style, {left: `${k % across / across * 100}%`, top: `${Math.floor(k / across) / down * 100}%`,
-                                width: `${100 / across}%`, height: `${100 / down}%`});
-    heat.append(frame);
+  if (pick && !x.sketch) {
+    Object.assign(canvas.dataset, mark ? {picked: ''} : {});
+    canvas.tabIndex = 0;
+    canvas.setAttribute('role', 'application');
+    canvas.addEventListener('click', event => elementUnder(event) >= 0 && pick(indexOfElement(elementUnder(event))));
+    canvas.addEventListener('keydown', event => {
+      const step = arrows[event.key], k = mark ? mark[0] * columns + mark[1] + (step ? step[0] * across + step[1] : 0) : 0;
+      if (!step) return;
+      event.preventDefault();
+      event.stopPropagation();
+      if (k >= 0 && k < values.length) pick(indexOfElement(k));
+    });
   }
+  const heat = make('div', {class: 'heat', 'data-of': key}, canvas);
+  const frameAround = (name, elements) => {
+    const rows = elements.map(k => Math.floor(k / across)), columns = elements.map(k => k % across);
+    const [top, left, bottom, right] = [Math.min(...rows), Math.min(...columns), Math.max(...rows) + 1, Math.max(...columns) + 1];
+    const frame = make('span', {class: name});
+    Object.assign(frame.style, {left: `${100 * left / across}%`, top: `${100 * top / down}%`, width: `${100 * (right - left) / across}%`, height: `${100 * (bottom - top) / down}%`});
+    heat.append(frame);
+  };
+  if (mark && !x.sketch) frameAround('mark', [mark[0] * columns + mark[1]]);
+  heat.showParts = reads => {  // the cells that the arithmetic reads: a row, or a column
+    const elements = Array.from(values.keys()).filter(k => reads.has(indexOfElement(k).join()));
+    if (elements.length > 0 && across === columns) frameAround('mark read', elements);
+  };
   const width = x.shape[x.shape.length - 1] || 1;
   const note = x.sketch
     ? say('sketch', Math.ceil(x.count / width / rows), Math.ceil(width / columns))
@@ -164,7 +158,7 @@ function heatMap(x, values, rows, columns, mark, nameOf, toggle) {
 
 function legendOf(low, high) {
   const scale = make('i');
-  scale.style.background = `linear-gradient(to right, ${ramp.map(css).join(', ')})`;
+  scale.style.background = `linear-gradient(to right, ${rampFor(low).map(css).join(', ')})`;
   return make('span', {class: 'legend', 'aria-hidden': 'true'}, numberText(low, 3), scale, numberText(high, 3));
 }
 

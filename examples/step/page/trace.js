@@ -2,6 +2,7 @@
 let trace, nodes, groups, tensors;
 let groupOf;  // 'n12' or 'g3' -> 'g1'
 let members;  // numbers of all nodes in and below each group
+let labels;   // views that the graph shows as labels of edges
 let positions;  // forward through all nodes, then backward through those that a gradient reaches
 let backwardPosition;
 let position = 0;
@@ -9,24 +10,74 @@ let expanded = new Set(['g0']);
 let changed = new Set();  // nodes that a caller of load() points out
 
 // What is empty is left out of the JSON.
-const empty = {op: '', formula: '', operands: [], derivatives: [], attributes: [], name: '', path: '', time: -1,
+const empty = {op: '', formula: '', operands: [], derivatives: [], attributes: [], name: '', path: '', time: -1, is_view: false,
                source: [], inputs: [], users: [], kept: [], gradient: null, sent: [], verdict: null};
 
 function readTrace(data) {
   trace = data;
-  ({nodes, groups, tensors} = trace);
-  groupOf = new Map();
-  members = groups.map(() => []);
-  groups.forEach((group, g) => group.parts.forEach(part => groupOf.set(part, 'g' + g)));
-  nodes.forEach((node, n) => {
-    nodes[n] = {...empty, ...node, number: n};
-    for (const group of groupsAround('n' + n)) members[numberOf(group)].push(n);
-  });
+  tensors = data.tensors;
+  nodes = data.nodes.map((node, number) => ({...empty, ...node, number}));
+  groups = data.groups.map(group => ({...group}));
+  findMembers();
+  foldViews();
+  stackRepeats();
+  findMembers();
   positions = nodes.map((_, n) => ({node: n, backward: false}));
   for (let n = nodes.length - 1; n >= 0; --n)
     if (nodes[n].gradient !== null) positions.push({node: n, backward: true});
   backwardPosition = new Map();
   positions.forEach((at, i) => at.backward && backwardPosition.set(at.node, i));
+}
+
+function findMembers() {
+  groupOf = new Map();
+  members = groups.map(() => []);
+  groups.forEach((group, g) => group.parts.forEach(part => groupOf.set(part, 'g' + g)));
+  for (const {number} of nodes)
+    for (const group of groupsAround('n' + number)) members[numberOf(group)].push(number);
+}
+
+/// A view shows its input's memory in another shape: not a step of its own for the eye.
+function foldViews() {
+  const isLabel = part => part[0] === 'n' && nodes[numberOf(part)].is_view && nodes[numberOf(part)].name === '' &&
+    nodes[numberOf(part)].inputs.length === 1 && nodes[numberOf(part)].users.length > 0;
+  labels = new Set();
+  for (const {parts} of groups)
+    if (!parts.every(isLabel)) parts.filter(isLabel).forEach(part => labels.add(numberOf(part)));
+}
+
+/// Parts beside each other that do the same become one group, which the page shows as a stack.
+function stackRepeats() {
+  const fewest = 5;
+  const likeness = part => {
+    if (part[0] === 'g') {
+      const inside = members[numberOf(part)];
+      return `${groups[numberOf(part)].name.replace(/\d+/g, '#')} ${inside.map(n => nodes[n].op)}`;
+    }
+    const node = nodes[numberOf(part)];
+    return node.kind === 'parameter' || node.name || labels.has(node.number) ? '' : `${node.op} ${node.inputs.length} ${shapeText(tensor(node.value))}`;
+  };
+  for (let g = groups.length - 1; g >= 0; --g) {
+    const {parts, places, over_time} = groups[g];
+    if (over_time) continue;
+    const alike = new Map();
+    parts.forEach((part, i) => {
+      const key = likeness(part) && `${Math.round(places[i][1])} ${likeness(part)}`;
+      if (key) alike.set(key, [...(alike.get(key) || []), i]);
+    });
+    for (const [key, same] of alike) {
+      if (same.length < fewest) continue;
+      const stack = {name: key, parent: g, over_time: false, is_stack: true, parts: same.map(i => parts[i]), places: same.map(i => [places[i][0], 0])};
+      for (const part of stack.parts) if (part[0] === 'g') groups[numberOf(part)].parent = groups.length;
+      const center = [same.reduce((sum, i) => sum + places[i][0], 0) / same.length, places[same[0]][1]];
+      const others = groups[g].parts.map((part, i) => [part, groups[g].places[i]]).filter(([part]) => !stack.parts.includes(part));
+      const at = groups[g].parts.indexOf(stack.parts[0]);
+      others.splice(at, 0, ['g' + groups.length, center]);
+      groups[g].parts = others.map(([part]) => part);
+      groups[g].places = others.map(([, place]) => place);
+      groups.push(stack);
+    }
+  }
 }
 
 /// What tells where the reader is in words that hold for another trace of the same program.
@@ -64,10 +115,11 @@ function boxOf(n) {
   return box;
 }
 
-/// 'waiting', 'done' or 'current', and which part of it is done.
-function progress(part) {
+function nodesIn(part) { return part[0] === 'n' ? [numberOf(part)] : members[numberOf(part)]; }
+
+/// 'waiting', 'done' or 'current', and which part of these nodes is done.
+function progress(inside) {
   const {node: here, backward} = positions[position];
-  const inside = part[0] === 'n' ? [numberOf(part)] : members[numberOf(part)];
   let done = 0, of = 0, current = false;
   for (const n of inside) {
     if (backward && nodes[n].gradient === null) continue;
@@ -84,7 +136,12 @@ function titleOf(node) {
   if (node.kind === 'op') return node.name ? `${node.name} = ${node.op}` : node.op;
   return node.name || say(node.kind);
 }
-function groupName(group) { return group.name || say('whole'); }
+function partName(part) { return part[0] === 'n' ? titleOf(nodes[numberOf(part)]) : groupName(groups[numberOf(part)]); }
+function groupName(group) {
+  if (!group.is_stack) return group.name || say('whole');
+  const [first, last] = [partName(group.parts[0]), partName(group.parts[group.parts.length - 1])];
+  return `${first === last ? first : `${first} … ${last}`} × ${group.parts.length}`;
+}
 function isBad(x) { return x !== null && (x.nans > 0 || x.infinities > 0); }
 
 /// 0 for finite numbers, 1 with infinities, 2 with NaN.
@@ -140,7 +197,7 @@ function attributeText([name, value]) {
 function make(tag, attributes = {}, ...children) {
   const element = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) {
-    if (name.startsWith('on')) element.addEventListener(name.slice(2), value);
+    if (name.startsWith('on')) { if (value) element.addEventListener(name.slice(2), value); }
     else if (value !== false && value !== null && value !== undefined) element.setAttribute(name, value);
   }
   element.append(...children.filter(child => child !== null && child !== undefined && child !== ''));
