@@ -37,7 +37,7 @@ Trained small_translator() {
       generator);
   Trained trained{std::move(source), std::move(target), std::move(model)};
 
-  terminal::message(fmt::format("training a small translator, which is kept in {}", model_path));
+  terminal::message(said("training a small translator, which is kept in {}", model_path));
   std::filesystem::create_directories("runs");
   const std::string unfinished = std::string(model_path) + ".unfinished";
   terminal::Progress progress(stderr);
@@ -56,8 +56,8 @@ Trained small_translator() {
 }  // namespace
 
 Trace translator(const LessonOptions& options) {
-  if (!valid_utf8(options.sentence)) throw Error("the sentence is not valid UTF-8");
-  if (blank(options.sentence)) throw Error("the sentence is empty");
+  if (!valid_utf8(options.sentence)) throw Error(said("the sentence is not valid UTF-8"));
+  if (blank(options.sentence)) throw Error(said("the sentence is empty"));
   Trained trained = options.model.empty() ? small_translator() : load(options.model);
 
   const std::vector<int64_t> source = trained.source.encode_text(options.sentence);
