@@ -355,14 +355,8 @@ constexpr terminal::Phrases::value_type formulas[] = {
 const terminal::Phrases& chinese() {
   static const terminal::Phrases all = [] {
     terminal::Phrases result;
-    for (const std::span<const terminal::Phrases::value_type> part :
-         {std::span<const terminal::Phrases::value_type>(words),
-          {program},
-          {views},
-          {answers},
-          {errors},
-          {formulas},
-          chinese_help()})
+    for (const PhraseList part : std::initializer_list<PhraseList>{
+             words, program, views, answers, errors, formulas, chinese_help()})
       result.insert(part.begin(), part.end());
     return result;
   }();

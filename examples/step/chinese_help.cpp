@@ -136,6 +136,6 @@ constexpr terminal::Phrases::value_type commands[] = {
 
 }  // namespace
 
-std::span<const terminal::Phrases::value_type> chinese_help() { return commands; }
+PhraseList chinese_help() { return commands; }
 
 }  // namespace gradus::step

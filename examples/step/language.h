@@ -18,10 +18,12 @@ Language language_of_environment();
 /// From now on the stepper speaks this language; at first it speaks English.
 void speak(Language language);
 
-/// All that it says in Chinese, by the English. Defined in chinese.cpp.
+/// All that it says in Chinese, by the English.
 const terminal::Phrases& chinese();
 
-/// The same of its commands. Defined in chinese_help.cpp.
-std::span<const terminal::Phrases::value_type> chinese_help();
+using PhraseList = std::span<const terminal::Phrases::value_type>;
+
+/// The part of it that is the help of its commands.
+PhraseList chinese_help();
 
 }  // namespace gradus::step
