@@ -34,7 +34,7 @@ constexpr terminal::Phrases::value_type words[] = {
     {" and {} more", "，另有 {} 个"},
     {"  and {} more; 'list {}' shows them\n", "  另有 {} 个，用 “list {}” 查看\n"},
     {" '{}'", " “{}”"},
-    {", node {}", "，节点 {}"},
+    {", node {}", "（节点 {}）"},
     {"{} op", "{} 个运算"},
     {"{} node", "{} 个节点"},
     {"{} value", "{} 个值"},
