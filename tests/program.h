@@ -12,13 +12,14 @@ struct Result {
   std::string out, err;
 };
 
-/// Runs a shell command in `folder`, where $translate, $step, $characters, $answer,
+/// Runs a shell command in `folder`, in English, where $translate, $step, $characters, $answer,
 /// $summarise and $look are the programs.
 inline Result run(const Folder& folder, const std::string& command) {
   write(folder / "command.sh", "cd '" + folder.path +
-                                   "'\ntranslate='" GRADUS_TRANSLATE "'\nstep='" GRADUS_STEP
-                                   "'\ncharacters='" GRADUS_CHARACTERS "'\nanswer='" GRADUS_ANSWER
-                                   "'\nsummarise='" GRADUS_SUMMARISE "'\nlook='" GRADUS_LOOK "'\n" +
+                                   "'\nexport LC_ALL=C.UTF-8\ntranslate='" GRADUS_TRANSLATE
+                                   "'\nstep='" GRADUS_STEP "'\ncharacters='" GRADUS_CHARACTERS
+                                   "'\nanswer='" GRADUS_ANSWER "'\nsummarise='" GRADUS_SUMMARISE
+                                   "'\nlook='" GRADUS_LOOK "'\n" +
                                    command + "\n");
   const int status = std::system(("sh '" + (folder / "command.sh") + "' > '" + (folder / "out") +
                                   "' 2> '" + (folder / "err") + "'")

@@ -10,6 +10,7 @@
 
 #include "core/tensor/error.h"
 #include "core/trace/not_finite.h"
+#include "examples/step/language.h"
 
 namespace gradus::step {
 
@@ -69,7 +70,7 @@ std::string nearest(std::string_view word, const std::vector<std::string>& words
 
 std::string did_you_mean(std::string_view word, const std::vector<std::string>& words) {
   const std::string found = nearest(word, words);
-  return found.empty() ? "" : fmt::format("; did you mean '{}'?", found);
+  return found.empty() ? "" : said("; did you mean '{}'?", found);
 }
 
 std::vector<std::string> words_of(std::string_view text) {
@@ -86,13 +87,13 @@ int whole_number(const std::string& text) {
   int value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || value < 0)
-    throw Error(fmt::format("'{}' is not a whole number", text));
+    throw Error(said("'{}' is not a whole number", text));
   return value;
 }
 
 int count_of(const std::string& text) {
   const int value = whole_number(text);
-  if (value == 0) throw Error("a count is at least 1");
+  if (value == 0) throw Error(said("a count is at least 1"));
   return value;
 }
 
@@ -138,7 +139,7 @@ double figure(const Summary& s, const std::string& name) {
   if (name == "max") return all.max;
   if (name == "mean") return all.mean;
   if (name == "zeros") return static_cast<double>(s.zeros);
-  throw Error(fmt::format("expected norm, min, max, mean or zeros, got '{}'", name));
+  throw Error(said("expected norm, min, max, mean or zeros, got '{}'", name));
 }
 
 class Parser {
@@ -151,11 +152,10 @@ class Parser {
 
   Condition condition() {
     if (words_.empty())
-      throw Error("expected a test, as in: op tanh, layer decoder, nan, gradient > 10");
+      throw Error(said("expected a test, as in: op tanh, layer decoder, nan, gradient > 10"));
     std::vector<Test> tests{test()};
     while (at_ < words_.size()) {
-      if (words_[at_] != "and")
-        throw Error(fmt::format("'{}': tests are joined by 'and'", words_[at_]));
+      if (words_[at_] != "and") throw Error(said("'{}': tests are joined by 'and'", words_[at_]));
       ++at_;
       tests.push_back(test());
     }
@@ -167,8 +167,8 @@ class Parser {
   }
 
  private:
-  std::string next(const char* wanted) {
-    if (at_ == words_.size()) throw Error(fmt::format("{} is missing at the end", wanted));
+  std::string next(const std::string& wanted) {
+    if (at_ == words_.size()) throw Error(said("{} is missing at the end", wanted));
     return words_[at_++];
   }
 
@@ -177,22 +177,22 @@ class Parser {
     T value{};
     const auto [end, error] = std::from_chars(word.data(), word.data() + word.size(), value);
     if (error != std::errc() || end != word.data() + word.size())
-      throw Error(fmt::format("'{}' is not a number", word));
+      throw Error(said("'{}' is not a number", word));
     return value;
   }
 
-  std::string known(const char* kind, const std::vector<std::string>& names) {
-    const std::string name = next(fmt::format("the name of the {}", kind).c_str());
+  std::string known(const std::string& kind, const std::vector<std::string>& names) {
+    const std::string name = next(said("the name of the {}", kind));
     if (std::ranges::find(names, name) == names.end())
-      throw Error(fmt::format("there is no {} '{}' in this trace{}", kind, name,
-                              did_you_mean(name, names)));
+      throw Error(
+          said("there is no {} '{}' in this trace{}", kind, name, did_you_mean(name, names)));
     return name;
   }
 
   Test test() {
-    const std::string word = next("a test");
+    const std::string word = next(said("a test"));
     if (word == "node" || word.find_first_not_of("0123456789") == word.npos) {
-      const int wanted = number<int>(word == "node" ? next("the node's number") : word);
+      const int wanted = number<int>(word == "node" ? next(said("the node's number")) : word);
       trace_.node(wanted);
       return [wanted](const Trace&, const Place& place) { return place.node == wanted; };
     }
@@ -201,20 +201,20 @@ class Parser {
         return place.is_backward == backward;
       };
     if (word == "op") {
-      const std::string name = known("op", ops_of(trace_));
+      const std::string name = known(said("op"), ops_of(trace_));
       return [name](const Trace& t, const Place& p) { return t.node(p.node).op == name; };
     }
     if (word == "layer") {
-      const std::string layer = next("the name of the layer");
+      const std::string layer = next(said("the name of the {}", said("layer")));
       const auto layers = layers_of(trace_);
       if (std::ranges::none_of(layers, [&](const auto& path) { return lies_in(path, layer); }))
-        throw Error(fmt::format("there is no layer '{}' in this trace{}", layer,
-                                did_you_mean(layer, layers)));
+        throw Error(said("there is no {} '{}' in this trace{}", said("layer"), layer,
+                         did_you_mean(layer, layers)));
       return
           [layer](const Trace& t, const Place& p) { return lies_in(t.node(p.node).path, layer); };
     }
     if (word == "parameter") {
-      const std::string name = known("parameter", parameters_of(trace_));
+      const std::string name = known(said("parameter"), parameters_of(trace_));
       return [name](const Trace& t, const Place& p) {
         const TraceNode& node = t.node(p.node);
         return node.name == name || std::ranges::any_of(node.parameters, [&](int parameter) {
@@ -223,7 +223,7 @@ class Parser {
       };
     }
     if (word == "time") {
-      const auto wanted = number<int64_t>(next("the time step"));
+      const auto wanted = number<int64_t>(next(said("the time step")));
       return [wanted](const Trace& t, const Place& p) { return t.node(p.node).time == wanted; };
     }
     if (word == "nan")
@@ -240,19 +240,18 @@ class Parser {
     if (what == "value" || what == "gradient") {
       const std::string name = dot == word.npos ? "norm" : word.substr(dot + 1);
       figure({}, name);
-      const std::string sign = next("< or >");
-      if (sign != "<" && sign != ">") throw Error(fmt::format("expected < or >, got '{}'", sign));
-      const double bound = number<double>(next("the bound"));
+      const std::string sign = next(said("< or >"));
+      if (sign != "<" && sign != ">") throw Error(said("expected < or >, got '{}'", sign));
+      const double bound = number<double>(next(said("the bound")));
       return [=](const Trace& t, const Place& p) {
         if (p.is_backward != (what == "gradient")) return false;
         const double x = figure(tensor_at(t, p).summary(), name);
         return sign == "<" ? x < bound : x > bound;
       };
     }
-    throw Error(
-        fmt::format("'{}' is not a test{}", word,
-                    did_you_mean(word, {"node", "op", "layer", "parameter", "time", "forward",
-                                        "backward", "nan", "wrong", "value", "gradient"})));
+    throw Error(said("'{}' is not a test{}", word,
+                     did_you_mean(word, {"node", "op", "layer", "parameter", "time", "forward",
+                                         "backward", "nan", "wrong", "value", "gradient"})));
   }
 
   const Trace& trace_;

@@ -61,7 +61,7 @@ std::string strip(const LayerNorms& row, const Scale& scale, int columns) {
 constexpr size_t most = 14;  // layers
 
 std::string norms_view(const std::vector<LayerNorms>& rows, const Screen& screen) {
-  if (rows.empty()) return "  no gradient was recorded\n";
+  if (rows.empty()) return said("  no gradient was recorded\n");
   Scale scale;
   int label = 0;
   for (const LayerNorms& row : rows) {
@@ -69,10 +69,10 @@ std::string norms_view(const std::vector<LayerNorms>& rows, const Screen& screen
     label = std::max(label, std::min(display_width(row.layer), 28));
   }
   label = std::max(label, 8);
-  std::string text = "  norm of the gradient at each layer's output, by time step\n";
+  std::string text = said("  norm of the gradient at each layer's output, by time step\n");
   if (scale.most > 0)
-    text += fmt::format("  log scale: ▁ {} to █ {}; · is 0\n", number_text(scale.least),
-                        number_text(scale.most));
+    text += said("  log scale: ▁ {} to █ {}; · is 0\n", number_text(scale.least),
+                 number_text(scale.most));
   for (size_t i = 0; i < std::min(rows.size(), most); ++i) {
     const LayerNorms& row = rows[i];
     double low = HUGE_VAL, high = 0;
@@ -80,16 +80,17 @@ std::string norms_view(const std::vector<LayerNorms>& rows, const Screen& screen
       low = std::min(low, norm);
       if (is_worse(high, norm)) high = norm;
     }
-    const std::string range =
-        row.norms.size() == 1 ? number_text(high) : number_text(low) + " to " + number_text(high);
-    const std::string name = row.layer.empty() ? "no layer" : printable(row.layer);
+    const std::string range = row.norms.size() == 1
+                                  ? number_text(high)
+                                  : said("{} to {}", number_text(low), number_text(high));
+    const std::string name = row.layer.empty() ? said("no layer") : printable(row.layer);
     text += fit(fmt::format("    {}  {}  {}", align_left(fit(name, 28), label),
                             strip(row, scale, std::max(8, screen.width - label - 32)),
                             screen.faint(range)),
                 screen.has_colour ? screen.width + 8 : screen.width) +
             "\n";
   }
-  if (rows.size() > most) text += fmt::format("    and {} more layers\n", rows.size() - most);
+  if (rows.size() > most) text += said("    and {} more layers\n", rows.size() - most);
   return text;
 }
 
@@ -101,12 +102,12 @@ std::string places_text(const Trace& trace, const std::vector<Place>& places, bo
     const Place& place = places[i];
     std::string details = where_text(trace.node(place.node));
     if (with_pass)
-      details =
-          (place.is_backward ? "backward" : "forward") + (details.empty() ? "" : ", " + details);
-    text += fmt::format("{}{}{}", i == 0 ? "" : "; ", reference(trace, place.node),
-                        details.empty() ? "" : " (" + details + ")");
+      details = (place.is_backward ? said("backward") : said("forward")) +
+                (details.empty() ? "" : said(", ") + details);
+    text += (i == 0 ? "" : said("; ")) + reference(trace, place.node) +
+            (details.empty() ? "" : said(" ({})", details));
   }
-  if (places.size() > most) text += fmt::format("; and {} more", places.size() - most);
+  if (places.size() > most) text += said("; and {} more", places.size() - most);
   return text;
 }
 
@@ -115,28 +116,30 @@ std::string places_text(const Trace& trace, const std::vector<Place>& places, bo
 std::string doctor_view(const Trace& trace, const Screen& screen) {
   const Checkup checkup = check_up(trace, most);
   std::string text = norms_view(checkup.layers, screen);
-  const auto finding = [&](const char* what, const std::string& found, bool is_bad) {
+  const auto finding = [&](const std::string& what, const std::string& found, bool is_bad) {
     const std::string body = wrapped(found, screen.width, 20);
     text += fmt::format("  {} {}{}", is_bad ? screen.bad("✗") : screen.good("✓"),
                         align_left(what, 16), body.substr(std::min<size_t>(20, body.size())));
   };
   const std::vector<Place>&breaks = checkup.breaks, &ends = checkup.dead_ends,
         &unreached = checkup.unreached, &wrong = checkup.wrong;
-  finding("NaN, ∞", breaks.empty() ? "none" : "begins at " + places_text(trace, breaks, true),
+  finding(said("NaN, ∞"),
+          breaks.empty() ? said("none") : said("begins at {}", places_text(trace, breaks, true)),
           !breaks.empty());
-  finding("dead paths",
-          ends.empty() ? "none: every gradient goes on"
-                       : "only zeros go on from " + places_text(trace, ends, false),
+  finding(said("dead paths"),
+          ends.empty() ? said("none: every gradient goes on")
+                       : said("only zeros go on from {}", places_text(trace, ends, false)),
           !ends.empty());
-  finding("unreached",
-          unreached.empty() ? "none: every parameter gets a gradient"
-                            : "no gradient, or only zeros: " + places_text(trace, unreached, false),
+  finding(said("unreached"),
+          unreached.empty()
+              ? said("none: every parameter gets a gradient")
+              : said("no gradient, or only zeros: {}", places_text(trace, unreached, false)),
           !unreached.empty());
-  std::string rules = wrong.empty() ? "" : "wrong: " + places_text(trace, wrong, false) + "; ";
-  rules += fmt::format("{} agree with differences", checkup.agree);
-  if (checkup.not_finite > 0) rules += fmt::format(", {} not finite", checkup.not_finite);
-  if (checkup.unchecked > 0) rules += fmt::format(", {} not checked", checkup.unchecked);
-  finding("rules", rules, !wrong.empty());
+  std::string rules = wrong.empty() ? "" : said("wrong: {}; ", places_text(trace, wrong, false));
+  rules += said("{} agree with differences", checkup.agree);
+  if (checkup.not_finite > 0) rules += said(", {} not finite", checkup.not_finite);
+  if (checkup.unchecked > 0) rules += said(", {} not checked", checkup.unchecked);
+  finding(said("rules"), rules, !wrong.empty());
   return text;
 }
 

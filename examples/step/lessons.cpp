@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "core/tensor/error.h"
+#include "examples/step/language.h"
 
 namespace gradus::step {
 
@@ -35,7 +36,8 @@ constexpr Lesson all[] = {
 std::string lesson_list() {
   std::string text;
   int number = 0;
-  for (const Lesson& lesson : all) text += fmt::format("  {}  {}\n", ++number, lesson.title);
+  for (const Lesson& lesson : all)
+    text += fmt::format("  {}  {}\n", ++number, phrase(lesson.title));
   return text;
 }
 
@@ -44,13 +46,16 @@ Opened open_trace(const std::string& name, const LessonOptions& options) {
   if (is_number && !std::filesystem::exists(name)) {
     const size_t number = name.size() < 3 ? std::stoul(name) : 0;
     if (number < 1 || number > std::size(all))
-      throw Error(fmt::format("there is no lesson {}; these are:\n{}", name, lesson_list()));
+      throw Error(said("there is no lesson {}; these are:\n{}", name, lesson_list()));
     const Lesson& lesson = all[number - 1];
     Trace trace = lesson.record(options);
-    std::string title = fmt::format(
-        "Lesson {} of {}: {}; {} nodes\nexamples/step/lesson{}/README.md goes with it. 'next' "
-        "steps, 'help' lists the commands.\n",
-        number, std::size(all), lesson.title, trace.size(), number);
+    std::string title =
+        said("Lesson {} of {}: {}; {} nodes\n", number, std::size(all), phrase(lesson.title),
+             trace.size()) +
+        said(
+            "examples/step/lesson{}/README.md goes with it. 'next' steps, 'help' lists the "
+            "commands.\n",
+            number);
     return {std::move(trace), std::move(title)};
   }
   return open_file(name);

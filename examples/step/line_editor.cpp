@@ -15,6 +15,7 @@
 #include <sstream>
 
 #include "core/tensor/error.h"
+#include "examples/step/language.h"
 #include "examples/terminal/display_width.h"
 #include "examples/terminal/output.h"
 #include "examples/terminal/terminal.h"
@@ -59,7 +60,7 @@ class ProgressLine {
     if (!terminal::is_terminal(stderr) || now < next_) return;
     next_ = now + std::chrono::milliseconds(100);
     is_shown_ = true;
-    fmt::print(stderr, "\r\x1b[K{}: {} of {}; Ctrl-C stops", doing, done, of);
+    fmt::print(stderr, "\r\x1b[K{}", said("{}: {} of {}; Ctrl-C stops", doing, done, of));
     std::fflush(stderr);
   }
 
@@ -98,7 +99,7 @@ bool answer(Session& session, const std::string& line, std::ostream& output) {
   try {
     text = watched(session, line);
   } catch (const std::exception& error) {
-    text = fmt::format("error: {}\n", terminal::printable_lines(error.what()));
+    text = said("error: {}\n", terminal::printable_lines(error.what()));
     is_good = false;
   }
   output << text << std::flush;
@@ -180,7 +181,7 @@ int replay(Session& session, const std::string& path, std::ostream& output) {
   std::ifstream file(path);
   std::stringstream script, commands;
   script << file.rdbuf();
-  if (!file) throw Error(fmt::format("{}: cannot be read; check the path", path));
+  if (!file) throw Error(said("{}: cannot be read; check the path", path));
   for (std::string line; std::getline(script, line);)
     if (line.starts_with(prompt)) commands << line.substr(prompt.size()) << "\n";
   script.clear();

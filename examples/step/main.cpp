@@ -5,6 +5,7 @@
 #include <new>
 #include <sstream>
 
+#include "examples/step/language.h"
 #include "examples/step/lessons.h"
 #include "examples/step/line_editor.h"
 #include "examples/step/page.h"
@@ -13,23 +14,54 @@
 using namespace gradus;
 using namespace gradus::step;
 
+namespace {
+
+void add_language(CLI::App& app, std::string& language) {
+  app.add_option("--language", language, said("what to explain it in"))
+      ->check(CLI::IsMember({"en", "zh"}))
+      ->capture_default_str();
+}
+
+/// Reads this option before all others: their help is said in it.
+void find_language(int argc, char** argv, std::string& language) {
+  CLI::App app;
+  app.set_help_flag();
+  app.allow_extras();
+  add_language(app, language);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError&) {
+    // main() says what is wrong.
+  }
+}
+
+}  // namespace
+
 int main(int argc, char** argv) {
   terminal::open_standard_streams();
-  CLI::App app("Steps through the forward and the backward pass of a recorded computation.");
-  app.footer("Lessons:\n" + lesson_list() + "\nIn the program, 'help' lists the commands.");
+  std::string language = language_of_environment() == Language::zh ? "zh" : "en";
+  find_language(argc, argv, language);
+  speak(language == "zh" ? Language::zh : Language::en);
+  CLI::App app(said("Steps through the forward and the backward pass of a recorded computation."));
+  app.footer(said("Lessons:\n{}\nIn the program, 'help' lists the commands.", lesson_list()));
+  for (const char* label : {"Usage", "OPTIONS", "Positionals", "Needs"})
+    app.get_formatter()->label(label, std::string(phrase(label)));
+  app.option_defaults()->group(said("Options"));
+  app.set_help_flag("-h,--help", said("Print this help message and exit"));
   std::string name = "1", commands, html, beside;
   LessonOptions options;
-  app.add_option("trace", name, "a lesson's number, or a trace file")->capture_default_str();
+  app.add_option("trace", name, said("a lesson's number, or a trace file"))->capture_default_str();
   app.add_option("--commands", commands,
-                 "carry out this script, or the commands of this transcript");
+                 said("carry out this script, or the commands of this transcript"));
   app.add_option("--html", html,
-                 "write a page here that steps through it in a browser, after the commands");
-  app.add_option("--beside", beside, "with --html: the trace file to compare with")
+                 said("write a page here that steps through it in a browser, after the commands"));
+  app.add_option("--beside", beside, said("with --html: the trace file to compare with"))
       ->needs("--html");
-  app.add_option("--sentence", options.sentence, "lesson 5: what to translate")
+  app.add_option("--sentence", options.sentence, said("lesson 5: what to translate"))
       ->capture_default_str();
   app.add_option("--model", options.model,
-                 "lesson 5: a model file; without one, a small model is trained first");
+                 said("lesson 5: a model file; without one, a small model is trained first"));
+  add_language(app, language);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

@@ -125,17 +125,17 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
   int root = layers.first([&](std::string_view path) { return path == wanted; });
   if (root < 0) root = layers.first([&](std::string_view path) { return lies_in(path, wanted); });
   if (root < 0)
-    throw Error(fmt::format("there is no layer '{}' in this trace{}", wanted,
-                            did_you_mean(wanted, layers_of(trace))));
+    throw Error(said("there is no {} '{}' in this trace{}", said("layer"), wanted,
+                     did_you_mean(wanted, layers_of(trace))));
 
   std::string text;
   const auto print = [&](const Layer& layer, int depth) {
     const std::string indent(static_cast<size_t>(2 * std::min(depth, screen.width)), ' ');
-    std::string line = indent + (layer.path.empty() ? "all" : printable(layer.name));
+    std::string line = indent + (layer.path.empty() ? said("all") : printable(layer.name));
     line = align_left(line, 28) + "  " +
-           (layer.count == 0 ? "no ops"
-                             : fmt::format("{}, nodes {} to {}", counted(layer.count, "op"),
-                                           layer.first, layer.last));
+           (layer.count == 0
+                ? said("no ops")
+                : said("{}, nodes {} to {}", counted(layer.count, "op"), layer.first, layer.last));
     text += screen.bold(fit(line, screen.width)) + "\n";
     for (int n : layer.parameters) {
       const TraceNode& node = trace.node(n);
@@ -153,14 +153,13 @@ std::string tree_view(const Trace& trace, const std::string& wanted, const Scree
     for (size_t i = 0; i < layer.ops.size(); ++i) {
       const int n = layer.ops[i];
       if (i == most && layer.ops.size() > most + 1) {
-        text +=
-            fmt::format("{}  and {} more; 'list {}' shows them\n", indent, layer.ops.size() - i, n);
+        text += indent + said("  and {} more; 'list {}' shows them\n", layer.ops.size() - i, n);
         break;
       }
       const TraceNode& node = trace.node(n);
       line = align_left(fmt::format("{}  {} {}", indent, n, kind_text(node)), 28) + "  " +
              node.value.shape().text();
-      if (node.time >= 0) line += fmt::format(", time {}", node.time);
+      if (node.time >= 0) line += said(", ") + said("time {}", node.time);
       text += fit(line, screen.width) + "\n";
     }
   };
@@ -194,7 +193,7 @@ std::string graph_view(const Trace& trace, int number, int depth, const Screen& 
   };
   /// Appends all branches from `number` on, each node's own branches once: `branches` gives those
   /// of a node in the order in which they stand below each other.
-  const auto walk = [&](auto branches, const char* elsewhere) {
+  const auto walk = [&](auto branches, const std::string& elsewhere) {
     std::vector<std::string> lines;
     std::vector<bool> is_shown(static_cast<size_t>(trace.size()), false);
     std::vector<Branch> waiting = branches(number, 0);
@@ -229,25 +228,25 @@ std::string graph_view(const Trace& trace, int number, int depth, const Screen& 
           result.push_back({node.inputs[i], level, fmt::format("╭ {} = ", operand(node, i))});
         return result;
       },
-      " · its inputs: below");
+      said(" · its inputs: below"));
   const std::vector<std::string> below = walk(
       [&](int n, int level) {
         const std::vector<int>& users = trace.users(n);
         std::vector<Branch> result;
         for (size_t k = 0; k < users.size(); ++k) {
           if (k == 8) {
-            result.push_back({-1, level, fmt::format("╰ and {} more", users.size() - k)});
+            result.push_back({-1, level, said("╰ and {} more", users.size() - k)});
             break;
           }
           const TraceNode& user = trace.node(users[k]);
           std::vector<std::string> letters;
           for (size_t i = 0; i < user.inputs.size(); ++i)
             if (user.inputs[i] == n) letters.push_back(operand(user, i));
-          result.push_back({users[k], level, fmt::format("╰ {} of ", join(letters, ", "))});
+          result.push_back({users[k], level, said("╰ {} of ", listed(letters))});
         }
         return result;
       },
-      " · its users: above");
+      said(" · its users: above"));
   std::string text;
   for (auto each = above.rbegin(); each != above.rend(); ++each) text += *each + "\n";
   text += screen.bold(line(0, "", number)) + "\n";
@@ -286,13 +285,13 @@ std::string attention_view(const Trace& trace, const std::string& layer) {
   std::vector<std::string> others;
   for (const std::string& each : layers)
     if (each != path || map.weights.empty())
-      others.push_back(each.empty() ? "outside of any layer" : printable(each));
-  if (layers.empty()) throw Error("there is no attention in this trace");
+      others.push_back(each.empty() ? said("outside of any layer") : printable(each));
+  if (layers.empty()) throw Error(said("there is no attention in this trace"));
   if (map.weights.empty() && layer.empty())
-    throw Error("of the attention weights only summaries were kept");
+    throw Error(said("of the attention weights only summaries were kept"));
   if (map.weights.empty())
-    throw Error(fmt::format("there is no attention in '{}'; there is some: {}", printable(layer),
-                            join(others, ", ")));
+    throw Error(
+        said("there is no attention in '{}'; there is some: {}", printable(layer), listed(others)));
   auto names = [](const std::vector<std::string>& known, size_t count) {
     std::vector<std::string> result;
     for (size_t i = 0; i < count; ++i)
@@ -305,9 +304,9 @@ std::string attention_view(const Trace& trace, const std::string& layer) {
   for (const std::string& line : lines_of(terminal::attention_text(map)))
     text += line.substr(0, line.find_last_not_of(' ') + 1) + "\n";
   if (layer.empty() && !others.empty())
-    text += fmt::format("of {}; there is more: {}\n",
-                        path.empty() ? "what lies outside of any layer" : printable(path),
-                        join(others, ", "));
+    text += said("of {}; there is more: {}\n",
+                 path.empty() ? said("what lies outside of any layer") : printable(path),
+                 listed(others));
   return text;
 }
 
@@ -315,9 +314,10 @@ namespace {
 
 /// A number where there is one, else the norm.
 std::string size_text(const TraceTensor& x) {
-  if (!x.defined()) return "none";
+  if (!x.defined()) return said("none");
   const Summary::Figures figures = x.summary().all();
-  return x.shape().numel() == 1 ? number_text(figures.mean) : "norm " + number_text(figures.norm);
+  return x.shape().numel() == 1 ? number_text(figures.mean)
+                                : said("norm {}", number_text(figures.norm));
 }
 
 }  // namespace
@@ -333,23 +333,25 @@ std::string change_view(const Trace& before, const Trace& after) {
     lines.push_back({what, size_text(a) + " → " + size_text(b)});
   };
   const int last = after.size() - 1;
-  add("result, " + reference(after, last), before.node(last).value, after.node(last).value);
+  add(said("result, {}", reference(after, last)), before.node(last).value, after.node(last).value);
   for (int n = 0; n < after.size() && lines.size() < 16; ++n)
     if (after.node(n).kind == TraceNode::Kind::parameter && before.node(n).gradient.defined())
-      add("gradient of " + reference(after, n), before.node(n).gradient, after.node(n).gradient);
+      add(said("gradient of {}", reference(after, n)), before.node(n).gradient,
+          after.node(n).gradient);
   int width = 0;
   for (const auto& line : lines) width = std::max(width, display_width(line[0]));
   std::string text;
   for (const auto& [what, change] : lines)
     text += fmt::format("  {}  {}\n", align_left(what, width), change);
-  return text + fmt::format("  changed: {} and {}; 'undo' goes back\n", counted(values, "value"),
-                            counted(gradients, "gradient"));
+  return text + said("  changed: {} and {}; 'undo' goes back\n", counted(values, "value"),
+                     counted(gradients, "gradient"));
 }
 
 std::string closing_view(const Trace& trace, int number, const Trace& parts, const Screen& screen) {
   const TraceNode& node = trace.node(number);
   const std::vector<TraceTensor> sent = trace.sent(number);
-  std::vector<std::array<std::string, 4>> lines{{"", "in one op", "made of parts", "apart"}};
+  std::vector<std::array<std::string, 4>> lines{
+      {"", said("in one op"), said("made of parts"), said("apart")}};
   const auto add = [&](const std::string& what, const TraceTensor& whole, const TraceTensor& made) {
     if (!whole.defined() || !made.defined()) return;
     lines.push_back({what, size_text(whole), size_text(made),
@@ -363,7 +365,7 @@ std::string closing_view(const Trace& trace, int number, const Trace& parts, con
   std::array<int, 4> widths{};
   for (const auto& line : lines)
     for (size_t i = 0; i < 4; ++i) widths[i] = std::max(widths[i], display_width(line[i]));
-  std::string text = fmt::format(
+  std::string text = said(
       "{} is closed; its figures, and those of the {} that define it:\n", reference(trace, number),
       counted(std::ranges::count(parts.nodes(), TraceNode::Kind::op, &TraceNode::kind), "op"));
   for (const auto& line : lines) {
@@ -379,12 +381,11 @@ std::string comparison_view(const Trace& a, const Trace& b, const std::string& o
   using What = Difference::What;
   const std::vector<Difference> differences = compare(a, b, options.tolerance);
   if (differences.empty() && options.tolerance == 0)
-    return "  no difference: the two traces are equal to the bit\n";
+    return said("  no difference: the two traces are equal to the bit\n");
   if (differences.empty())
-    return fmt::format("  no difference beyond {} of the largest number of a tensor\n",
-                       options.tolerance);
+    return said("  no difference beyond {} of the largest number of a tensor\n", options.tolerance);
   auto at = [](const TraceTensor& x, int64_t element) {
-    if (!x.defined()) return std::string("none");
+    if (!x.defined()) return said("none");
     if (element < 0 || !x.is_whole()) return brief(x);
     return number_text(x.values().to_vector<double>()[static_cast<size_t>(element)]);
   };
@@ -392,8 +393,8 @@ std::string comparison_view(const Trace& a, const Trace& b, const std::string& o
   constexpr size_t most = 16;
   for (size_t i = 0; i < differences.size(); ++i) {
     if (!options.all && i == most && differences.size() > most + 1) {
-      text += fmt::format("  and {} more; with 'all' at the end, 'compare' lists them\n",
-                          differences.size() - i);
+      text += said("  and {} more; with 'all' at the end, 'compare' lists them\n",
+                   differences.size() - i);
       break;
     }
     const Difference& d = differences[i];
@@ -401,29 +402,29 @@ std::string comparison_view(const Trace& a, const Trace& b, const std::string& o
     const int number = d.a >= 0 ? d.a : d.b;
     std::string line = "  " + reference(known, number);
     if (const std::string where = where_text(known.node(number)); !where.empty())
-      line += " (" + where + ")";
-    if (d.what == What::only_in_a) line += fmt::format(": only here, not {}", other);
-    if (d.what == What::only_in_b) line += fmt::format(": only {}", other);
+      line += said(" ({})", where);
+    if (d.what == What::only_in_a) line += said(": only here, not {}", other);
+    if (d.what == What::only_in_b) line += said(": only {}", other);
     if (d.what == What::formula)
-      line += fmt::format(": y = {}, {} {}", printable(a.node(d.a).formula), other,
-                          printable(b.node(d.b).formula));
+      line += said(": y = {}, {} {}", printable(phrase(a.node(d.a).formula)), other,
+                   printable(phrase(b.node(d.b).formula)));
     if (d.what == What::shape)
-      line += fmt::format(": {}, {} {}", a.node(d.a).value.shape().text(), other,
-                          b.node(d.b).value.shape().text());
-    if (d.what == What::verdict) line += fmt::format(": another verdict {}", other);
+      line += said(": {}, {} {}", a.node(d.a).value.shape().text(), other,
+                   b.node(d.b).value.shape().text());
+    if (d.what == What::verdict) line += said(": another verdict {}", other);
     if (d.what == What::value || d.what == What::gradient) {
       const bool is_value = d.what == What::value;
       const TraceTensor& x = is_value ? a.node(d.a).value : a.node(d.a).gradient;
       const TraceTensor& y = is_value ? b.node(d.b).value : b.node(d.b).gradient;
-      line += fmt::format(": {}{} {}, {} {}", is_value ? "value" : "gradient",
-                          d.element < 0 ? "" : indices_text(x.shape(), d.element), at(x, d.element),
-                          other, at(y, d.element));
+      line += said(": {}{} {}, {} {}", is_value ? said("value") : said("gradient"),
+                   d.element < 0 ? "" : indices_text(x.shape(), d.element), at(x, d.element), other,
+                   at(y, d.element));
     }
     line = fit(line, screen.width);
     text += (i == 0 ? screen.bold(line) : line) + "\n";
   }
-  return fmt::format("  {}, in the order of the passes:\n",
-                     counted(std::ssize(differences), "difference")) +
+  return said("  {}, in the order of the passes:\n",
+              counted(std::ssize(differences), "difference")) +
          text;
 }
 

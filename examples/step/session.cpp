@@ -19,8 +19,8 @@ Session::Session(Trace trace, Screen screen, Library library)
 
 Opened open_file(const std::string& path) {
   Trace trace = Trace::load(path);
-  std::string title = fmt::format("{}: {} nodes. 'next' steps, 'help' lists the commands.\n",
-                                  printable(path), trace.size());
+  std::string title = said("{}: {} nodes. 'next' steps, 'help' lists the commands.\n",
+                           printable(path), trace.size());
   return {std::move(trace), std::move(title)};
 }
 
@@ -37,7 +37,8 @@ void Session::turn_to(Trace trace) {
 
 const Place& Session::here() const {
   if (at_ < 0)
-    throw Error("the forward pass has not begun: 'next' begins it; or name a node: 'print 4.y'");
+    throw Error(
+        said("the forward pass has not begun: 'next' begins it; or name a node: 'print 4.y'"));
   return places_[static_cast<size_t>(at_)];
 }
 
@@ -170,11 +171,10 @@ const Session::Command& Session::find(const std::string& name) {
   std::vector<std::string> names;
   for (const Command& command : commands()) names.push_back(command.name);
   const auto other = others.find(name);
-  const std::string hint = other == others.end()
-                               ? did_you_mean(name, names)
-                               : fmt::format("; did you mean '{}'?", other->second);
-  throw Error(fmt::format("there is no command '{}'{}", printable(name),
-                          hint.empty() ? "; 'help' lists what there is" : hint));
+  const std::string hint = other == others.end() ? did_you_mean(name, names)
+                                                 : said("; did you mean '{}'?", other->second);
+  throw Error(said("there is no command '{}'{}", printable(name),
+                   hint.empty() ? said("; 'help' lists what there is") : hint));
 }
 
 std::string Session::run(std::string_view line) {
@@ -188,7 +188,7 @@ std::string Session::run(std::string_view line) {
   const std::string arguments = text.substr(first, text.find_last_not_of(" \t\r") + 1 - first);
   if (!arguments.empty() && *command.arguments == '\0')
     throw Error(
-        fmt::format("{}: expected nothing after it, got '{}'", command.name, printable(arguments)));
+        said("{}: expected nothing after it, got '{}'", command.name, printable(arguments)));
   const std::string output = (this->*command.run)(arguments);
   last_move_ = command.is_move ? text : "";
   return output;
@@ -198,9 +198,9 @@ std::string Session::help(const std::string& arguments) {
   if (!arguments.empty()) {
     const Command& c = find(words_of(arguments)[0]);
     const std::string title = screen_.bold(fmt::format("{} {}", c.name, c.arguments));
-    std::string text = fmt::format("{}\n{}", title, indented(c.summary, 2));
-    if (*c.details != '\0') text += fmt::format("\n{}", indented(c.details, 2));
-    return text + fmt::format("\n  for instance: {}\n", c.example);
+    std::string text = fmt::format("{}\n{}", title, indented(phrase(c.summary), 2));
+    if (*c.details != '\0') text += fmt::format("\n{}", indented(phrase(c.details), 2));
+    return text + said("\n  for instance: {}\n", c.example);
   }
   struct Group {
     const char *title, *first;
@@ -214,16 +214,16 @@ std::string Session::help(const std::string& arguments) {
   for (const Command& c : commands()) {
     for (const Group& group : groups)
       if (std::string_view(group.first) == c.name)
-        text += fmt::format("{}{}\n", text.empty() ? "" : "\n", screen_.bold(group.title));
-    text += terminal::fit(
-                fmt::format("  {:27} {}", fmt::format("{} {}", c.name, c.arguments), c.summary),
-                screen_.width) +
+        text += fmt::format("{}{}\n", text.empty() ? "" : "\n", screen_.bold(phrase(group.title)));
+    text += terminal::fit(fmt::format("  {:27} {}", fmt::format("{} {}", c.name, c.arguments),
+                                      phrase(c.summary)),
+                          screen_.width) +
             "\n";
   }
   return text +
-         "\nCommands can be shortened: n for next, b for back, p for print. 'help print' tells "
-         "more\n"
-         "of one. Begin with next, and press return to go on.\n";
+         said(
+             "\nCommands can be shortened: n for next, b for back, p for print. 'help print' tells "
+             "more\nof one. Begin with next, and press return to go on.\n");
 }
 
 std::string Session::quit(const std::string&) {

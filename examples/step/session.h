@@ -24,7 +24,7 @@ Opened open_file(const std::string& path);
 /// What a session's `open NAME` reads, and what `open` alone lists.
 struct Library {
   std::function<Opened(const std::string& name)> open = open_file;
-  std::string list = "expected the file of a trace, as in: open runs/step.trace\n";
+  std::string list = said("expected the file of a trace, as in: open runs/step.trace\n");
 };
 
 /// One reader of a trace: where it is in the forward and the backward pass, its breakpoints, and

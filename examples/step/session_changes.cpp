@@ -20,14 +20,12 @@ using terminal::printable;
 
 namespace {
 
-std::string in_brackets(const std::string& text) { return text.empty() ? "" : " (" + text + ")"; }
-
 double number_of(const std::string& text) {
   if (text == "∞" || text == "-∞") return text == "∞" ? HUGE_VAL : -HUGE_VAL;  // as they are shown
   double number = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size())
-    throw Error(fmt::format("'{}' is not a number", printable(text)));
+    throw Error(said("'{}' is not a number", printable(text)));
   return number;
 }
 
@@ -39,42 +37,40 @@ std::string Session::check(const std::string& arguments) {
     gradus::check(trace_, node);
     return verdict_text(trace_, node, screen_);
   }
-  std::string text = check_all() ? "" : "  stopped: the rest was not checked\n";
+  std::string text = check_all() ? "" : said("  stopped: the rest was not checked\n");
   std::vector<int> wrong;
   for (int n = 0; n < trace_.size(); ++n)
     if (const auto& verdict = trace_.node(n).verdict;
         verdict && verdict->result == Verdict::Result::disagrees)
       wrong.push_back(n);
   for (int node : wrong)
-    text += fmt::format("  {}\n{}", printable(trace_.description(node)),
-                        verdict_text(trace_, node, screen_));
+    text += fmt::format("  {}\n{}", description(trace_, node), verdict_text(trace_, node, screen_));
   int64_t agree = 0, ops = 0;
   std::map<std::string, int64_t> unknown;
   for (const TraceNode& node : trace_.nodes()) {
     if (node.kind != TraceNode::Kind::op) continue;
     ++ops;
     if (!node.verdict)
-      ++unknown["no verdict"];
+      ++unknown[said("no verdict")];
     else if (node.verdict->result == Verdict::Result::agrees)
       ++agree;
     else if (node.verdict->result == Verdict::Result::unknown)
-      ++unknown[node.verdict->reason];
+      ++unknown[std::string(phrase(node.verdict->reason))];
     else if (node.verdict->result == Verdict::Result::not_finite)
-      ++unknown["not finite"];
+      ++unknown[said("not finite")];
   }
-  text += fmt::format(
-      "  of {}, {} have a gradient rule that agrees with differences, {} one that "
-      "does not\n",
-      counted(ops, "op"), agree, wrong.size());
+  text +=
+      said("  of {}, {} have a gradient rule that agrees with differences, {} one that does not\n",
+           counted(ops, "op"), agree, wrong.size());
   for (const auto& [reason, count] : unknown)
-    text += fmt::format("  {} not checked: {}\n", counted(count, "op"), printable(reason));
+    text += said("  {} not checked: {}\n", counted(count, "op"), printable(reason));
   return text;
 }
 
 bool Session::check_all() {
   bool is_whole = true;
   gradus::check(trace_, [&](int done, int of) {
-    return is_whole = !progress_ || progress_("checking", done, of);
+    return is_whole = !progress_ || progress_(said("checking"), done, of);
   });
   return is_whole;
 }
@@ -86,19 +82,18 @@ std::string Session::doctor(const std::string&) {
 
 std::string Session::provenance(const std::string& arguments) {
   if (arguments.empty())
-    throw Error("expected an element of a gradient, as in: provenance weight[0, 1]");
+    throw Error(said("expected an element of a gradient, as in: provenance weight[0, 1]"));
   const Named n = named(arguments);
   const TraceNode& node = trace_.node(n.node);
   if (n.is_sent)
-    throw Error("expected a value or a parameter, got what a node sent back to an input");
+    throw Error(said("expected a value or a parameter, got what a node sent back to an input"));
   const int64_t element = element_at(node.value.shape(), n.slice);
   const std::vector<Contribution> parts = gradus::provenance(trace_, n.node, element);
   double sum = 0;
   for (const Contribution& part : parts) sum += part.amount;
-  std::string text =
-      fmt::format("  gradient of {}{}: {}, the sum of {}\n", reference(trace_, n.node),
-                  indices_text(node.value.shape(), element), number_text(sum),
-                  counted(std::ssize(parts), "part"));
+  std::string text = said("  gradient of {}{}: {}, the sum of {}\n", reference(trace_, n.node),
+                          indices_text(node.value.shape(), element), number_text(sum),
+                          counted(std::ssize(parts), "part"));
   constexpr size_t most = 12;
   double rest = 0;
   for (size_t i = 0; i < parts.size(); ++i) {
@@ -109,26 +104,26 @@ std::string Session::provenance(const std::string& arguments) {
     const TraceNode& user = trace_.node(parts[i].node);
     std::string row;
     for (int64_t index : parts[i].at) row += fmt::format("{}{}", row.empty() ? "" : ", ", index);
-    text += fmt::format("  {:>11}  through {}{}{}{}\n", number_text(parts[i].amount),
-                        reference(trace_, parts[i].node), row.empty() ? "" : ", row [" + row + "]",
-                        user.path.empty() ? "" : ", in " + printable(user.path),
-                        user.time < 0 ? "" : fmt::format(", time {}", user.time));
+    const std::string where = where_text(user);
+    text += said("  {:>11}  through {}{}{}\n", number_text(parts[i].amount),
+                 reference(trace_, parts[i].node), row.empty() ? "" : said(", row [{}]", row),
+                 where.empty() ? "" : said(", ") + where);
   }
   if (parts.size() > most + 1)
-    text += fmt::format("  {:>11}  in {} smaller parts\n", number_text(rest), parts.size() - most);
+    text += said("  {:>11}  in {} smaller parts\n", number_text(rest), parts.size() - most);
   return text;
 }
 
 std::string Session::set(const std::string& arguments) {
   const size_t equals = arguments.find('=');
   if (equals == arguments.npos)
-    throw Error("expected a value and a number, as in: set weight[0, 1] = 0.5");
+    throw Error(said("expected a value and a number, as in: set weight[0, 1] = 0.5"));
   const Named n = named(arguments.substr(0, equals));
   if (!trace_.is_live())
-    throw Error(
+    throw Error(said(
         "this trace comes from a file: it holds numbers, but not the computations of its ops, so "
-        "nothing can run again. 'set' works in the program that recorded it, as in the lessons");
-  if (!n.is_value) throw Error(fmt::format("expected a value, got a gradient: {}", n.title));
+        "nothing can run again. 'set' works in the program that recorded it, as in the lessons"));
+  if (!n.is_value) throw Error(said("expected a value, got a gradient: {}", n.title));
   const std::string text =
       arguments.substr(std::min(arguments.find_first_not_of(" \t=", equals), arguments.size()));
   const double number = number_of(text);
@@ -141,17 +136,17 @@ std::string Session::set(const std::string& arguments) {
   std::swap(replayed, trace_);
   before_.push_back(std::move(replayed));
   turn_to(std::move(trace_));
-  return fmt::format("  {}{}: {} → {}\n", n.title, n.slice,
-                     brief(TraceTensor(sliced(old, n.slice))), brief(TraceTensor(part))) +
+  return said("  {}{}: {} → {}\n", n.title, n.slice, brief(TraceTensor(sliced(old, n.slice))),
+              brief(TraceTensor(part))) +
          change_view(before_.back(), trace_);
 }
 
 std::string Session::undo(const std::string&) {
-  if (before_.empty()) throw Error("nothing has been set");
+  if (before_.empty()) throw Error(said("nothing has been set"));
   turn_to(std::move(before_.back()));
   before_.pop_back();
-  return before_.empty() ? "as it was recorded\n"
-                         : fmt::format("{} still set\n", counted(std::ssize(before_), "change"));
+  return before_.empty() ? said("as it was recorded\n")
+                         : said("{} still set\n", counted(std::ssize(before_), "change"));
 }
 
 std::string Session::compare(const std::string& arguments) {
@@ -171,35 +166,37 @@ std::string Session::compare(const std::string& arguments) {
   if (ends_with(2, "within")) {
     options.tolerance = number_of(take_word());
     take_word();
-    if (!(options.tolerance >= 0)) throw Error("a tolerance is at least 0");
+    if (!(options.tolerance >= 0)) throw Error(said("a tolerance is at least 0"));
   }
-  if (!file.empty()) return comparison_view(trace_, Trace::load(file), "there", screen_, options);
+  if (!file.empty())
+    return comparison_view(trace_, Trace::load(file), said("there"), screen_, options);
   if (before_.empty())
-    throw Error(
+    throw Error(said(
         "expected the file of a trace, as in: compare runs/step.trace; without a file it compares "
-        "with the trace before the last 'set'");
-  return comparison_view(trace_, before_.back(), "before", screen_, options);
+        "with the trace before the last 'set'"));
+  return comparison_view(trace_, before_.back(), said("before"), screen_, options);
 }
 
 std::string Session::into(const std::string& arguments) {
   const int node = node_or_here(arguments);
   Trace parts = trace_.opened(node);
+  const std::string where = where_text(trace_.node(node));
   const std::string title =
-      fmt::format("inside {}{}: {}; 'next' steps, 'check all' checks, 'out' closes it\n",
-                  reference(trace_, node), in_brackets(where_text(trace_.node(node))),
-                  counted(parts.size(), "node"));
+      said("inside {}{}: {}; 'next' steps, 'check all' checks, 'out' closes it\n",
+           reference(trace_, node), where.empty() ? "" : said(" ({})", where),
+           counted(parts.size(), "node"));
   outer_.push_back({std::move(trace_), std::exchange(before_, {}), std::exchange(at_, -1),
                     std::exchange(breakpoints_, {}), node});
   turn_to(std::move(parts));
   constexpr int most = 24;
   std::string text = title + list_view(trace_, 0, std::min(most, trace_.size()) - 1, -1, screen_);
   if (trace_.size() > most)
-    text += fmt::format("  and {} more; 'list {}' shows them\n", trace_.size() - most, most);
+    text += said("  and {} more; 'list {}' shows them\n", trace_.size() - most, most);
   return text;
 }
 
 std::string Session::out(const std::string&) {
-  if (outer_.empty()) throw Error("nothing is open; 'into' opens the op of this place");
+  if (outer_.empty()) throw Error(said("nothing is open; 'into' opens the op of this place"));
   Outer outer = std::move(outer_.back());
   outer_.pop_back();
   const Trace parts = before_.empty() ? std::move(trace_) : std::move(before_.front());
@@ -222,19 +219,19 @@ void make_folder_of(const std::string& path) {
 }  // namespace
 
 std::string Session::save(const std::string& arguments) {
-  if (arguments.empty()) throw Error("expected a file, as in: save runs/step.trace");
+  if (arguments.empty()) throw Error(said("expected a file, as in: save runs/step.trace"));
   if (!is_written_directly(arguments)) check_replaceable(arguments, Trace::is_trace, "a trace");
   make_folder_of(arguments);
   trace_.save(arguments);
-  return fmt::format("the trace is in {}\n", printable(arguments));
+  return said("the trace is in {}\n", printable(arguments));
 }
 
 std::string Session::html(const std::string& arguments) {
-  if (arguments.empty()) throw Error("expected a file, as in: html runs/step.html");
+  if (arguments.empty()) throw Error(said("expected a file, as in: html runs/step.html"));
   check_place_of_page(arguments);
   make_folder_of(arguments);
   write_page(trace_, arguments, before());
-  return fmt::format("the page is in {}\n", printable(arguments));
+  return said("the page is in {}\n", printable(arguments));
 }
 
 std::string Session::open(const std::string& arguments) {

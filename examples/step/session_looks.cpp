@@ -19,8 +19,8 @@ std::string Session::print(const std::string& arguments) {
   if (!n.tensor.is_whole()) {
     if (!n.slice.empty()) n.tensor.values();
     const Summary& s = n.tensor.summary();
-    text += fmt::format(" {}\n  only this summary was kept; counts from {} to {}:\n",
-                        brief(n.tensor), number_text(s.min), number_text(s.max));
+    text += said(" {}\n  only this summary was kept; counts from {} to {}:\n", brief(n.tensor),
+                 number_text(s.min), number_text(s.max));
     for (int64_t bin : s.histogram) text += fmt::format(" {}", bin);
     return text + "\n";
   }
@@ -38,7 +38,7 @@ std::string Session::formula(const std::string& arguments) {
 
 std::string Session::list(const std::string& arguments) {
   const std::vector<std::string> words = words_of(arguments);
-  if (trace_.size() == 0) return "the trace is empty\n";
+  if (trace_.size() == 0) return said("the trace is empty\n");
   int from, to;
   if (words.empty()) {
     const int middle = at_ < 0 ? 0 : here().node;

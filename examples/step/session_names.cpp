@@ -18,7 +18,7 @@ std::optional<int> Session::node_named(const std::string& text) const {
     int number = 0;
     const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
     if (error != std::errc() || end != text.data() + text.size())
-      throw Error(fmt::format("'{}' is not the number of a node", text));
+      throw Error(said("'{}' is not the number of a node", text));
     trace_.node(number);
     return number;
   }
@@ -56,9 +56,9 @@ std::optional<int> Session::node_meant(const std::string& text) const {
   std::vector<std::string> names;
   for (size_t i = 0; i < std::min<size_t>(found.size(), 6); ++i)
     names.push_back(reference(trace_, found[i]));
-  throw Error(fmt::format(
-      "'{}' may be {}{}", printable(text), join(names, ", "),
-      found.size() > names.size() ? fmt::format(" and {} more", found.size() - names.size()) : ""));
+  const size_t more = found.size() - names.size();
+  throw Error(said("'{}' may be {}{}", printable(text), listed(names),
+                   more > 0 ? said(" and {} more", more) : ""));
 }
 
 std::vector<std::string> Session::names() const {
@@ -71,8 +71,8 @@ std::vector<std::string> Session::names() const {
 int Session::node_or_here(const std::string& text) const {
   if (text.empty()) return here().node;
   if (const auto node = node_meant(text)) return *node;
-  throw Error(fmt::format("'{}' is neither the number nor the name of a node{}", printable(text),
-                          did_you_mean(text, names())));
+  throw Error(said("'{}' is neither the number nor the name of a node{}", printable(text),
+                   did_you_mean(text, names())));
 }
 
 bool Session::has_letter(int number, std::string_view text) const {
@@ -109,7 +109,7 @@ Session::Named Session::named(std::string_view text) const {
     result.node = at_ < 0 && !may_be_letter ? node_or_here(head) : here().node;
   }
   const TraceNode& node = trace_.node(result.node);
-  const std::string prefix = head == what ? "" : reference(trace_, result.node) + ": ";
+  const std::string prefix = head == what ? "" : reference(trace_, result.node) + said(": ");
   if (what.starts_with("dL/d")) what.erase(0, 3);
   if (what.empty() || what == "y" || what == "value") {
     result.is_value = true;
@@ -119,9 +119,9 @@ Session::Named Session::named(std::string_view text) const {
   }
   if (what == "g" || what == "dy" || what == "gradient") {
     if (!node.gradient.defined())
-      throw Error(fmt::format("no gradient reached {}", trace_.description(result.node)));
+      throw Error(said("no gradient reached {}", description(trace_, result.node)));
     result.tensor = node.gradient;
-    result.title = "gradient of " + reference(trace_, result.node);
+    result.title = said("gradient of {}", reference(trace_, result.node));
     return result;
   }
   std::vector<std::string> letters{"y", "g"};
@@ -131,27 +131,24 @@ Session::Named Session::named(std::string_view text) const {
       result.node = node.inputs[i];
       result.is_value = true;
       result.tensor = trace_.node(result.node).value;
-      result.title = fmt::format("{}{}, {}", prefix, letter, reference(trace_, result.node));
+      result.title = prefix + letter + said(", ") + reference(trace_, result.node);
       return result;
     }
     if (what == "d" + letter) {
       result.is_sent = true;
       result.tensor = trace_.sent(result.node)[i];
       if (!result.tensor.defined())
-        throw Error(fmt::format("no gradient went from {} to {}", trace_.description(result.node),
-                                reference(trace_, node.inputs[i])));
-      result.title =
-          fmt::format("{}dL/d{}, to {}", prefix, letter, reference(trace_, node.inputs[i]));
+        throw Error(said("no gradient went from {} to {}", description(trace_, result.node),
+                         reference(trace_, node.inputs[i])));
+      result.title = said("{}dL/d{}, to {}", prefix, letter, reference(trace_, node.inputs[i]));
       return result;
     }
     letters.push_back(letter);
     letters.push_back("d" + letter);
   }
-  std::string known;
-  for (const std::string& letter : letters) known += (known.empty() ? "" : ", ") + letter;
-  throw Error(fmt::format("'{}' is neither the name of a node{} nor a letter of {}, which has {}",
-                          printable(what), did_you_mean(what, names()),
-                          trace_.description(result.node), known));
+  throw Error(said("'{}' is neither the name of a node{} nor a letter of {}, which has {}",
+                   printable(what), did_you_mean(what, names()), description(trace_, result.node),
+                   listed(letters)));
 }
 
 }  // namespace gradus::step

@@ -33,20 +33,55 @@ std::string number_text(double value, int digits) {
 }
 
 std::string counted(int64_t count, std::string_view thing) {
-  return fmt::format("{} {}{}", count, thing, count == 1 ? "" : "s");
+  const std::string english = fmt::format("{{}} {}", thing);
+  const std::string_view words = phrase(english);
+  const bool is_plural = words == english && count != 1;
+  return fmt::format(fmt::runtime(words), count) + (is_plural ? "s" : "");
 }
+
+namespace {
+
+/// What a line does not begin with.
+constexpr std::string_view closing = "，。；：、）”！？";
+
+/// The end of what stands together on a line from `begin` on: a word, or one Chinese character,
+/// with the marks that close it.
+size_t end_of_unit(std::string_view text, size_t begin) {
+  const auto character = [&](size_t at) {
+    size_t end = at + 1;
+    while (end < text.size() && (text[end] & 0xC0) == 0x80) ++end;
+    return text.substr(at, end - at);
+  };
+  std::string_view last = character(begin);
+  for (size_t at = begin + last.size(); at < text.size();) {
+    const std::string_view next = character(at);
+    if (next == " ") return at;
+    const bool may_break = last != "（" && last != "“" && closing.find(next) == closing.npos &&
+                           (display_width(last) == 2 || display_width(next) == 2 || next == "“");
+    if (may_break) return at;
+    last = next;
+    at += next.size();
+  }
+  return text.size();
+}
+
+}  // namespace
 
 std::string wrapped(std::string_view text, int width, int indent) {
   std::string result, line;
   for (size_t begin = 0; begin < text.size();) {
-    const size_t end = std::min(text.find(' ', begin), text.size());
-    const std::string word(text.substr(begin, end - begin));
-    if (!line.empty() && indent + display_width(line) + 1 + display_width(word) > width) {
+    const bool has_space = text[begin] == ' ';
+    begin = text.find_first_not_of(' ', begin);
+    if (begin == text.npos) break;
+    const size_t end = end_of_unit(text, begin);
+    const std::string_view unit = text.substr(begin, end - begin);
+    if (!line.empty() && indent + display_width(line) + has_space + display_width(unit) > width) {
       result += indented(line, indent);
       line.clear();
     }
-    line += (line.empty() ? "" : " ") + word;
-    begin = end + 1;
+    if (has_space && !line.empty()) line += " ";
+    line += unit;
+    begin = end;
   }
   return result + indented(line, indent);
 }
@@ -74,7 +109,7 @@ std::string nested(const std::vector<double>& values, const Shape& shape, int ax
 }  // namespace
 
 std::string brief(const TraceTensor& x) {
-  if (!x.defined()) return "none";
+  if (!x.defined()) return said("none");
   const std::string shape = x.shape().rank() > 0 ? x.shape().text() + " " : "";
   if (x.is_whole() && x.shape().numel() == 1) return shape + number_text(x.values().item());
   if (x.is_whole() && x.shape().numel() <= 8) {
@@ -86,9 +121,9 @@ std::string brief(const TraceTensor& x) {
   if (s.nans > 0) text += fmt::format("{} NaN", s.nans);
   if (s.infinities > 0) text += fmt::format("{}{} ±∞", s.nans > 0 ? ", " : "", s.infinities);
   if (s.nans + s.infinities == s.count) return text;
-  return text + fmt::format("{}mean {}, norm {}, from {} to {}",
-                            s.is_finite() ? "" : "; the others: ", number_text(s.mean),
-                            number_text(s.norm), number_text(s.min), number_text(s.max));
+  return text + said("{}mean {}, norm {}, from {} to {}",
+                     s.is_finite() ? "" : said("; the others: "), number_text(s.mean),
+                     number_text(s.norm), number_text(s.min), number_text(s.max));
 }
 
 namespace {
@@ -179,7 +214,7 @@ std::string matrix(const Tensor& x, int width, int64_t rows,
 std::string table(const Tensor& x, int width, int64_t rows,
                   const std::vector<std::string>& row_names,
                   const std::vector<std::string>& column_names) {
-  if (x.numel() == 0) return fmt::format("{} holds no elements\n", x.shape().text());
+  if (x.numel() == 0) return said("{} holds no elements\n", x.shape().text());
   if (x.rank() == 0) return number_text(x.item()) + "\n";
   if (x.rank() == 1) return matrix(unsqueeze(x, 0), width, rows, {}, column_names);
   if (x.rank() == 2) return matrix(x, width, rows, row_names, column_names);
@@ -216,19 +251,19 @@ std::vector<std::string_view> parts(std::string_view text, char separator) {
 }
 
 std::string counted_axes(int64_t count) {
-  return count == 1 ? "1 axis" : fmt::format("{} axes", count);
+  return count == 1 ? said("1 axis") : said("{} axes", count);
 }
 
 /// What stands between the brackets, part by part.
 std::vector<std::string_view> axes_of(std::string_view text, const Shape& shape) {
   const std::string_view all = trimmed(text);
   if (all.size() < 2 || all.front() != '[' || all.back() != ']')
-    throw Error(fmt::format("'{}' is not a slice; [0], [0, 2:5] and [:, -1] are", text));
+    throw Error(said("'{}' is not a slice; [0], [0, 2:5] and [:, -1] are", text));
   const auto list = parts(all.substr(1, all.size() - 2), ',');
   if (static_cast<int>(list.size()) > shape.rank())
-    throw Error(fmt::format("{} names {}, the tensor {} has {}", all,
-                            counted_axes(static_cast<int64_t>(list.size())), shape.text(),
-                            shape.rank() == 0 ? "none" : counted_axes(shape.rank())));
+    throw Error(said("{} names {}, the tensor {} has {}", all,
+                     counted_axes(static_cast<int64_t>(list.size())), shape.text(),
+                     shape.rank() == 0 ? said("none") : counted_axes(shape.rank())));
   return list;
 }
 
@@ -236,14 +271,14 @@ int64_t integer(std::string_view text) {
   int64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (error != std::errc() || end != text.data() + text.size() || text.empty())
-    throw Error(fmt::format("'{}' is not a whole number", text));
+    throw Error(said("'{}' is not a whole number", text));
   return value;
 }
 
 int64_t index_in(std::string_view text, int axis, int64_t size) {
   const int64_t index = integer(text);
   if (index < -size || index >= size)
-    throw Error(fmt::format("there is no index {} on axis {}, it has {}", index, axis, size));
+    throw Error(said("there is no index {} on axis {}, it has {}", index, axis, size));
   return index < 0 ? index + size : index;
 }
 
@@ -267,7 +302,7 @@ Tensor sliced(const Tensor& x, std::string_view text) {
       };
       const int64_t step = bounds.size() > 2 && !bounds[2].empty() ? integer(bounds[2]) : 1;
       if (step < 1 || bounds.size() > 3)
-        throw Error(fmt::format("'{}' is not begin:end:step with a step of at least 1", part));
+        throw Error(said("'{}' is not begin:end:step with a step of at least 1", part));
       const int64_t begin = bound(0, 0);
       y = slice(y, axis++, begin, std::max(begin, bound(1, size)), step);
     }
@@ -280,7 +315,7 @@ int64_t element_at(const Shape& shape, std::string_view text) {
   if (trimmed(text).empty() && shape.numel() == 1) return 0;
   const auto list = trimmed(text).empty() ? std::vector<std::string_view>() : axes_of(text, shape);
   if (static_cast<int>(list.size()) != shape.rank())
-    throw Error(fmt::format("name one element, with an index for each axis of {}", shape.text()));
+    throw Error(said("name one element, with an index for each axis of {}", shape.text()));
   int64_t element = 0;
   for (int axis = 0; axis < shape.rank(); ++axis)
     element = element * shape[axis] + index_in(list[static_cast<size_t>(axis)], axis, shape[axis]);

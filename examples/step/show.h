@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "core/trace/trace.h"
+#include "examples/step/language.h"
 
 /// How numbers and tensors look on a terminal.
 namespace gradus::step {
@@ -48,10 +49,11 @@ int64_t element_at(const Shape& shape, std::string_view text);
 /// The other way round.
 std::string indices_text(const Shape& shape, int64_t element);
 
-/// "3 ops", "1 op".
+/// "3 ops", "1 op"; in Chinese as "{} op" says it.
 std::string counted(int64_t count, std::string_view thing);
 
-/// Words in lines of at most `width` columns, each after `indent` spaces.
+/// Words in lines of at most `width` columns, each after `indent` spaces. Between Chinese
+/// characters a line may end too.
 std::string wrapped(std::string_view text, int width, int indent);
 
 /// `lines` with `indent` spaces before each.

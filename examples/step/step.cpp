@@ -6,15 +6,16 @@
 
 namespace gradus::step {
 
-int step_through(const std::function<void()>& compute, LayerNames names) {
+int step_through(const std::function<void()>& compute, LayerNames names, Language language) {
+  speak(language);
   Trace trace;
   {
     const auto recording = trace.record(std::move(names));
     compute();
   }
   Session session(std::move(trace), screen_of_terminal());
-  std::cout << counted(session.trace().size(), "node")
-            << ". 'next' steps, 'help' lists the commands.\n";
+  std::cout << said("{}. 'next' steps, 'help' lists the commands.\n",
+                    counted(session.trace().size(), "node"));
   return converse(session);
 }
 

@@ -3,6 +3,7 @@
 #include <functional>
 
 #include "core/tensor/scope.h"
+#include "examples/step/language.h"
 
 namespace gradus::step {
 
@@ -16,6 +17,7 @@ namespace gradus::step {
 ///
 /// Commands come from standard input. Returns the exit status: 0, or 1 where commands came from a
 /// script and one failed. Throws what `compute` throws.
-int step_through(const std::function<void()>& compute, LayerNames names = {});
+int step_through(const std::function<void()>& compute, LayerNames names = {},
+                 Language language = language_of_environment());
 
 }  // namespace gradus::step

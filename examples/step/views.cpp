@@ -19,19 +19,25 @@ using terminal::printable;
 std::string kind_text(const TraceNode& node) {
   if (node.kind == TraceNode::Kind::op)
     return node.name.empty() ? printable(node.op) : printable(node.name + " = " + node.op);
-  if (node.kind == TraceNode::Kind::constant) return "constant";
-  return node.name.empty() ? "computed before" : "parameter " + printable(node.name);
+  if (node.kind == TraceNode::Kind::constant) return said("constant");
+  return node.name.empty() ? said("computed before") : said("parameter {}", printable(node.name));
 }
 
-std::string join(const std::vector<std::string>& parts, const char* separator) {
+std::string join(const std::vector<std::string>& parts, std::string_view separator) {
   std::string text;
-  for (const std::string& part : parts) text += (text.empty() ? "" : separator) + part;
+  for (const std::string& part : parts) (text += text.empty() ? "" : separator) += part;
+  return text;
+}
+
+std::string listed(const std::vector<std::string>& parts) {
+  std::string text;
+  for (const std::string& part : parts) text = text.empty() ? part : said("{}, {}", text, part);
   return text;
 }
 
 std::string where_text(const TraceNode& node) {
-  std::string text = node.path.empty() ? "" : "in " + printable(node.path);
-  if (node.time >= 0) text += fmt::format("{}time {}", text.empty() ? "" : ", ", node.time);
+  std::string text = node.path.empty() ? "" : said("in {}", printable(node.path));
+  if (node.time >= 0) text += (text.empty() ? "" : said(", ")) + said("time {}", node.time);
   return text;
 }
 
@@ -40,13 +46,24 @@ std::string operand(const TraceNode& node, size_t input) {
 }
 
 std::string derivative_of(const TraceNode& node, size_t input) {
-  return input < node.derivatives.size() ? printable(node.derivatives[input]) : "";
+  return input < node.derivatives.size() ? printable(phrase(node.derivatives[input])) : "";
 }
 
 std::string reference(const Trace& trace, int number) {
   const TraceNode& node = trace.node(number);
   if (!node.name.empty()) return printable(node.name);
   return fmt::format("{} {}", kind_text(node), number);
+}
+
+std::string description(const Trace& trace, int number) {
+  const TraceNode& node = trace.node(number);
+  std::string text = node.kind == TraceNode::Kind::op          ? printable(node.op)
+                     : node.kind == TraceNode::Kind::parameter ? said("parameter")
+                                                               : said("constant");
+  if (!node.name.empty()) text += said(" '{}'", printable(node.name));
+  text += said(", node {}", number);
+  const std::string where = where_text(node);
+  return where.empty() ? text : text + said(", ") + where;
 }
 
 Labels labels_of(const Trace& trace, int number) {
@@ -76,12 +93,12 @@ std::string references(const Trace& trace, const std::vector<int>& numbers) {
   std::vector<std::string> names;
   for (int number : numbers) {
     if (names.size() == 6) {
-      names.push_back(fmt::format("{} more", numbers.size() - 6));
+      names.push_back(said("{} more", numbers.size() - 6));
       break;
     }
     names.push_back(reference(trace, number));
   }
-  return join(names, ", ");
+  return listed(names);
 }
 
 /// "y = a part of x, with axis = 0, begin = 1"
@@ -90,8 +107,10 @@ std::string formula_text(const TraceNode& node) {
   std::vector<std::string> attributes;
   for (const Attribute& attribute : node.attributes)
     attributes.push_back(printable(attribute.name) + " = " + printable(attribute.text()));
-  return fmt::format("y = {}{}{}", printable(node.formula.empty() ? node.op : node.formula),
-                     attributes.empty() ? "" : ", with ", join(attributes, ", "));
+  const std::string formula =
+      node.formula.empty() ? printable(node.op) : printable(phrase(node.formula));
+  if (attributes.empty()) return "y = " + formula;
+  return said("y = {}, with {}", formula, join(attributes, said(", ")));
 }
 
 /// "by matmul 12 for dL/da; by add 13 for dL/da, dL/db"
@@ -100,16 +119,17 @@ std::string kept_text(const Trace& trace, const TraceNode& node) {
   std::vector<std::string> readers;
   for (const TraceNode::Reader& reader : node.kept) {
     if (readers.size() == most) {
-      readers.push_back(fmt::format("{} more", node.kept.size() - most));
+      readers.push_back(said("{} more", node.kept.size() - most));
       break;
     }
     std::vector<std::string> derivatives;
     for (int input : reader.inputs)
       derivatives.push_back("dL/d" + operand(trace.node(reader.node), static_cast<size_t>(input)));
-    readers.push_back(fmt::format("by {}{}{}", reference(trace, reader.node),
-                                  derivatives.empty() ? "" : " for ", join(derivatives, ", ")));
+    const std::string by = reference(trace, reader.node);
+    readers.push_back(derivatives.empty() ? said("by {}", by)
+                                          : said("by {} for {}", by, listed(derivatives)));
   }
-  return join(readers, "; ");
+  return join(readers, said("; "));
 }
 
 struct Row {
@@ -119,7 +139,9 @@ struct Row {
 };
 
 /// Where there is no room for brief().
-std::string shorter(const TraceTensor& x) { return "norm " + number_text(x.summary().all().norm); }
+std::string shorter(const TraceTensor& x) {
+  return said("norm {}", number_text(x.summary().all().norm));
+}
 
 /// Names in columns; a small matrix stands below its name, anything else beside it.
 std::string rows_text(const std::vector<Row>& rows, const Screen& screen) {
@@ -157,8 +179,8 @@ std::string rows_text(const std::vector<Row>& rows, const Screen& screen) {
 std::string header(const Trace& trace, const Place& place, const Screen& screen) {
   const TraceNode& node = trace.node(place.node);
   std::string left =
-      fmt::format("{} · node {} of {} · {}", place.is_backward ? "backward" : "forward", place.node,
-                  trace.size() - 1, kind_text(node));
+      said("{} · node {} of {} · {}", place.is_backward ? said("backward") : said("forward"),
+           place.node, trace.size() - 1, kind_text(node));
   if (const std::string where = where_text(node); !where.empty()) left += " · " + where;
   if (node.source.empty()) return screen.bold(left) + "\n";
   const SourceLine& line = node.source[0];
@@ -179,7 +201,7 @@ std::string break_text(const Trace& trace, const Place& place, const Screen& scr
   if (place.is_backward)
     for (const TraceTensor& sent : trace.sent(place.node))
       worst = std::max(worst, worst_number(sent));
-  return "  " + screen.bad("!") + (worst == 2 ? " NaN" : " ∞") + " begins here\n";
+  return said("  {} {} begins here\n", screen.bad("!"), worst == 2 ? "NaN" : "∞");
 }
 
 }  // namespace
@@ -189,26 +211,23 @@ std::string verdict_text(const Trace& trace, int number, const Screen& screen) {
   if (!node.verdict) return "";
   const Verdict& v = *node.verdict;
   if (v.result == Verdict::Result::unknown)
-    return fmt::format("  ? not checked: {}\n", printable(v.reason));
+    return said("  ? not checked: {}\n", printable(phrase(v.reason)));
   if (v.result == Verdict::Result::not_finite)
-    return fmt::format("  ∞ not checked: not finite ({})\n", printable(v.reason));
+    return said("  ∞ not checked: not finite ({})\n", printable(v.reason));
   const std::string checked =
-      fmt::format("{}{}",
-                  v.checked == v.count ? counted(v.count, "element")
-                                       : fmt::format("{} of {} elements", v.checked, v.count),
-                  v.reason.empty() ? "" : "; " + printable(v.reason));
+      (v.checked == v.count ? counted(v.count, "element")
+                            : said("{} of {} elements", v.checked, v.count)) +
+      (v.reason.empty() ? "" : said("; ") + printable(v.reason));
   if (v.result == Verdict::Result::agrees)
-    return "  " + screen.good("✓") +
-           fmt::format(" the gradient rule agrees with differences ({})\n", checked);
-  std::string text = "  " + screen.bad("✗") +
-                     fmt::format(" the gradient rule disagrees with differences ({})\n", checked);
+    return said("  {} the gradient rule agrees with differences ({})\n", screen.good("✓"), checked);
+  std::string text =
+      said("  {} the gradient rule disagrees with differences ({})\n", screen.bad("✗"), checked);
   if (v.input < 0 || v.input >= static_cast<int>(node.inputs.size())) return text;
   const auto input = static_cast<size_t>(v.input);
   const Shape& shape = trace.node(node.inputs[input]).value.shape();
-  return text + fmt::format("    dL/d{}{}: the rule says {}, the difference {}\n",
-                            operand(node, input),
-                            v.element < 0 ? " along one direction" : indices_text(shape, v.element),
-                            number_text(v.rule), number_text(v.difference));
+  return text + said("    dL/d{}{}: the rule says {}, the difference {}\n", operand(node, input),
+                     v.element < 0 ? said(" along one direction") : indices_text(shape, v.element),
+                     number_text(v.rule), number_text(v.difference));
 }
 
 std::string place_view(const Trace& trace, const Place& place, const Screen& screen) {
@@ -221,7 +240,7 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
       rows.push_back({operand(node, i), reference(trace, node.inputs[i]),
                       trace.node(node.inputs[i]).value, labels_of(trace, node.inputs[i])});
     rows.push_back(
-        {node.inputs.empty() ? "value" : "y", "", node.value, labels_of(trace, place.node)});
+        {node.inputs.empty() ? said("value") : "y", "", node.value, labels_of(trace, place.node)});
     return text + rows_text(rows, screen) + break_text(trace, place, screen) +
            verdict_text(trace, place.node, screen);
   }
@@ -230,17 +249,17 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
   std::vector<int> senders;
   for (int user : users)
     if (trace.node(user).gradient.defined()) senders.push_back(user);
-  rows.push_back({node.inputs.empty() ? "gradient" : "g = dL/dy",
+  rows.push_back({node.inputs.empty() ? said("gradient") : "g = dL/dy",
                   senders.empty()       ? ""
-                  : senders.size() <= 2 ? "from " + references(trace, senders)
-                                        : "from " + counted(std::ssize(senders), "node"),
+                  : senders.size() <= 2 ? said("from {}", references(trace, senders))
+                                        : said("from {}", counted(std::ssize(senders), "node")),
                   node.gradient, labels_of(trace, place.node)});
   const std::vector<TraceTensor> sent = trace.sent(place.node);
   for (size_t i = 0; i < sent.size(); ++i) {
     if (!sent[i].defined()) continue;
     const std::string rule = derivative_of(node, i);
     rows.push_back({fmt::format("dL/d{}{}", operand(node, i), rule.empty() ? "" : " = " + rule),
-                    "to " + reference(trace, node.inputs[i]), sent[i],
+                    said("to {}", reference(trace, node.inputs[i])), sent[i],
                     labels_of(trace, node.inputs[i])});
   }
   return text + rows_text(rows, screen) + break_text(trace, place, screen) +
@@ -250,16 +269,16 @@ std::string place_view(const Trace& trace, const Place& place, const Screen& scr
 std::string details_view(const Trace& trace, const Place& place, const Screen& screen) {
   const TraceNode& node = trace.node(place.node);
   std::string text = place_view(trace, place, screen);
-  auto line = [&](const char* what, const std::string& value) {
-    if (!value.empty()) text += fmt::format("  {:11}{}\n", what, value);
+  auto line = [&](const std::string& what, const std::string& value) {
+    if (!value.empty()) text += "  " + align_left(what, 11) + value + "\n";
   };
-  line("used by", references(trace, trace.users(place.node)));
-  line("reads", references(trace, node.parameters));
+  line(said("used by"), references(trace, trace.users(place.node)));
+  line(said("reads"), references(trace, node.parameters));
   if (const std::string kept = kept_text(trace, node); !kept.empty())
-    text += wrapped("kept for the backward pass: " + kept, screen.width, 2);
+    text += wrapped(said("kept for the backward pass: {}", kept), screen.width, 2);
   for (size_t i = 0; i < node.source.size(); ++i) {
     const SourceLine& source = node.source[i];
-    line(i == 0 ? "called in" : "",
+    line(i == 0 ? said("called in") : "",
          fmt::format("{}{}{}", source_text(source), source.function.empty() ? "" : "  ",
                      printable(source.function)));
   }
@@ -269,8 +288,7 @@ std::string details_view(const Trace& trace, const Place& place, const Screen& s
 std::string formula_view(const Trace& trace, int number) {
   const TraceNode& node = trace.node(number);
   if (node.inputs.empty())
-    return fmt::format("  {} has no formula: the computation begins with it\n",
-                       reference(trace, number));
+    return said("  {} has no formula: the computation begins with it\n", reference(trace, number));
   std::string text = fmt::format("  {}\n", formula_text(node));
   for (size_t i = 0; i < node.derivatives.size(); ++i)
     if (!node.derivatives[i].empty())
@@ -278,7 +296,7 @@ std::string formula_view(const Trace& trace, int number) {
   std::vector<std::string> letters;
   for (size_t i = 0; i < node.inputs.size(); ++i)
     letters.push_back(fmt::format("{} = {}", operand(node, i), reference(trace, node.inputs[i])));
-  return text + "  where " + join(letters, ", ") + ", g = dL/dy\n";
+  return text + said("  where {}, g = dL/dy\n", join(letters, said(", ")));
 }
 
 }  // namespace gradus::step

@@ -10,13 +10,17 @@ namespace gradus::step {
 std::string kind_text(const TraceNode& node);
 /// "in decoder.attention, time 3", as far as that is known.
 std::string where_text(const TraceNode& node);
-std::string join(const std::vector<std::string>& parts, const char* separator);
+std::string join(const std::vector<std::string>& parts, std::string_view separator);
+/// "a, b, c"
+std::string listed(const std::vector<std::string>& parts);
 /// How formulas call an input: x if it is the only one, else a, b, c …
 std::string operand(const TraceNode& node, size_t input);
 /// "g · bᵀ"; empty where the op does not state it.
 std::string derivative_of(const TraceNode& node, size_t input);
 /// "weight" for a parameter, "tanh 12" for an op, "constant 3".
 std::string reference(const Trace& trace, int node);
+/// Trace::description(), in the language that is spoken.
+std::string description(const Trace& trace, int node);
 /// What attention's queries and keys are called, where the node's value is a table of its weights.
 struct Labels {
   std::vector<std::string> rows, columns;

@@ -6,6 +6,7 @@
 #include <cmath>
 
 #include "examples/terminal/display_width.h"
+#include "examples/terminal/language.h"
 
 namespace gradus::terminal {
 namespace {
@@ -14,7 +15,7 @@ constexpr std::string_view clear_to_end = "\x1b[K";
 
 std::string epoch_label(const EpochProgress& progress) {
   const std::string total = std::to_string(progress.epochs);
-  return fmt::format("epoch {:>{}}/{}", progress.epoch, total.size(), total);
+  return said("epoch {:>{}}/{}", progress.epoch, total.size(), total);
 }
 
 std::string bar(double fraction, int columns) {
@@ -25,8 +26,8 @@ std::string bar(double fraction, int columns) {
 }
 
 std::string figures_of(const EpochProgress& progress) {
-  return fmt::format("loss {:.3f}  {} {}/s", progress.loss, format_count(progress.items_per_second),
-                     progress.item);
+  return said("loss {:.3f}  {} {}/s", progress.loss, format_count(progress.items_per_second),
+              phrase(progress.item));
 }
 
 }  // namespace
@@ -49,9 +50,8 @@ std::string progress_line(const EpochProgress& progress, int columns) {
   const double fraction =
       std::isnan(progress.fraction) ? 0 : std::clamp(progress.fraction, 0.0, 1.0);
   const std::string start = epoch_label(progress) + " ";
-  const std::string rest =
-      fmt::format(" {:3.0f}%  {}  {} left", std::floor(100 * fraction + 1e-9), figures_of(progress),
-                  format_duration(progress.seconds_left));
+  const std::string rest = said(" {:3.0f}%  {}  {} left", std::floor(100 * fraction + 1e-9),
+                                figures_of(progress), format_duration(progress.seconds_left));
   const int room = columns - display_width(start) - display_width(rest);
   return fit(start + bar(fraction, std::clamp(room, 4, 24)) + rest, columns);
 }

@@ -8,6 +8,7 @@
 
 #include "core/autograd/autograd.h"
 #include "core/ops/pointwise.h"
+#include "examples/terminal/language.h"
 #include "examples/training/checkpoint.h"
 #include "examples/training/file_lock.h"
 #include "examples/training/memory.h"
@@ -46,7 +47,8 @@ bool is_finite(const Run& run, const Figures& figures) {
 std::string text_of(const std::vector<Figure>& figures, const Figures& values) {
   std::string text;
   for (size_t i = 0; i < figures.size(); ++i)
-    text += (i > 0 ? "  " : "") + fmt::format(fmt::runtime(figures[i].format), values[i]);
+    text += (i > 0 ? "  " : "") +
+            fmt::format(fmt::runtime(terminal::phrase(figures[i].format)), values[i]);
   return text;
 }
 

@@ -24,7 +24,7 @@ echo "--- find_package"
 (cd "$work" && consumer/consumer)
 (cd "$work" && consumer/circle)
 printf '%s\n' 'breakpoint op relu and backward' 'continue' 'provenance hidden.weight[0, 0]' \
-  'set output.weight = 0' 'doctor' | (cd "$work" && consumer/stepper) > "$work/steps"
+  'set output.weight = 0' 'doctor' | (cd "$work" && LC_ALL=C.UTF-8 consumer/stepper) > "$work/steps"
 for answer in 'breakpoint 1: op relu' 'gradient of hidden.weight' 'row \[' 'output.weight: ' '✗ unreached'; do
   grep -q "$answer" "$work/steps" || { echo "no '$answer' of the stepper:"; cat "$work/steps"; exit 1; }
 done

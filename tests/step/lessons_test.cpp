@@ -21,8 +21,16 @@ using namespace gradus::step;
 
 namespace {
 
-std::string readme(int lesson) {
-  return fmt::format("{}/../examples/step/lesson{}/README.md", GRADUS_TEST_DATA, lesson);
+constexpr const char* languages[]{"en", "zh"};
+
+/// The page in this folder.
+std::string readme(const std::string& folder, const std::string& language) {
+  return fmt::format("{}/../{}README{}.md", GRADUS_TEST_DATA, folder,
+                     language == "en" ? "" : "." + language);
+}
+
+std::string readme(int lesson, const std::string& language = "en") {
+  return readme(fmt::format("examples/step/lesson{}/", lesson), language);
 }
 
 /// What the README shows of the session: its blocks that begin with a prompt.
@@ -57,12 +65,12 @@ std::string without_lines(const std::string& text) {
 }
 
 /// Runs the lesson by the commands of the page, and compares what it prints with the page.
-void check_page(int lesson, const std::string& page) {
+void check_page(int lesson, const std::string& page, const std::string& language) {
   CAPTURE(page);
   const testing::Folder folder;
-  const testing::Result result = testing::run(
-      folder,
-      fmt::format("$step {} --commands '{}'", lesson, std::filesystem::absolute(page).string()));
+  const testing::Result result =
+      testing::run(folder, fmt::format("$step {} --language {} --commands '{}'", lesson, language,
+                                       std::filesystem::absolute(page).string()));
   CHECK(result.status == 0);
   CHECK(without_lines(result.out) == without_lines(shown(page)));
 }
@@ -70,9 +78,30 @@ void check_page(int lesson, const std::string& page) {
 }  // namespace
 
 TEST_CASE("the lessons print what their pages show, to the letter") {
-  for (const int lesson : {1, 2, 3, 4, 6}) check_page(lesson, readme(lesson));
-  check_page(1, GRADUS_TEST_DATA "/../README.md");
-  check_page(2, GRADUS_TEST_DATA "/../examples/step/README.md");
+  for (const std::string language : languages) {
+    for (const int lesson : {1, 2, 3, 4, 6}) check_page(lesson, readme(lesson, language), language);
+    check_page(1, readme("", language), language);
+    check_page(2, readme("examples/step/", language), language);
+  }
+}
+
+TEST_CASE("a lesson has the same commands in every language, and says which it shows") {
+  const auto commands_of = [](const std::string& page) {
+    const std::regex command("\n\\(step\\) [^\n]+");
+    const std::string text = testing::contents(page);
+    return std::vector<std::string>(std::sregex_token_iterator(text.begin(), text.end(), command),
+                                    {});
+  };
+  for (const int lesson : {1, 2, 3, 4, 5, 6}) {
+    CAPTURE(lesson);
+    CHECK(commands_of(readme(lesson)).size() > 5);
+    CHECK(commands_of(readme(lesson, "zh")) == commands_of(readme(lesson)));
+    CHECK(testing::contents(readme(lesson)).find("\n[中文](README.zh.md)\n") != std::string::npos);
+    const std::string chinese = testing::contents(readme(lesson, "zh"));
+    CHECK(chinese.find("\n[English](README.md)\n") != std::string::npos);
+    CHECK(chinese.find(fmt::format("\n$ ./run step {} --language zh\n", lesson)) !=
+          std::string::npos);
+  }
 }
 
 TEST_CASE("in no formula does g mean anything but the gradient") {
@@ -100,7 +129,7 @@ TEST_CASE("the lesson on the translator trains it and prints what its page shows
     MESSAGE("skipped: this processor has no AVX2, or OpenBLAS computes products");
     return;
   }
-  check_page(5, readme(5));
+  for (const std::string language : languages) check_page(5, readme(5, language), language);
 }
 
 TEST_CASE("the commands of the lesson on the translator work on any model") {

@@ -1,4 +1,4 @@
-"""Writes into the lessons' pages what the program prints now:
+"""Writes into all pages that show sessions, in English and in Chinese, what the program prints now:
 
     python3 tests/step/refresh_lessons.py build/release/step
 
@@ -9,11 +9,14 @@ import subprocess
 import sys
 
 PROMPT = "(step) "
-LESSONS = pathlib.Path(__file__).parents[2] / "examples" / "step"
+ROOT = pathlib.Path(__file__).parents[2]
+LESSONS = ROOT / "examples" / "step"
 
 
-def refresh(step, page, *arguments):
-    output = subprocess.run([step, *arguments, "--commands", page], capture_output=True, text=True)
+def refresh(step, page, lesson):
+    language = "zh" if page.name.endswith(".zh.md") else "en"
+    command = [step, lesson, "--language", language, "--commands", page]
+    output = subprocess.run(command, capture_output=True, text=True)
     banner, *answers = output.stdout.split(PROMPT)
     answers = iter(answers)
     kept, block = [], None
@@ -37,5 +40,8 @@ def refresh(step, page, *arguments):
     page.write_text("\n".join(kept) + "\n")
 
 
-for page in sorted(LESSONS.glob("lesson*/README.md")):
+for page in sorted(LESSONS.glob("lesson*/README*.md")):
     refresh(sys.argv[1], page, page.parent.name.removeprefix("lesson"))
+for folder, lesson in (ROOT, "1"), (LESSONS, "2"):
+    for page in sorted(folder.glob("README*.md")):
+        refresh(sys.argv[1], page, lesson)

@@ -10,6 +10,7 @@ class Terminal:
         self.process, self.descriptor = pty.fork()
         if self.process == 0:
             os.environ["TERM"] = "xterm"
+            os.environ["LC_ALL"] = "C.UTF-8"  # English
             os.execv(STEP, [STEP, *arguments])
         self.text = ""
 

@@ -165,6 +165,7 @@ TEST_CASE("the README shows the checksum of the model that two epochs make") {
   const auto result =
       run(folder, "$translate --epochs 2 --model model >log 2>&1 && sha256sum model");
   REQUIRE(result.status == 0);
-  CHECK_MESSAGE(contents(GRADUS_TEST_DATA "/../README.md").find(result.out) != std::string::npos,
-                result.out);
+  for (const std::string readme : {"README.md", "README.zh.md"})
+    CHECK_MESSAGE(contents(GRADUS_TEST_DATA "/../" + readme).find(result.out) != std::string::npos,
+                  result.out);
 }

@@ -1,4 +1,5 @@
 #include "core/tensor/error.h"
+#include "examples/step/language.h"
 #include "examples/step/lessons.h"
 #include "examples/translate/corpus.h"
 #include "examples/translate/trained.h"
@@ -30,8 +31,8 @@ Trained small_translator(const Corpus& corpus) {
 }
 
 Trace translation(Trained& trained, const std::string& sentence) {
-  if (!valid_utf8(sentence)) throw Error("the sentence is not valid UTF-8");
-  if (blank(sentence)) throw Error("the sentence is empty");
+  if (!valid_utf8(sentence)) throw Error(said("the sentence is not valid UTF-8"));
+  if (blank(sentence)) throw Error(said("the sentence is empty"));
   const std::vector<int64_t> source = trained.source.encode_text(sentence);
   const std::vector<int64_t> target = translate_texts(trained, {sentence})[0][0].ids;
   const Batch batch = make_batch({{source, target}});

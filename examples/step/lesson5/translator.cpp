@@ -22,7 +22,7 @@ Trained trained_small_translator() {
   const Corpus corpus = embedded_corpus();
   Trained trained = small_translator(corpus);
 
-  terminal::message(fmt::format("training a small translator, which is kept in {}", model_path));
+  terminal::message(said("training a small translator, which is kept in {}", model_path));
   std::filesystem::create_directories("runs");
   const std::string unfinished = std::string(model_path) + ".unfinished";
   terminal::Progress progress(stderr);

@@ -51,7 +51,7 @@ Trace memory_network() {
     const Tensor loss = cross_entropy(output.logits, tensor(std::vector<int64_t>{library}, {1}));
     loss.backward();
   }
-  trace.queries = {"hop 1", "hop 2"};
+  trace.queries = {said("hop {}", 1), said("hop {}", 2)};
   trace.keys = {"Emma book", "Ben garden", "Emma library"};
   return trace;
 }
