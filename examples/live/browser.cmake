@@ -14,10 +14,10 @@ file(GLOB_RECURSE sources CONFIGURE_DEPENDS core/*.cpp layers/*.cpp)
 list(FILTER sources EXCLUDE REGEX
      "/(blas|pool|source_line|check[a-z_]*|onnx[a-z_]*|exchange)\\.cpp$|layers/(check|exchange)/")
 foreach(file optim/adam.simd optim/optimizer optim/checked_names optim/clip optim/schedule optim/ranks
-        examples/step/page_data examples/step/outline examples/step/layout examples/step/attention
+        examples/step/page_data examples/step/checkup examples/step/outline examples/step/layout examples/step/attention
         examples/step/lesson1/scalar_expression examples/step/lesson2/dense_layer
         examples/step/lesson3/lstm_cell examples/step/lesson4/attention examples/step/lesson5/translation
-        examples/step/lesson6/memory_network examples/answer/memory_network examples/answer/sentences examples/terminal/display_width
+        examples/step/lesson6/memory_network examples/answer/memory_network examples/answer/sentences examples/terminal/display_width examples/terminal/language
         examples/training/model_file examples/training/text examples/training/vocabulary
         examples/training/world examples/translate/batches examples/translate/corpus
         examples/translate/decode examples/translate/gnmt_model examples/translate/lexicon

@@ -112,7 +112,7 @@ class Engine::State {
       if (!answer.trace) return out;
       out.pop_back();
       return fmt::format("{}{}\"trace\":{}}}", out, answer.facts.empty() ? "" : ",",
-                         step::page_data(*answer.trace, answer.beside.get(), name_, false));
+                         step::page_data(*answer.trace, answer.beside.get(), name_, true));
     } catch (const std::exception& error) {
       return json{{"error", error.what()}}.dump(-1, ' ', false, json::error_handler_t::replace);
     }

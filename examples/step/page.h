@@ -18,7 +18,7 @@ void write_page(const Trace& trace, const std::string& path, const Trace* other 
 /// What such a page shows, as JSON in which no '<' stands: the text of its element `trace`, or what
 /// its function load() takes.
 std::string page_data(const Trace& trace, const Trace* other, const std::string& title,
-                      bool opens = true);
+                      bool is_quick = false);
 
 /// Throws Error where another file stands than a page: nobody's file is lost.
 void check_place_of_page(const std::string& path);

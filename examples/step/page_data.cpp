@@ -6,6 +6,7 @@
 #include <map>
 #include <nlohmann/json.hpp>
 #include <set>
+#include <unordered_map>
 
 #include "core/tensor/error.h"
 #include "core/trace/compare.h"
@@ -25,6 +26,8 @@ using nlohmann::json;
 
 /// Elements of a tensor that is written whole; of the weights of an attention, and their gradients.
 constexpr int64_t largest_whole = 6144, largest_map = 1 << 22;
+/// Of what is sent, where the page is written again and again.
+constexpr int64_t largest_quick = 512;
 
 std::string base64(const std::vector<float>& numbers) {
   constexpr const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
@@ -60,43 +63,52 @@ struct Sketch {
   }
 };
 
-/// The tensors of a page. Those of the same shape and numbers (views, gradients that pass a node
-/// unchanged) are written once.
+/// The tensors of a page, as text. Those of the same shape and numbers (views, gradients that pass a
+/// node unchanged) are written once.
 class Tensors {
  public:
   /// Its place in the list, or null.
   json add(const TraceTensor& x, int64_t largest = largest_whole) {
     if (!x.defined()) return nullptr;
-    json entry = json_of(x);
+    std::string text = json_of(x).dump();
     if (x.is_whole()) {
       std::vector<float> numbers = x.values().to_vector<float>();
+      text.pop_back();
       if (x.shape().numel() > largest) {
         Sketch sketch(numbers, x.shape());
-        entry["sketch"] = {sketch.rows, sketch.columns};
+        text += fmt::format(R"(,"sketch":[{},{}])", sketch.rows, sketch.columns);
         numbers = std::move(sketch.numbers);
       }
-      entry["numbers"] = base64(numbers);
+      text += fmt::format(R"(,"numbers":"{}"}})", base64(numbers));
     }
-    const auto [found, is_new] = places_.try_emplace(entry.dump(), list_.size());
-    if (is_new) list_.push_back(std::move(entry));
-    return found->second;
+    return places_.try_emplace(std::move(text), places_.size()).first->second;
   }
 
-  json list() { return std::move(list_); }
+  /// The list. It has no text in it that could end the element in which it stands.
+  std::string list() const {
+    std::vector<const std::string*> in_order(places_.size());
+    for (const auto& [text, place] : places_) in_order[place] = &text;
+    std::string list = "[";
+    for (const std::string* text : in_order) {
+      if (list.size() > 1) list += ',';
+      list += *text;
+    }
+    return list + "]";
+  }
 
  private:
-  json list_ = json::array();
-  std::map<std::string, size_t> places_;
+  std::unordered_map<std::string, size_t> places_;
 };
 
-json nodes(const Trace& trace, const std::vector<AttentionWeights>& maps, Tensors& tensors) {
+json nodes(const Trace& trace, const std::vector<AttentionWeights>& maps, bool is_quick,
+           Tensors& tensors) {
   std::vector<bool> is_map(static_cast<size_t>(trace.size()), false);
   for (const AttentionWeights& map : maps) is_map[static_cast<size_t>(map.weights)] = true;
   json list = json::array();
   for (int number = 0; number < trace.size(); ++number)
     list.push_back(json_of(trace, number, [&](const TraceTensor& x, Role role) {
-      const bool is_large = is_map[static_cast<size_t>(number)] && role != Role::sent;
-      return tensors.add(x, is_large ? largest_map : largest_whole);
+      if (role == Role::sent) return tensors.add(x, is_quick ? largest_quick : largest_whole);
+      return tensors.add(x, is_map[static_cast<size_t>(number)] ? largest_map : largest_whole);
     }));
   return list;
 }
@@ -224,7 +236,7 @@ json comparison(const Trace& trace, const Trace& other, Tensors& tensors) {
 }  // namespace
 
 std::string page_data(const Trace& trace, const Trace* other, const std::string& title,
-                      bool opens) {
+                      bool is_quick) {
   Tensors tensors;
   const std::vector<AttentionWeights> maps = attention_weights(trace);
   json data{{"title", title},
@@ -234,19 +246,19 @@ std::string page_data(const Trace& trace, const Trace* other, const std::string&
              {{"node", {node_box.width, node_box.height}},
               {"group", {group_box.width, group_box.height}},
               {"time", {time_box.width, time_box.height}}}},
-            {"nodes", nodes(trace, maps, tensors)},
+            {"nodes", nodes(trace, maps, is_quick, tensors)},
             {"groups", groups(trace)},
             {"attention", attention(maps)},
             {"checkup", checkup(trace)},
             {"other", other ? comparison(trace, *other, tensors) : json()}};
-  if (opens) open_ops(trace, data["nodes"], tensors);
+  if (!is_quick) open_ops(trace, data["nodes"], tensors);
   data = shown(std::move(data));
-  data["tensors"] = tensors.list();
   std::string text;
   // Nothing that is text in JSON can end the element that it stands in.
   for (char c : data.dump(-1, ' ', false, json::error_handler_t::replace))
     c == '<' ? text += "\\u003c" : text += c;
-  return text;
+  text.pop_back();
+  return text + ",\"tensors\":" + tensors.list() + "}";
 }
 
 }  // namespace gradus::step
