@@ -4,12 +4,15 @@
 
 #include <chrono>
 #include <functional>
+#include <list>
 #include <nlohmann/json.hpp>
+#include <optional>
 #include <set>
 
 #include "core/ops/pointwise.h"
 #include "core/ops/reduce.h"
 #include "core/tensor/error.h"
+#include "core/trace/compare.h"
 #include "core/trace/verdict.h"
 #include "examples/live/exercises.h"
 #include "examples/live/expression.h"
@@ -58,10 +61,27 @@ T member(const json& request, const char* name) {
   }
 }
 
-bool is_elementwise(const TraceNode& node) {
-  static const std::set<std::string> known = {"tanh", "sigmoid", "relu", "exp", "log", "softplus",
-                                              "sqrt", "abs",     "f",    "sin", "cos", "erf"};
-  return node.kind == TraceNode::Kind::op && node.inputs.size() == 1 && known.contains(node.op);
+/// The formula of an elementwise op, as an expression of its inputs, if it computes the op's value.
+std::optional<Expression> expression_of(const Trace& trace, const TraceNode& node) {
+  if (node.kind != TraceNode::Kind::op || node.inputs.empty() || node.inputs.size() > 8) return {};
+  const int count = static_cast<int>(node.inputs.size());
+  std::vector<std::string> names;
+  std::map<std::string, Tensor> inputs;
+  for (int i = 0; i < count; ++i) {
+    names.push_back(operand_name(i, count));
+    inputs[names.back()] = trace.node(node.inputs[static_cast<size_t>(i)]).value.values();
+  }
+  try {
+    const Expression expression = Expression::parse(node.formula, names);
+    if (expression.functions().empty()) return {};
+    const NoGrad pause;
+    const Tensor value = expression(inputs);
+    const Tensor& recorded = node.value.values();
+    if (value.shape() != recorded.shape()) return {};
+    return largest_difference(value, recorded) < 1e-5 ? std::optional(expression) : std::nullopt;
+  } catch (const Error&) {  // a formula of another kind
+    return {};
+  }
 }
 
 /// A function's text, derivative and graph, and what differences say of its derivative.
@@ -250,23 +270,25 @@ class Engine::State {
   Answer ops(const json&) {
     std::set<std::string> found;
     for (const TraceNode& node : trace().nodes())
-      if (is_elementwise(node)) found.insert(node.op);
+      if (const auto expression = expression_of(trace(), node))
+        found.merge(expression->functions());
     return {{{"ops", found}}, {}, {}};
   }
 
   Answer put(const json& request) {
-    const auto op = member<std::string>(request, "instead_of");
-    const Pointwise f =
-        Expression::parse(member<std::string>(request, "text"), {"x"}).pointwise("f");
-    int count = 0;
+    const auto function = member<std::string>(request, "instead_of");
+    const Expression by = Expression::parse(member<std::string>(request, "text"), {"x"});
+    std::list<Pointwise> others;
     Trace changed = trace().replay({}, [&](const TraceNode& node) -> const Pointwise* {
-      if (!is_elementwise(node) || node.op != op) return nullptr;
-      ++count;
-      return &f;
+      const auto expression = expression_of(trace(), node);
+      if (!expression || !expression->functions().contains(function)) return nullptr;
+      others.push_back(expression->with(function, by).pointwise(node.op));
+      return &others.back();
     });
-    if (count == 0) throw Error(fmt::format("this computation has no op '{}' of one input", op));
+    if (others.empty())
+      throw Error(fmt::format("this computation calls no {} of one input", function));
     Answer answer = shown(share(std::move(changed)));
-    answer.facts["count"] = count;
+    answer.facts["count"] = others.size();
     return answer;
   }
 

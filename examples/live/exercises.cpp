@@ -43,6 +43,16 @@ Tensor output_of(const Exercise& exercise, const std::map<std::string, Tensor>& 
   return Expression::parse(exercise.formula, names_of(inputs))(inputs);
 }
 
+/// In this shape, if only axes of size 1 are between them.
+Tensor in_shape(const Tensor& x, const Shape& shape) {
+  std::vector<int64_t> sizes[2];
+  for (int axis = 0; axis < x.rank(); ++axis)
+    if (x.shape()[axis] != 1) sizes[0].push_back(x.shape()[axis]);
+  for (int axis = 0; axis < shape.rank(); ++axis)
+    if (shape[axis] != 1) sizes[1].push_back(shape[axis]);
+  return sizes[0] == sizes[1] ? reshape(x, shape) : x;
+}
+
 bool agree(const Tensor& a, const Tensor& b) {
   if (a.shape() != b.shape()) return false;
   const std::vector<double> x = a.to_vector<double>(), y = b.to_vector<double>();
@@ -76,8 +86,7 @@ Words fault(const Exercise& exercise, const Tensor& given, const Tensor& wanted,
     return {"Transposed: rows and columns are exchanged.", "转置了：行与列互换。"};
   if (given.rank() >= wanted.rank() && given.shape() != wanted.shape())
     for (int axis = 0; axis < given.rank(); ++axis) {
-      if (agree(reshape(sum(given, {axis}), sum(given, {axis}).shape()), wanted) ||
-          agree(sum(given, {axis}, true), wanted))
+      if (agree(in_shape(sum(given, {axis}), wanted.shape()), wanted))
         return {
             fmt::format("The sum over axis {} is missing: {} takes part once for each of its {} "
                         "places, and gets the sum of what these send.",
@@ -194,8 +203,8 @@ Tensor Exercise::differences() const {
 Marked mark(const Exercise& exercise, std::string_view answer) {
   const std::map<std::string, Tensor> known = exercise.known();
   Marked result;
-  result.given = Expression::parse(answer, names_of(known))(known);
   result.wanted = exercise.differences();
+  result.given = in_shape(Expression::parse(answer, names_of(known))(known), result.wanted.shape());
   result.is_right = agree(result.given, result.wanted);
   if (!result.is_right) result.hint = fault(exercise, result.given, result.wanted, known);
   return result;

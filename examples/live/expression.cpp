@@ -336,22 +336,63 @@ Tensor Expression::operator()(const std::map<std::string, Tensor>& values) const
                             [&](double x) { return full({}, x, dtype); })(*this);
 }
 
+namespace {
+
+/// A Pointwise of as many inputs as there are indices.
+template <class Formula, size_t... i>
+Pointwise pointwise_of(const std::string& name, const Formula& formula, std::index_sequence<i...>) {
+  return Pointwise(name, [&](std::enable_if_t<(i + 1 > 0), Expr>... x) {
+    return formula(std::vector<Expr>{x...});
+  });
+}
+
+template <size_t count = 1, class Formula>
+Pointwise pointwise_of(size_t names, const std::string& name, const Formula& formula) {
+  if constexpr (count <= 8) {
+    if (names == count) return pointwise_of(name, formula, std::make_index_sequence<count>{});
+    return pointwise_of<count + 1>(names, name, formula);
+  }
+  throw Error(fmt::format("expected a function of one to eight names, got {}", names));
+}
+
+}  // namespace
+
 Pointwise Expression::pointwise(const std::string& name) const {
   if (!has_name())
     throw Error(
         fmt::format("expected a function of {}, got a number", names_.empty() ? "x" : names_[0]));
-  const auto formula = [&](std::initializer_list<Expr> inputs) {
+  return pointwise_of(names_.size(), name, [&](const std::vector<Expr>& inputs) {
     return Evaluation<Expr>(
         [&](const std::string& wanted) {
-          return inputs.begin()[std::find(names_.begin(), names_.end(), wanted) - names_.begin()];
+          const auto place = std::find(names_.begin(), names_.end(), wanted) - names_.begin();
+          return inputs[static_cast<size_t>(place)];
         },
-        [&](double x) { return inputs.begin()->formula->constant(x); })(*this);
+        [&](double x) { return inputs[0].formula->constant(x); })(*this);
+  });
+}
+
+std::set<std::string> Expression::functions() const {
+  std::set<std::string> found;
+  if (kind_ == Kind::call && arguments_.size() == 1 && text_ != "-" &&
+      live::functions<Expr>().contains(text_))
+    found.insert(text_);
+  for (const Expression& argument : arguments_) found.merge(argument.functions());
+  return found;
+}
+
+Expression Expression::with(const std::string& function, const Expression& by) const {
+  Expression result = *this;
+  for (Expression& argument : result.arguments_) argument = argument.with(function, by);
+  if (kind_ != Kind::call || text_ != function || arguments_.size() != 1) return result;
+  const std::function<Expression(const Expression&)> put = [&](const Expression& e) {
+    if (e.kind_ == Kind::name) return result.arguments_[0];
+    Expression copy = e;
+    for (Expression& argument : copy.arguments_) argument = put(argument);
+    return copy;
   };
-  if (names_.size() == 1) return Pointwise(name, [&](Expr a) { return formula({a}); });
-  if (names_.size() == 2) return Pointwise(name, [&](Expr a, Expr b) { return formula({a, b}); });
-  if (names_.size() == 3)
-    return Pointwise(name, [&](Expr a, Expr b, Expr c) { return formula({a, b, c}); });
-  throw Error(fmt::format("expected a function of one to three names, got {}", names_.size()));
+  Expression body = put(by);
+  body.names_ = names_;
+  return body;
 }
 
 }  // namespace gradus::live

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,13 +28,18 @@ class Expression {
 
   /// Its value for these tensors, all of one dtype; recorded as any computation is.
   Tensor operator()(const std::map<std::string, Tensor>& values) const;
-  /// As an elementwise function of the names, in their order: one to three of them.
+  /// As an elementwise function of the names, in their order: one to eight of them.
   /// Throws Error where it has products of matrices, sums or softmax, or names nothing.
   Pointwise pointwise(const std::string& name) const;
 
-  bool has_name() const;
+  /// The elementwise functions of one argument that it calls: "tanh", "sigmoid".
+  std::set<std::string> functions() const;
+  /// The same, with `by`, an expression of one name, in the place of each call of `function`.
+  Expression with(const std::string& function, const Expression& by) const;
 
  private:
+  bool has_name() const;
+
   enum class Kind { number, name, call };
   friend class Parser;
   template <class V>

@@ -1,0 +1,57 @@
+// --- type a formula ------------------------------------------------------------------------------
+let typedFormula = 'x * sigmoid(x)', describedFormula = null, replaceable = [];
+
+async function readOps() {
+  replaceable = (await ask({do: 'ops'})).ops;
+  drawFormulaTab();
+}
+
+async function describeFormula() {
+  typedFormula = byId('formula_text').value;
+  const place = byId('formula_answer');
+  try {
+    describedFormula = await ask({do: 'formula', text: typedFormula});
+    drawFormulaAnswer();
+  } catch (error) {
+    describedFormula = null;
+    complain(place, error);
+  }
+}
+
+function drawFormulaAnswer() {
+  const {formula, derivative, verdict, plot: {x, y, slope}} = describedFormula;
+  byId('formula_answer').replaceChildren(
+    make('div', {class: 'formula'}, formulaLine('y', formula, {operands: ['x'], inputs: []}), formulaLine('dL/dx', derivative, {operands: ['x'], inputs: []})),
+    make('p', {class: `verdict ${verdict}`}, make('span', {class: 'sign', 'aria-hidden': 'true'}, {agrees: '✓', disagrees: '✗', unknown: '?', 'not finite': '∞'}[verdict]),
+         make('b', {}, say(verdict))),
+    plot([{name: 'y', x, y}, {name: 'dy/dx', x, y: slope}], {label: formula}));
+}
+
+async function putFormula() {
+  try {
+    const answer = await ask({do: 'put', text: byId('formula_text').value, instead_of: byId('instead_of').value});
+    present(answer);
+    await readOps();
+    byId('put_answer').textContent = say('was_put', answer.count);
+  } catch (error) {
+    complain(byId('put_answer'), error);
+  }
+}
+
+function drawFormulaTab() {
+  const view = byId('formula');
+  if (tab !== 'formula') return view.replaceChildren();
+  const isReady = engineState === 'ready';
+  const field = make('input', {id: 'formula_text', type: 'text', value: typedFormula, spellcheck: 'false', autocomplete: 'off', 'aria-label': say('formula'), 'aria-describedby': 'formula_hint'});
+  field.addEventListener('keydown', event => event.key === 'Enter' && describeFormula());
+  const chosen = byId('instead_of') && byId('instead_of').value;
+  view.replaceChildren(
+    make('h2', {}, say('formula_title')), make('p', {class: 'note', id: 'formula_hint'}, say('formula_hint')),
+    make('div', {class: 'fields'}, make('span', {class: 'mono'}, 'y ='), field, make('button', {id: 'formula_go', disabled: isReady ? false : '', onclick: describeFormula}, say('differentiate'))),
+    make('div', {id: 'formula_answer'}),
+    replaceable.length > 0 ? make('div', {class: 'fields'}, make('label', {}, say('in_place_of'), ' ',
+      make('select', {id: 'instead_of'}, ...replaceable.map(op => make('option', {value: op, selected: op === chosen ? '' : false}, op)))),
+      make('button', {id: 'formula_put', disabled: isReady ? false : '', onclick: putFormula}, say('put_it'))) : make('p', {class: 'note'}, say('nothing_to_replace')),
+    make('p', {id: 'put_answer', role: 'status'}));
+  if (describedFormula) drawFormulaAnswer();
+}
