@@ -5,6 +5,7 @@
 #include <new>
 #include <sstream>
 
+#include "examples/step/lesson_text.h"
 #include "examples/step/lessons.h"
 #include "examples/step/line_editor.h"
 #include "examples/step/page.h"
@@ -52,7 +53,8 @@ int main(int argc, char** argv) {
       status = converse(session);
     if (!html.empty()) {
       const Trace other = beside.empty() ? Trace() : Trace::load(beside);
-      write_page(session.trace(), html, beside.empty() ? session.before() : &other);
+      write_page(session.trace(), html, beside.empty() ? session.before() : &other,
+                 lesson_text(name));
     }
     return terminal::ended("step", status);
   } catch (const std::bad_alloc&) {

@@ -13,6 +13,7 @@
 #include "core/trace/verdict.h"
 #include "examples/step/attention.h"
 #include "examples/step/checkup.h"
+#include "examples/step/json_text.h"
 #include "examples/step/layout.h"
 #include "examples/step/page.h"
 #include "examples/terminal/display_width.h"
@@ -241,11 +242,7 @@ std::string page_data(const Trace& trace, const Trace* other, const std::string&
   open_ops(trace, data["nodes"], tensors);
   data = shown(std::move(data));
   data["tensors"] = tensors.list();
-  std::string text;
-  // Nothing that is text in JSON can end the element that it stands in.
-  for (char c : data.dump(-1, ' ', false, json::error_handler_t::replace))
-    c == '<' ? text += "\\u003c" : text += c;
-  return text;
+  return json_text(data);
 }
 
 }  // namespace gradus::step

@@ -5,7 +5,7 @@ function fit() {
   if (!canvas || view.hidden) return;
   if (!isZoomed) {
     const room = Math.min((view.offsetWidth - 44) / all.width, (view.offsetHeight - 44) / all.height);
-    zoom = room > 0.7 ? Math.min(1.6, room) : 1;
+    zoom = (room > 0.7 ? Math.min(1.6, room) : 1) * (document.documentElement.dataset.size === 'large' ? 1.25 : 1);
   }
   canvas.style.zoom = zoom;
 }
