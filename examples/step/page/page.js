@@ -81,7 +81,7 @@ function recall(key) {
 const dark = matchMedia('(prefers-color-scheme: dark)');
 let theme = ['light', 'dark'].includes(recall('theme')) ? recall('theme') : 'auto';
 function drawTheme() {
-  document.documentElement.dataset.theme = theme === 'auto' ? (dark.matches ? 'dark' : 'light') : theme;
+  document.documentElement.dataset.theme = isPrinting ? 'light' : theme === 'auto' ? (dark.matches ? 'dark' : 'light') : theme;
   const button = byId('theme');
   button.textContent = {auto: '◐', light: '☼', dark: '☾'}[theme];
   button.setAttribute('aria-label', say(`theme_${theme}`));
