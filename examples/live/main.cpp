@@ -1,7 +1,9 @@
 #include <fmt/format.h>
 
-#include <array>
 #include <cstdio>
+#include <fstream>
+#include <iterator>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
 
@@ -9,62 +11,80 @@
 #include "core/files/replaceable.h"
 #include "core/tensor/error.h"
 #include "examples/live/page_template.h"
+#include "examples/step/base64.h"
+#include "examples/step/json_text.h"
+#include "examples/step/lesson_text.h"
 #include "examples/step/lessons.h"
-#include "examples/step/page.h"
 
 namespace {
 
 using namespace gradus;
+using nlohmann::json;
 
-std::string whole(const std::string& path) {
-  std::FILE* file = std::fopen(path.c_str(), "rb");
-  if (!file) throw Error(fmt::format("{} cannot be read", path));
-  std::string text;
-  char buffer[65536];
-  while (const size_t count = std::fread(buffer, 1, sizeof buffer, file))
-    text.append(buffer, count);
-  std::fclose(file);
+constexpr int lesson_count = 6;
+
+std::string contents(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw Error(fmt::format("{}: cannot be read", path));
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+/// A script, which must not end the element that holds it.
+std::string script(const std::string& path) {
+  std::string text = contents(path);
+  for (const char* end : {"</script", "<!--"})
+    if (text.find(end) != text.npos) throw Error(fmt::format("{}: has '{}' in it", path, end));
   return text;
 }
 
-/// The page with each `{{name}}` of its template filled in.
-std::string filled(std::string_view page,
-                   const std::vector<std::pair<std::string, std::string>>& parts) {
-  std::string text;
-  for (const auto& [mark, value] : parts) {
-    const size_t at = page.find(mark);
-    text += page.substr(0, at);
-    text += value;
-    page.remove_prefix(at + mark.size());
+void write_live_page(const std::string& engine, const std::string& path) {
+  const std::string_view head =
+      std::string_view(live_template).substr(0, live_template.find("<style>"));
+  check_replaceable(
+      path, [=](const std::string& file) { return begins_with(file, head); }, "a live page");
+  const std::string running = script(engine);
+  std::string lessons;
+  json texts = json::array();
+  for (int number = 1; number <= lesson_count; ++number) {
+    const std::string name = std::to_string(number);
+    lessons += (number > 1 ? "," : "[") +
+               step::page_data(step::open_trace(name).trace, nullptr, name, true);
+    const step::PageText text = step::lesson_text(name);
+    texts.push_back({{"en", text.english}, {"zh", text.chinese}});
   }
-  return text + std::string(page);
+  lessons += "]";
+  const std::string told = step::json_text(texts);
+  const std::string model = step::base64(contents("runs/lesson5.safetensors"));  // lesson 5 made it
+  std::vector<std::string_view> pieces;
+  std::string_view rest = live_template;
+  const std::pair<const char*, std::string_view> parts[] = {
+      {"{{lessons}}", lessons},
+      {"{{lesson_texts}}", told},
+      {"{{model}}", model},
+      {"{{engine}}", running},
+      {"{{lesson}}", "{}"},
+      {"{{trace}}", "{\"nodes\":[],\"groups\":[],\"tensors\":[],\"attention\":[]}"}};
+  for (const auto& [mark, value] : parts) {
+    const size_t at = rest.find(mark);
+    pieces.insert(pieces.end(), {rest.substr(0, at), value});
+    rest.remove_prefix(at + std::string_view(mark).size());
+  }
+  pieces.push_back(rest);
+  write_file(path, pieces);
 }
 
 }  // namespace
 
 /// Writes the page in which the engine runs: live_page ENGINE.js FILE.html
-int main(int argc, char** argv) try {
+int main(int argc, char** argv) {
   if (argc != 3) {
     std::fputs("usage: live_page ENGINE.js FILE.html\n", stderr);
     return 2;
   }
-  const std::string engine = whole(argv[1]);
-  for (const char* end : {"</script", "<!--"})
-    if (engine.find(end) != std::string::npos)
-      throw Error(fmt::format("{} has '{}' in it", argv[1], end));
-  std::string lessons = "[";
-  for (const char* name : {"1", "2", "3", "4", "5", "6"}) {
-    const step::Opened opened = step::open_trace(name);
-    lessons += (lessons.size() > 1 ? "," : "") + step::page_data(opened.trace, nullptr, name, true);
+  try {
+    write_live_page(argv[1], argv[2]);
+  } catch (const std::exception& error) {
+    std::fputs(fmt::format("live_page: {}\n", error.what()).c_str(), stderr);
+    return 1;
   }
-  const std::string model = step::base64(whole("runs/lesson5.safetensors"));
-  step::check_place_of_page(argv[2]);
-  write_file(argv[2],
-             std::array{std::string_view(filled(live_template, {{"{{trace}}", "null"},
-                                                                {"{{lessons}}", lessons + "]"},
-                                                                {"{{model}}", model},
-                                                                {"{{engine}}", engine}}))});
-} catch (const std::exception& error) {
-  std::fputs(fmt::format("live_page: {}\n", error.what()).c_str(), stderr);
-  return 1;
 }

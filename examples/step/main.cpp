@@ -6,6 +6,7 @@
 #include <sstream>
 
 #include "examples/step/language.h"
+#include "examples/step/lesson_text.h"
 #include "examples/step/lessons.h"
 #include "examples/step/line_editor.h"
 #include "examples/step/page.h"
@@ -84,7 +85,8 @@ int main(int argc, char** argv) {
       status = converse(session);
     if (!html.empty()) {
       const Trace other = beside.empty() ? Trace() : Trace::load(beside);
-      write_page(session.trace(), html, beside.empty() ? session.before() : &other);
+      write_page(session.trace(), html, beside.empty() ? session.before() : &other,
+                 lesson_text(name));
     }
     return terminal::ended("step", status);
   } catch (const std::bad_alloc&) {

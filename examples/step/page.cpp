@@ -1,10 +1,12 @@
 #include "examples/step/page.h"
 
-#include <array>
 #include <filesystem>
+#include <nlohmann/json.hpp>
+#include <vector>
 
 #include "core/files/atomic_file.h"
 #include "core/files/replaceable.h"
+#include "examples/step/json_text.h"
 #include "examples/step/page_template.h"
 
 namespace gradus::step {
@@ -19,12 +21,32 @@ void check_place_of_page(const std::string& path) {
       "a page of this program");
 }
 
-void write_page(const Trace& trace, const std::string& path, const Trace* other) {
+namespace {
+
+/// As JSON in which nothing ends the element that it stands in.
+std::string json_of(const PageText& text) {
+  nlohmann::json texts = nlohmann::json::object();
+  if (!text.english.empty()) texts["en"] = text.english;
+  if (!text.chinese.empty()) texts["zh"] = text.chinese;
+  return json_text(texts);
+}
+
+}  // namespace
+
+void write_page(const Trace& trace, const std::string& path, const Trace* other, PageText text) {
   const std::string data = page_data(trace, other, std::filesystem::path(path).stem().string());
-  constexpr std::string_view mark = "{{trace}}";
-  const size_t at = page_template.find(mark);
-  write_file(path, std::array{page_template.substr(0, at), std::string_view(data),
-                              page_template.substr(at + mark.size())});
+  const std::string told = json_of(text);
+  std::vector<std::string_view> pieces;
+  std::string_view rest = page_template;
+  const auto put = [&](std::string_view mark, std::string_view value) {
+    const size_t at = rest.find(mark);
+    pieces.insert(pieces.end(), {rest.substr(0, at), value});
+    rest.remove_prefix(at + mark.size());
+  };
+  put("{{lesson}}", told);
+  put("{{trace}}", data);
+  pieces.push_back(rest);
+  write_file(path, pieces);
 }
 
 }  // namespace gradus::step

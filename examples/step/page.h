@@ -1,10 +1,16 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 
 #include "core/trace/trace.h"
 
 namespace gradus::step {
+
+/// What a page tells beside the trace, in Markdown; empty where there is nothing to tell.
+struct PageText {
+  std::string_view english, chinese;
+};
 
 /// Writes one HTML file that shows the trace and lets one step through it in a browser, offline.
 /// Of a recorded trace, not one from a file, it opens the first fused op of each kind in each layer
@@ -13,7 +19,8 @@ namespace gradus::step {
 /// Tensors of more than 6144 elements are drawn coarsely: the largest of each block; the weights of
 /// an attention as they are, up to 2²² of them.
 /// Throws Error when the file cannot be written.
-void write_page(const Trace& trace, const std::string& path, const Trace* other = nullptr);
+void write_page(const Trace& trace, const std::string& path, const Trace* other = nullptr,
+                PageText text = {});
 
 /// What such a page shows, as JSON in which no '<' stands: the text of its element `trace`, or what
 /// its function load() takes.

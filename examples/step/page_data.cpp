@@ -13,7 +13,9 @@
 #include "core/trace/trace_json.h"
 #include "core/trace/verdict.h"
 #include "examples/step/attention.h"
+#include "examples/step/base64.h"
 #include "examples/step/checkup.h"
+#include "examples/step/json_text.h"
 #include "examples/step/layout.h"
 #include "examples/step/page.h"
 #include "examples/terminal/display_width.h"
@@ -29,18 +31,8 @@ constexpr int64_t largest_whole = 6144, largest_map = 1 << 22;
 /// Of what is sent, where the page is written again and again.
 constexpr int64_t largest_quick = 512;
 
-std::string base64(const std::vector<float>& numbers) {
-  constexpr const char* digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-  const auto* bytes = reinterpret_cast<const unsigned char*>(numbers.data());
-  const size_t count = numbers.size() * sizeof(float);
-  std::string text;
-  text.reserve((count + 2) / 3 * 4);
-  for (size_t i = 0; i < count; i += 3) {
-    const auto byte = [&](size_t k) { return i + k < count ? bytes[i + k] : 0u; };
-    const unsigned bits = byte(0) << 16 | byte(1) << 8 | byte(2);
-    for (size_t k = 0; k < 4; ++k) text += i + k > count ? '=' : digits[bits >> (18 - 6 * k) & 63];
-  }
-  return text;
+std::string base64_of(const std::vector<float>& numbers) {
+  return base64({reinterpret_cast<const char*>(numbers.data()), numbers.size() * sizeof(float)});
 }
 
 /// At most 24 rows of 32 numbers, each the one of largest magnitude (or a NaN) in its block.
@@ -63,8 +55,8 @@ struct Sketch {
   }
 };
 
-/// The tensors of a page, as text. Those of the same shape and numbers (views, gradients that pass a
-/// node unchanged) are written once.
+/// The tensors of a page, as text. Those of the same shape and numbers (views, gradients that pass
+/// a node unchanged) are written once.
 class Tensors {
  public:
   /// Its place in the list, or null.
@@ -79,7 +71,7 @@ class Tensors {
         text += fmt::format(R"(,"sketch":[{},{}])", sketch.rows, sketch.columns);
         numbers = std::move(sketch.numbers);
       }
-      text += fmt::format(R"(,"numbers":"{}"}})", base64(numbers));
+      text += fmt::format(R"(,"numbers":"{}"}})", base64_of(numbers));
     }
     return places_.try_emplace(std::move(text), places_.size()).first->second;
   }
@@ -253,10 +245,7 @@ std::string page_data(const Trace& trace, const Trace* other, const std::string&
             {"other", other ? comparison(trace, *other, tensors) : json()}};
   if (!is_quick) open_ops(trace, data["nodes"], tensors);
   data = shown(std::move(data));
-  std::string text;
-  // Nothing that is text in JSON can end the element that it stands in.
-  for (char c : data.dump(-1, ' ', false, json::error_handler_t::replace))
-    c == '<' ? text += "\\u003c" : text += c;
+  std::string text = json_text(data);
   text.pop_back();
   return text + ",\"tensors\":" + tensors.list() + "}";
 }

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Steps through pages in a headless browser: page_test.py MAKE_PAGE STEP, the programs that write them."""
-import subprocess, sys, tempfile, time, unittest
+import importlib.util, os, subprocess, sys, tempfile, time, unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent))
@@ -9,6 +9,13 @@ import browser
 from browser import Browser
 
 MAKE_PAGE = STEP = ""
+
+
+def axe():
+    """axe-core's script: where GRADUS_AXE says, or in the package axe_selenium_python; None where there is none."""
+    package = importlib.util.find_spec("axe_selenium_python")
+    places = [os.environ.get("GRADUS_AXE"), package and Path(package.origin).parent / "node_modules/axe-core/axe.min.js"]
+    return next((Path(place).read_text() for place in places if place and Path(place).exists()), None)
 
 
 class Page:
@@ -205,6 +212,7 @@ class Page:
         self.assertEqual(b.count("#graph .changed"), 1)
         b.run("load(JSON.parse(byId('trace').textContent))")
         self.assertEqual(b.count("#graph .changed"), 0)
+        b.run("document.activeElement.blur()")
         b.press("ArrowLeft")  # one listener, not three
         self.assertEqual(b.run("return position"), b.run("return positions.findIndex(at => at.node === arguments[0].node && at.backward) - 1", before[0]))
 
@@ -243,6 +251,121 @@ class Page:
         self.assertEqual(b.run("return document.activeElement.dataset.cell"), "1 3")
         b.click(".behind dd button")
         self.assertNotEqual(b.run("return positions[position].node"), node)
+
+    def test_axe_finds_no_serious_violation(self):
+        script = axe()
+        if script is None:
+            self.skipTest("axe-core is not installed: pip install axe-selenium-python, or name axe.min.js in GRADUS_AXE")
+        b = self.browser
+        b.run("go(nodes.findIndex(node => node.op === 'softmax'))")
+        for theme in ("light", "dark"):
+            b.developer("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}])
+            for tab in b.run("return [...byId('tabs').children].map(tab => tab.id)"):
+                b.run("byId(arguments[0]).click()", tab)
+                found = b.run(script + """;
+                    return axe.run().then(results => results.violations
+                      .filter(({impact}) => impact === 'serious' || impact === 'critical')
+                      .map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' ')}`));""")
+                self.assertEqual(found, [], f"{tab}, {theme}")
+        b.developer("Emulation.setEmulatedMedia", features=[])
+
+    def focus(self):
+        return self.browser.run("const e = document.activeElement; return e === document.body ? 'body' : e.id || e.dataset.part || e.dataset.fold || e.localName")
+
+    def test_the_focus_is_never_lost(self):
+        b = self.browser
+        b.click("#last")
+        self.assertEqual(self.focus(), "last")
+        for key in ("collapse", "expand", "next", "language", "language", "theme", "theme", "theme", "size", "size"):
+            b.click(f"#{key}")
+            self.assertEqual(self.focus(), key)
+        part = b.run("const box = document.querySelector('#graph .box.op'); box.focus(); box.click(); return box.dataset.part")
+        self.assertEqual(self.focus(), part)
+        b.run("load(JSON.parse(byId('trace').textContent))")
+        self.assertEqual(self.focus(), part)
+        b.run("document.querySelector('.given button').focus(); document.querySelector('.given button').click()")
+        self.assertEqual(self.focus(), "h2")
+        b.run("const fold = document.querySelector('#panel summary'); fold.focus(); fold.click(); go(position - 1)")
+        self.assertNotEqual(self.focus(), "body")
+        b.run("byId('collapse').click()")
+        b.click("#tab_list")
+        b.run("const button = document.querySelector('#list button[data-part]'); button.focus(); button.click()")
+        self.assertNotEqual(self.focus(), "body")
+        b.press("/")
+        b.type("#search", "matmul")
+        b.press("Enter")
+        self.assertEqual(self.focus(), "h2")
+        b.press("/")
+        b.press("Escape")
+        self.assertEqual(self.focus(), "search")
+
+    def test_the_arrow_keys_move_in_the_list_of_tabs(self):
+        b = self.browser
+        tabs = b.run("return [...byId('tabs').children].map(tab => tab.id)")
+        b.run("byId('tab_graph').focus()")
+        for key, tab in (("ArrowRight", tabs[1]), ("ArrowLeft", tabs[0]), ("ArrowLeft", tabs[-1]), ("ArrowRight", tabs[0]), ("End", tabs[-1]), ("Home", tabs[0])):
+            b.press(key)
+            self.assertEqual(self.focus(), tab)
+            self.assertEqual(b.run("return [...document.querySelectorAll('[role=tab][aria-selected=true], [role=tab][tabindex=\"0\"]')].map(tab => tab.id)"), [tab])
+        self.assertEqual(self.place(), 1)
+
+    def test_state_and_numbers_are_said(self):
+        b = self.browser
+        b.run("go(positions.length - 1 - [...positions].reverse().findIndex(({node, backward}) => backward && tensor(nodes[node].value).count === 1))")
+        number = b.run("return numberText(numbersOf(tensor(nodes[positions[position].node].gradient))[0])")
+        self.assertIn(f"g = {number}", b.run("return byId('live').textContent"))
+        self.assertIn(f"g = {number}", b.attribute("#slider", "aria-valuetext"))
+        b.click("#expand")
+        self.assertIn(f"g = {number}, current place", b.attribute("#graph .box.current", "aria-label"))
+        self.assertGreater(b.count("#graph .box[aria-label$='not reached yet']"), 0)
+
+    def test_the_address_leads_to_a_step_and_back(self):
+        b = self.browser
+        address = lambda: b.run("return location.hash")
+        b.press("ArrowRight")
+        self.until(lambda: address() == "#node=1")
+        b.click("#last")
+        last = b.run("return positions[position].node")
+        self.until(lambda: address() == f"#node={last}&pass=backward")
+        b.open("about:blank")
+        b.open(f"{self.file.as_uri()}#node={last}&pass=backward")
+        self.assertEqual(self.place(), self.last())
+        b.run("location.hash = '#step=12'")
+        self.until(lambda: self.place() == 12)
+        b.run("location.hash = '#node=nothing'")
+        b.requests()
+        b.open(self.file.as_uri())
+
+    def test_the_page_never_scrolls_in_two_directions(self):
+        b = self.browser
+        for width, height in ((320, 640), (320, 256), (640, 512), (1280, 400), (1920, 1080)):
+            b.developer("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            for large in (False, True):
+                if large:
+                    b.click("#size")
+                for tab in b.run("return [...byId('tabs').children].map(tab => tab.id)"):
+                    b.run("byId(arguments[0]).click(); go(20)", tab)
+                    self.assertLessEqual(b.run("return document.scrollingElement.scrollWidth"), width, f"{tab} at {width} × {height}, large: {large}")
+            b.click("#size")
+        b.developer("Emulation.clearDeviceMetricsOverride")
+
+    def test_on_paper_nothing_is_cut_off(self):
+        b = self.browser
+        b.developer("Emulation.setEmulatedMedia", media="print")
+        b.run("dispatchEvent(new Event('beforeprint'))")
+        self.assertEqual(b.run("return ['graph', 'list', 'stage'].filter(id => byId(id).clientHeight + 4 < byId(id).scrollHeight || byId(id).clientHeight === 0)"), [])
+        self.assertEqual(b.count("#steps article"), b.run("return positions.length <= mostSteps ? positions.length : 1"))
+        b.run("dispatchEvent(new Event('afterprint'))")
+        b.developer("Emulation.setEmulatedMedia", media="")
+        self.assertEqual(b.count("#steps article"), 0)
+
+    def test_system_colours_keep_the_states_apart(self):
+        b = self.browser
+        b.developer("Emulation.setEmulatedMedia", features=[{"name": "forced-colors", "value": "active"}])
+        b.run("byId('expand').click(); go(5)")
+        widths = b.run("return ['current', 'done', 'waiting'].map(state => getComputedStyle(document.querySelector(`#graph .box.op.${state}, #graph .box.${state}`))).map(style => `${style.borderTopWidth} ${style.outlineStyle}`)")
+        self.assertEqual(len(set(widths)), 3, widths)
+        b.developer("Emulation.setEmulatedMedia", features=[])
 
     def test_the_language_switches_and_is_remembered(self):
         b = self.browser
@@ -314,6 +437,10 @@ class Translator(Page, unittest.TestCase):
     def command(cls):
         return [MAKE_PAGE, cls.file]
 
+    def test_chinese_names_say_so(self):
+        self.browser.click("#tab_attention")
+        self.assertEqual(self.browser.run("return [...document.querySelectorAll('.map [lang]')].map(name => name.lang + name.textContent)"), ["zh-Hans<b>我们</b>", "zh-Hans个"])
+
     def test_attention_has_the_names_of_queries_and_keys(self):
         self.browser.click("#tab_attention")
         self.assertIn("</table>", self.browser.text(".map thead"))
@@ -340,7 +467,7 @@ class Translator(Page, unittest.TestCase):
         b.run("select(nodes.find(node => node.name.includes('script')).number)")
         self.assertIn(name, b.text("#panel h2"))
         self.assertEqual(b.count("img"), 0)
-        self.assertEqual(b.count("script"), 2)
+        self.assertEqual(b.count("script"), 3)
         self.assertEqual(b.text("#title"), "step <1> & 2")
 
     def test_a_nan_is_marked_where_it_arises(self):
@@ -419,6 +546,18 @@ class OtherPages(unittest.TestCase):
         self.addCleanup(b.__exit__)
         b.open(f"file://{folder.name}/page.html")
         return b
+
+    def test_a_lesson_stands_on_its_page_and_leads_to_its_steps(self):
+        b = self.lesson(3)
+        b.click("#tab_lesson")
+        self.assertEqual(b.text("#lesson h2"), "Lesson 3: an LSTM cell over four time steps")
+        self.assertIn("The bias of the forget gate f is 4", b.text("#lesson"))
+        self.assertNotIn("](", b.text("#lesson"))
+        b.click("#lesson pre button")
+        self.assertEqual(b.run("return positions[position]"), {"node": 11, "backward": False})
+        self.assertEqual(b.run("return markdown('a *b* `c*` **d**\\n\\n1. e\\n   f\\n2. g\\n\\n| h | i |\\n|---|---|\\n| j | <k> |').map(block => block.outerHTML.replace(/ class=.*?>/, '>')).join('')"),
+                         "<p>a <em>b</em> <code>c*</code> <strong>d</strong></p><ol><li>e f</li><li>g</li></ol>"
+                         '<div><table><tr><th>h</th><th>i</th></tr><tr><td>j</td><td>&lt;k&gt;</td></tr></table></div>')
 
     def test_formulas_are_written_out_with_their_numbers(self):
         b = self.lesson(1)

@@ -50,10 +50,3 @@ function changeFields(node, backward) {
 }
 
 panelParts.push(changeFields);
-
-/// Redrawing the panel must not take the slider out of the hand that drags it.
-function keepFocus(draw) {
-  const id = document.activeElement && document.activeElement.id;
-  draw();
-  if (['change_number', 'change_slider', 'change_set'].includes(id) && byId(id)) byId(id).focus({preventScroll: true});
-}

@@ -1,6 +1,8 @@
 // --- the engine, in a worker --------------------------------------------------------------------
 const lessons = JSON.parse(byId('lessons').textContent);  // as they were recorded, for browsers without WebAssembly
-let lesson = 1, engine = null, engineState = 'loading';
+const lessonTexts = JSON.parse(byId('lesson_texts').textContent);
+let changes = 0;  // since the lesson was opened
+let chapter = 1, engine = null, engineState = 'loading';
 const asked = new Map();  // the number of a request -> its promise's two ends
 let requests = 0;
 
@@ -45,17 +47,16 @@ function startEngine() {
 
 async function engineReady() {
   engineState = 'ready';
-  const model = byId('model').textContent.trim();
-  if (model) await ask({do: 'model', base64: model});
-  await openLesson(lesson);
-  drawLive();
+  await ask({do: 'model', base64: byId('model').textContent.trim()});
+  present(await ask({do: 'open', lesson: chapter}), true);
+  await readOps();
 }
 
 function engineMissing() {
   engineState = 'missing';
   for (const {reject} of asked.values()) reject(new Error(say('no_engine')));
   asked.clear();
-  drawLive();
+  drawAll();
 }
 
 /// What the engine is doing, for those who wait and for tests.
@@ -63,6 +64,7 @@ function drawState() {
   const state = engineState === 'ready' && asked.size > 0 ? 'busy' : engineState;
   document.body.dataset.engine = state;
   const line = byId('engine_state');
+  if (!line) return;
   line.textContent = say(`engine_${state}`);
   line.title = engineState === 'missing' ? say('no_engine') : '';
 }
@@ -75,79 +77,69 @@ function complain(place, error) {
 // --- what is on the page ------------------------------------------------------------------------
 let changes = 0;  // since the lesson was opened
 
-/// Shows an answer's trace, with what differs from the one before.
-function present(answer) {
-  const key = place => { const x = tensor(place); return x === null ? '' : `${x.norm} ${x.mean} ${x.nans} ${x.numbers || ''}`; };
-  const before = nodes.map(node => [node.op, key(node.value), key(node.gradient)]);
-  const recorded = lessons[lesson - 1].nodes;
-  answer.trace.nodes.forEach((node, n) => {  // the browser knows no source lines: the recording does
+/// Shows an answer's trace, and points out what differs from the one before.
+function present(answer, isNew = false) {
+  const key = (tensors, place) => {
+    const x = place === null || place === undefined ? null : tensors[place];
+    return x === null ? '' : `${x.norm} ${x.mean} ${x.nans} ${x.numbers || ''}`;
+  };
+  const next = answer.trace, recorded = lessons[chapter - 1].nodes;
+  const isOther = (node, n) => ['value', 'gradient'].some(what => key(next.tensors, node[what]) !== key(tensors, nodes[n][what]));
+  const differs = new Set();
+  next.nodes.forEach((node, n) => {
+    if (!isNew && next.nodes.length === nodes.length && isOther(node, n)) differs.add(n);
+    // The browser knows no source lines; the recording does.
     if (recorded[n] && recorded[n].op === node.op && recorded[n].source) node.source = recorded[n].source;
   });
-  answer.trace.title = lessonTitle(lesson);
-  changes = answer.left === undefined ? changes : answer.left;
-  load(answer.trace);
-  changed = new Set(nodes.filter((node, n) => before[n] && before.length === nodes.length && before[n][0] === node.op &&
-    (before[n][1] !== key(node.value) || before[n][2] !== key(node.gradient))).map(node => node.number));
-  drawStructure();
-  go(position);
-  drawLive();
+  next.title = chapterTitle(chapter);
+  if (answer.left !== undefined) changes = answer.left;
+  load(next, {changed: differs});
 }
 
-function lessonTitle(number) { return `${say('lesson_number', number)}: ${say(`lesson_${number}`)}`; }
+function chapterTitle(number) { return `${say('lesson_number', number)}: ${say(`lesson_${number}`)}`; }
 
-async function openLesson(number, more = {}) {
-  lesson = number;
-  byId('chapter').value = String(number);
+/// Opens a lesson: as it was recorded, and as soon as the engine can, as it runs.
+async function openChapter(number, more = {}) {
+  chapter = number;
   position = 0;
   changes = 0;
   forgetTraining();
-  const data = lessons[number - 1];
-  data.title = lessonTitle(number);
-  load(data);
+  lesson = lessonTexts[number - 1];
+  load({...lessons[number - 1], title: chapterTitle(number)});
   expandUpTo(40);
-  go(0);
   drawStructure();
-  drawLive();
-  if (engineState === 'ready') {
-    present(await ask({do: 'open', lesson: number, ...more}));
-    changed = new Set();
-    drawStructure();
-    await readOps();
-  }
+  go(0);
+  if (engineState !== 'ready') return;
+  present(await ask({do: 'open', lesson: number, ...more}), true);
+  await readOps();
 }
 
-function startLive() {
-  const chapter = make('select', {id: 'chapter'});
-  byId('title').replaceWith(make('label', {class: 'chapter'}, make('span', {class: 'hidden', id: 'chapter_label'}), chapter), byId('title'));
-  byId('title').classList.add('hidden');
-  document.querySelector('header .search').after(make('span', {id: 'engine_state', role: 'status'}),
-    make('button', {id: 'undo', class: 'quiet', onclick: undo}));
-  chapter.addEventListener('change', () => openLesson(Number(chapter.value)));
-  drawChapters();
-  const from = new URLSearchParams(location.hash.slice(1)).get('lesson');
-  lesson = from >= 1 && from <= lessons.length ? Number(from) : 1;
-  openLesson(lesson);
-  startEngine();
-}
-
-function drawChapters() {
-  byId('chapter').replaceChildren(...lessons.map((_, i) => make('option', {value: i + 1}, lessonTitle(i + 1))));
-  byId('chapter').value = String(lesson);
-  byId('chapter').setAttribute('aria-label', say('chapter'));
-}
-
-/// Everything of this page that the recording's page has not.
-function drawLive() {
+function drawHeader() {
   drawState();
-  drawChapters();
+  const names = lessons.map((_, i) => chapterTitle(i + 1)), select = byId('chapter');
+  if (select.textContent !== names.join('')) select.replaceChildren(...names.map((name, i) => make('option', {value: i + 1}, name)));
+  select.value = String(chapter);
+  select.setAttribute('aria-label', say('chapter'));
   const button = byId('undo');
   button.textContent = say('undo', changes);
   button.disabled = changes === 0 || engineState !== 'ready';
-  for (const {draw} of moreTabs) draw();
 }
 
 async function undo() {
   try {
     present(await ask({do: 'undo'}));
   } catch { /* nothing is left to undo */ }
+}
+
+function startLive() {
+  const select = make('select', {id: 'chapter', onchange: () => openChapter(Number(select.value))});
+  byId('title').classList.add('hidden');
+  byId('title').after(make('span', {class: 'chapter'}, select));
+  document.querySelector('header .search').after(make('span', {id: 'engine_state', role: 'status'}),
+                                                 make('button', {id: 'undo', class: 'quiet', onclick: undo}));
+  for (const {name} of moreTabs) byId('graph').parentNode.append(make('div', {id: name, class: 'view', role: 'tabpanel', 'data-label': name, hidden: ''}));
+  tab = 'guide';
+  openChapter(1);
+  readHash();
+  startEngine();
 }

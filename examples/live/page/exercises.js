@@ -34,12 +34,12 @@ function knownTable(name, values) {
 
 function drawExercises() {
   const view = byId('exercises');
-  if (tab !== 'exercises') return view.replaceChildren();
+  if (tab !== 'exercises') return redraw(view);
   const file = make('input', {id: 'exercise_file', type: 'file', accept: '.txt,text/plain', 'aria-label': say('exercise_file')});
   file.addEventListener('change', async () => file.files[0] && readExercises(await file.files[0].text()));
   const open = make('label', {class: 'file'}, say('exercise_file'), ' ', file);
   if (exercises.length === 0) {
-    view.replaceChildren(make('h2', {}, say('exercises')), make('p', {id: 'exercise_answer'}), engineState === 'missing' ? make('p', {}, say('no_engine')) : open);
+    redraw(view, make('h2', {}, say('exercises')), make('p', {id: 'exercise_answer'}), engineState === 'missing' ? make('p', {}, say('no_engine')) : open);
     if (engineState === 'ready') readExercises();
     return;
   }
@@ -51,7 +51,7 @@ function drawExercises() {
     : mark.right ? [make('p', {class: 'verdict agrees'}, make('span', {class: 'sign', 'aria-hidden': 'true'}, '✓'), make('b', {}, say('is_right')))]
     : [make('p', {class: 'verdict disagrees'}, make('span', {class: 'sign', 'aria-hidden': 'true'}, '✗'), make('b', {}, mark.hint[language])),
        make('div', {class: 'beside'}, knownTable(say('yours'), mark.given), knownTable(say('by_differences'), mark.wanted))];
-  view.replaceChildren(make('h2', {}, say('exercises'), ' ', make('small', {}, say('solved', solved.size, exercises.length))),
+  redraw(view, make('h2', {}, say('exercises'), ' ', make('small', {}, say('solved', solved.size, exercises.length))),
     make('ol', {class: 'exercise_list'}, ...exercises.map((one, i) => make('li', {}, make('button', {id: `exercise_${i}`, 'aria-current': i === exercise ? 'true' : false,
       onclick: () => to(i)}, solved.has(i) ? '✓ ' : '', one.title[language])))),
     make('h3', {}, `${exercise + 1}. ${title[language]}`), make('p', {}, task[language]),

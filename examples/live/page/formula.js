@@ -40,12 +40,12 @@ async function putFormula() {
 
 function drawFormulaTab() {
   const view = byId('formula');
-  if (tab !== 'formula') return view.replaceChildren();
+  if (tab !== 'formula') return redraw(view);
   const isReady = engineState === 'ready';
   const field = make('input', {id: 'formula_text', type: 'text', value: typedFormula, spellcheck: 'false', autocomplete: 'off', 'aria-label': say('formula'), 'aria-describedby': 'formula_hint'});
   field.addEventListener('keydown', event => event.key === 'Enter' && describeFormula());
   const chosen = byId('instead_of') && byId('instead_of').value;
-  view.replaceChildren(
+  redraw(view, 
     make('h2', {}, say('formula_title')), make('p', {class: 'note', id: 'formula_hint'}, say('formula_hint')),
     make('div', {class: 'fields'}, make('span', {class: 'mono'}, 'y ='), field, make('button', {id: 'formula_go', disabled: isReady ? false : '', onclick: describeFormula}, say('differentiate'))),
     make('div', {id: 'formula_answer'}),

@@ -49,7 +49,7 @@ function nodeAt([what, time]) {
 async function takeStop(stop) {
   const {at, backward, set, train, put, tab: to} = stop;
   if (set || train || put) {  // from the beginning, so that one sees what the guide says
-    if (changes > 0 || runs.length > 0) await openLesson(lesson);
+    if (changes > 0 || runs.length > 0) await openChapter(chapter);
     if (set) {
       const node = nodeAt([set[0]]);
       await change(set[1] === null ? {node, value: set[2]} : {node, element: set[1], value: set[2]});
@@ -88,9 +88,9 @@ function showTab(name) {
 
 function drawGuide() {
   const view = byId('guide');
-  if (tab !== 'guide') return view.replaceChildren();
-  view.replaceChildren(make('h2', {}, lessonTitle(lesson)),
-    make('ol', {class: 'stops'}, ...guides[lesson - 1].map((stop, i) => {
+  if (tab !== 'guide') return redraw(view);
+  redraw(view, make('h2', {}, chapterTitle(chapter)),
+    make('ol', {class: 'stops'}, ...guides[chapter - 1].map((stop, i) => {
       const acts = stop.set || stop.train || stop.put, [text, result] = stop[language];
       return make('li', {}, make('p', {}, make('b', {}, `${say(acts ? 'attempt' : 'look')}: `), text),
         result ? make('p', {}, make('b', {}, `${say('see')}: `), result) : null,
@@ -98,6 +98,6 @@ function drawGuide() {
     })));
 }
 
-moreTabs.push({name: 'guide', draw: drawGuide}, {name: 'formula', draw: drawFormulaTab}, {name: 'training', draw: drawTraining},
+moreTabs.push({name: 'guide', draw() { drawHeader(); drawGuide(); }}, {name: 'formula', draw: drawFormulaTab}, {name: 'training', draw: drawTraining},
               {name: 'sentence', draw: drawSentence}, {name: 'exercises', draw: drawExercises});
 startLive();

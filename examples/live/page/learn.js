@@ -63,9 +63,8 @@ function runName(run, i) {
 
 function drawTraining() {
   const view = byId('training');
-  if (tab !== 'training') return view.replaceChildren();
+  if (tab !== 'training') return redraw(view);
   if (byId('learn_100')) readTrainingForm();
-  const focused = document.activeElement && view.contains(document.activeElement) ? document.activeElement.id : '';
   const message = byId('training_error') ? [...byId('training_error').childNodes] : [];
   const isReady = engineState === 'ready', o = trainingOptions;
   const field = (id, value, step) => make('label', {}, say(id), ' ', make('input', {id, type: 'number', min: 0, step, value}));
@@ -93,6 +92,5 @@ function drawTraining() {
       make('div', {class: 'fields'}, button('open_step', say('open_step'), () => openStep(false), isLearning),
         runs.length > 1 ? button('compare_step', say('compare_step'), () => openStep(true), isLearning) : null));
   }
-  view.replaceChildren(...parts);
-  if (focused && byId(focused)) byId(focused).focus({preventScroll: true});
+  redraw(view, ...parts);
 }

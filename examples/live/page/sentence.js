@@ -28,7 +28,7 @@ async function trainTranslator() {
 
 async function stepThroughSentence() {
   try {
-    await openLesson(5, {sentence});
+    await openChapter(5, {sentence});
     tab = 'graph';
     drawAll();
   } catch (error) {
@@ -67,11 +67,11 @@ function attentionTable({words, known, tokens, attention}) {
 
 function drawSentence() {
   const view = byId('sentence');
-  if (tab !== 'sentence') return view.replaceChildren();
+  if (tab !== 'sentence') return redraw(view);
   const isReady = engineState === 'ready';
   const field = make('input', {id: 'sentence_text', type: 'text', lang: 'en', value: sentence, 'aria-label': say('sentence')});
   field.addEventListener('keydown', event => event.key === 'Enter' && translateSentence());
-  view.replaceChildren(make('h2', {}, say('sentence_title')), make('p', {class: 'note'}, say('sentence_hint')),
+  redraw(view, make('h2', {}, say('sentence_title')), make('p', {class: 'note'}, say('sentence_hint')),
     make('div', {class: 'fields'}, field, make('button', {id: 'translate', disabled: isReady ? false : '', onclick: translateSentence}, say('translate'))),
     make('div', {id: 'sentence_answer', role: 'status'}, ...(translation ? [
       make('p', {class: 'translation', lang: 'zh-Hans'}, translation.text || say('no_words')),

@@ -32,7 +32,7 @@ function drawAttention() {
   const choice = (key, names, current, set) => names.length < 2 ? null : make('label', {}, say(key),
     make('select', {'data-choice': key, onchange: event => { set(event.target.selectedIndex); drawAttention(); }},
          ...names.map((name, i) => make('option', {selected: i === current ? '' : false}, name))));
-  view.replaceChildren(make('div', {class: 'choices'},
+  redraw(view, make('div', {class: 'choices'},
     choice('map', maps.map((map, i) => map.path || `${i + 1}`), attention.map,
            i => Object.assign(attention, {map: i, sample: 0, chosen: null})),
     choice('sample', Array.from({length: map.samples}, (_, i) => String(i)), attention.sample,
@@ -65,11 +65,11 @@ function tableOfMap(map, cells, low, high) {
   const table = make('table', {class: large ? 'map large' : 'map', 'aria-label': say('attention')});
   const head = table.createTHead().insertRow();
   head.append(make('td'));
-  for (let k = 0; k < map.keys; ++k) head.append(make('th', {scope: 'col'}, make('span', {}, keyName(k))));
+  for (let k = 0; k < map.keys; ++k) head.append(make('th', {scope: 'col', lang: langOf(keyName(k))}, make('span', {}, keyName(k))));
   const body = table.createTBody();
   map.rows.forEach((_, q) => {
     const row = body.insertRow();
-    row.append(make('th', {scope: 'row'}, queryName(q)));
+    row.append(make('th', {scope: 'row', lang: langOf(queryName(q))}, queryName(q)));
     for (let k = 0; k < map.keys; ++k) {
       const v = cells[q * map.keys + k], text = cellText(map, cells, q, k);
       const button = make('button', {'aria-label': text, title: text, 'data-cell': `${q} ${k}`, tabindex: q + k === 0 ? 0 : -1,

@@ -1,11 +1,12 @@
 // --- how the graph is looked at: its zoom, its place in the view, and a map of it -----------------
 /// Small graphs fill the view, until the reader chooses a zoom.
 function fit() {
-  const view = byId('graph'), canvas = view.firstChild, all = places.get('g0');
-  if (!canvas || view.hidden) return;
+  const view = byId('graph'), canvas = view.firstChild, all = places.get('g0'), paper = 680;
+  if (isPrinting && canvas) canvas.style.zoom = Math.min(1, paper / all.width);
+  if (!canvas || view.hidden || isPrinting) return;
   if (!isZoomed) {
     const room = Math.min((view.offsetWidth - 44) / all.width, (view.offsetHeight - 44) / all.height);
-    zoom = room > 0.7 ? Math.min(1.6, room) : 1;
+    zoom = (room > 0.7 ? Math.min(1.6, room) : 1) * (document.documentElement.dataset.size === 'large' ? 1.25 : 1);
   }
   canvas.style.zoom = zoom;
 }

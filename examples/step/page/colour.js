@@ -48,4 +48,9 @@ function painted(values, across, down, low, high, attributes) {
 }
 
 function css([r, g, b]) { return `rgb(${r} ${g} ${b})`; }
-function inkOn([r, g, b]) { return 0.299 * r + 0.587 * g + 0.114 * b > 128 ? '#10161f' : '#ffffff'; }
+
+/// Black or white, whichever stands out more: at least 4.5 : 1.
+function inkOn(colour) {
+  const [r, g, b] = colour.map(c => c / 255).map(c => c > 0.04045 ? ((c + 0.055) / 1.055) ** 2.4 : c / 12.92);
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b > 0.179 ? '#000000' : '#ffffff';
+}

@@ -41,7 +41,7 @@ function drawDifferences() {
                 make('td', {class: 'where'}, a >= 0 ? nodes[a].path + (nodes[a].time >= 0 ? ` t = ${nodes[a].time}` : '') : ''));
   });
   const left = other.differences.length - rows.length;
-  byId('differences').replaceChildren(make('p', {class: 'note'}, say('differences_note', other.differences.length)),
+  redraw(byId('differences'), make('p', {class: 'note'}, say('differences_note', other.differences.length)),
                                       make('table', {class: 'differences'}, make('tbody', {}, ...rows)),
                                       left > 0 ? make('p', {class: 'note'}, say('more', left)) : '');
 }

@@ -5,7 +5,7 @@ function drawDoctor() {
   const {checkup} = trace, {breaks, dead_ends, unreached, wrong} = checkup;
   const counts = [say('rules_agree', checkup.agree), checkup.not_finite ? say('rules_not_finite', checkup.not_finite) : '',
                   checkup.unchecked ? say('rules_unchecked', checkup.unchecked) : ''].filter(text => text).join(say('comma'));
-  byId('doctor').replaceChildren(
+  redraw(byId('doctor'),
     make('ul', {class: 'findings'},
          findingOf(breaks, say('breaks'), say('breaks_none'), say('breaks_some')),
          findingOf(dead_ends, say('dead_ends'), say('dead_ends_none'), say('dead_ends_some')),

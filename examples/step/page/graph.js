@@ -99,7 +99,7 @@ function drawGraph() {
     if (edge.views.length > 0) items.push(edge.label = labelOf(edge, bow, taken));
   }
   canvas.append(...frames, svg, ...items);
-  byId('graph').replaceChildren(canvas, changed.size > 0 ? make('p', {class: 'note'}, say('changed_note')) : '');
+  redraw(byId('graph'), canvas, changed.size > 0 ? make('p', {class: 'note'}, say('changed_note')) : null);
   fit();
   markGraph();
 }
@@ -158,7 +158,7 @@ function labelOf({views}, [p, q, r, s], taken) {
     if (!taken.some(other => place.x < other.x + other.width && other.x < place.x + width && place.y < other.y + other.height && other.y < place.y + height)) break;
   }
   taken.push(place);
-  const label = make('button', {class: 'view_label', title: views.map(n => `#${n} ${titleOf(nodes[n])} ${shapeText(tensor(nodes[n].value))}`).join('\n'),
+  const label = make('button', {class: 'view_label', 'data-views': views.join(), title: views.map(n => `#${n} ${titleOf(nodes[n])} ${shapeText(tensor(nodes[n].value))}`).join('\n'),
     onclick: () => select(views[(views.indexOf(positions[position].node) + 1) % views.length])}, text);
   Object.assign(label.style, {left: `${place.x}px`, top: `${place.y}px`, width: `${width}px`});
   views.forEach(n => boxes.has('n' + n) || boxes.set('n' + n, label));
@@ -214,8 +214,6 @@ function toggle(part) {
   if (expanded.has(part)) expanded.delete(part);
   else expanded.add(part);
   drawStructure();
-  const element = byId('graph').querySelector(`button[data-part=${part}]`);
-  if (element) element.focus({preventScroll: true});
 }
 
 /// Colours the boxes and edges for the current place.
@@ -237,6 +235,7 @@ function markGraph() {
     const share = mark(element, nodesIn(part));
     if (part[0] === 'g') element.querySelector('.bar').style.width = `${100 * share}%`;
     else element.classList.toggle('has_gradient', backward && numberOf(part) >= here);
+    element.setAttribute('aria-label', labelOfBox(part, element));
   }
   // Forward, a node reads its inputs; backward, it sends gradients to them.
   const near = boxOf(here);
@@ -253,6 +252,14 @@ function markGraph() {
   }
   keepInView(byId('graph'), boxes.get(near));
   drawMinimap();
+}
+
+function labelOfBox(part, element) {
+  const {classList} = element, state = say(classList.contains('current') ? 'current' : classList.contains('done') ? 'done' : 'not_yet');
+  if (part[0] === 'g') return [partName(part), say('nodes', nodesIn(part).length), state].join(say('comma'));
+  const node = nodes[numberOf(part)], sign = signOf(node);
+  return [`${titleOf(node)} #${node.number}`, shapeText(tensor(node.value)), `y = ${briefly(node.value)}`, classList.contains('has_gradient') && node.gradient !== null ? `g = ${briefly(node.gradient)}` : '',
+          sign && say(sign === '✗' ? 'disagrees' : 'has_bad'), state].filter(text => text).join(say('comma'));
 }
 
 function keepInView(view, element) {

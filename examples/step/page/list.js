@@ -1,7 +1,7 @@
 // --- the list: the same parts ------------------------------------------------------------------
 function drawList() {
   const view = byId('list');
-  view.replaceChildren(make('p', {class: 'note'}, say('list_note')), listOf('g0'));
+  redraw(view, make('p', {class: 'note'}, say('list_note')), listOf('g0'));
   markList();
 }
 

@@ -6,18 +6,37 @@ function go(to) {
   const slider = byId('slider');
   slider.value = position;
   byId('place').textContent = say('place', position + 1, positions.length);
-  for (const id of ['first', 'back', 'over_back']) byId(id).disabled = position === 0;
-  for (const id of ['last', 'next', 'over']) byId(id).disabled = position === positions.length - 1;
+  for (const id of ['first', 'back', 'over_back']) byId(id).setAttribute('aria-disabled', String(position === 0));
+  for (const id of ['last', 'next', 'over']) byId(id).setAttribute('aria-disabled', String(position === positions.length - 1));
   drawPanel();
   markGraph();
   markSenders();
   markList();
   const node = nodes[positions[position].node];
   const text = [byId('panel').firstChild.textContent, `${titleOf(node)} #${node.number}`, node.path,
-                backward ? derivativesOf(node).join(', ') : node.formula && `y = ${node.formula}`, shapeText(tensor(node.value)),
+                backward ? derivativesOf(node).join(', ') : node.formula && `y = ${node.formula}`, `${backward ? 'g' : 'y'} = ${briefly(backward ? node.gradient : node.value)}`,
                 node.verdict ? say(node.verdict.result) : '', changed.size > 0 ? say('changed', changed.size) : ''].filter(part => part).join(', ');
   slider.setAttribute('aria-valuetext', text);
   byId('live').textContent = text;
+  writeHash();
+}
+
+/// The address says where the reader is: #node=5, or #node=5&pass=backward. It is written when the
+/// reader rests, since browsers refuse more than a few changes a second.
+let hashTimer = 0;
+function writeHash() {
+  clearTimeout(hashTimer);
+  const {node, backward} = positions[position], hash = `#node=${node}${backward ? '&pass=backward' : ''}`;
+  if (position > 0 || location.hash !== '') hashTimer = setTimeout(() => history.replaceState(null, '', hash), 300);
+}
+
+/// Reads that, or #step=12.
+function readHash() {
+  const wanted = new URLSearchParams(location.hash.slice(1)), n = Number(wanted.get('node') ?? NaN), step = Number(wanted.get('step') ?? NaN);
+  const to = nodes[n] ? (wanted.get('pass') === 'backward' && backwardPosition.get(n)) || n : step - 1;
+  if (!positions[to]) return;
+  reveal(positions[to].node);
+  go(to);
 }
 
 /// Goes to a node in the current pass, if the pass comes by it.
@@ -62,20 +81,30 @@ function recall(key) {
 const dark = matchMedia('(prefers-color-scheme: dark)');
 let theme = ['light', 'dark'].includes(recall('theme')) ? recall('theme') : 'auto';
 function drawTheme() {
-  document.documentElement.dataset.theme = theme === 'auto' ? (dark.matches ? 'dark' : 'light') : theme;
+  document.documentElement.dataset.theme = isPrinting ? 'light' : theme === 'auto' ? (dark.matches ? 'dark' : 'light') : theme;
   const button = byId('theme');
   button.textContent = {auto: '◐', light: '☼', dark: '☾'}[theme];
   button.setAttribute('aria-label', say(`theme_${theme}`));
   button.title = say(`theme_${theme}`);
 }
 
+/// Larger letters, for a room.
+let isLarge = recall('size') === 'large';
+function drawSize() {
+  document.documentElement.dataset.size = isLarge ? 'large' : '';
+  byId('size').setAttribute('aria-pressed', String(isLarge));
+}
+
+/// Tabs of scripts that add to this page: {name, draw}, each with an element of that id.
+const moreTabs = [];
+
 let tab = 'graph';
 function drawTabs() {
-  const names = ['graph', 'list', ...(maps.length ? ['attention'] : []), 'doctor', ...(trace.other ? ['differences'] : [])];
+  const names = ['graph', 'list', ...(maps.length ? ['attention'] : []), 'doctor', ...(lessonText() ? ['lesson'] : []), ...(trace.other ? ['differences'] : []), ...moreTabs.map(({name}) => name)];
   if (!names.includes(tab)) tab = 'graph';
-  byId('tabs').replaceChildren(...names.map(name => make('button', {role: 'tab', id: `tab_${name}`, 'aria-controls': name,
-    'aria-selected': String(name === tab), onclick: () => { tab = name; drawTabs(); drawAttention(); drawDoctor(); drawDifferences(); go(position); }}, say(name))));
-  for (const name of ['graph', 'list', 'attention', 'doctor', 'differences']) byId(name).hidden = name !== tab;
+  redraw(byId('tabs'), ...names.map(name => make('button', {role: 'tab', id: `tab_${name}`, 'aria-controls': name,
+    'aria-selected': String(name === tab), tabindex: name === tab ? 0 : -1, onclick: () => { tab = name; drawTabs(); drawAttention(); drawDoctor(); drawLesson(); drawDifferences(); moreTabs.forEach(({draw}) => draw()); go(position); }}, say(name))));
+  for (const name of ['graph', 'list', 'attention', 'doctor', 'lesson', 'differences', ...moreTabs.map(({name}) => name)]) byId(name).hidden = name !== tab;
   byId('tools').hidden = tab !== 'graph' && tab !== 'list';
   document.querySelector('.zoom').hidden = tab !== 'graph';
 }
@@ -105,6 +134,7 @@ function drawAll() {
   byId('language').textContent = say('language');
   byId('language').lang = language === 'zh' ? 'en' : 'zh-Hans';
   drawTheme();
+  drawSize();
   document.body.classList.toggle('empty', nodes.length === 0);
   if (nodes.length === 0) {
     byId('panel').textContent = say('empty');
@@ -114,7 +144,9 @@ function drawAll() {
   drawTrack();
   drawAttention();
   drawDoctor();
+  drawLesson();
   drawDifferences();
+  for (const {draw} of moreTabs) draw();
   drawStructure();
   go(position);
 }
@@ -151,6 +183,11 @@ function start() {
     drawAll();
   });
   dark.addEventListener('change', drawAll);
+  byId('size').addEventListener('click', () => {
+    isLarge = !isLarge;
+    remember('size', isLarge ? 'large' : '');
+    drawAll();
+  });
   byId('slider').addEventListener('input', event => go(Number(event.target.value)));
   byId('slider').addEventListener('keydown', event => ['ArrowUp', 'ArrowDown'].includes(event.key) && event.preventDefault());
   byId('first').addEventListener('click', () => go(0));
@@ -170,9 +207,14 @@ function start() {
     if (!event.target.closest('.search')) byId('results').hidden = true;
   });
   document.addEventListener('keydown', onKey);
+  byId('tabs').addEventListener('keydown', onTabKey);
+  window.addEventListener('hashchange', readHash);
   startCamera();
   startLinks();
+  startPrint();
+  readLesson();
   load(JSON.parse(byId('trace').textContent));
+  readHash();
 }
 
 start();

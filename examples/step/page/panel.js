@@ -78,14 +78,21 @@ function sendersFigure(node) {
                ({user, amount}) => [bar(amount), make('span', {class: 'sum'}, numberText(amount)), ` ${say('from')} `, linkTo(user)]));
 }
 
+/// What scripts that add to this page put below a node's value: each gets the node and whether the place
+/// is in the backward pass, and gives an element or null.
+const panelParts = [];
+
 function drawPanel() {
-  const panel = byId('panel');
-  const {node: n, backward} = positions[position], node = nodes[n];
-  const forwardPlaces = nodes.length;
+  redraw(byId('panel'), ...panelOf(positions[position]));
+  markParts();
+}
+
+function panelOf({node: n, backward}) {
+  const node = nodes[n], forwardPlaces = nodes.length;
   const parts = [];
-  parts.push(make('p', {class: 'phase'}, backward ? say('phase', true, position - forwardPlaces + 1, positions.length - forwardPlaces)
-                                                  : say('phase', false, position + 1, forwardPlaces)));
-  parts.push(make('h2', {}, titleOf(node), make('span', {class: 'number'}, `#${n}`)));
+  parts.push(make('p', {class: 'phase'}, backward ? say('phase', true, backwardPosition.get(n) - forwardPlaces + 1, positions.length - forwardPlaces)
+                                                  : say('phase', false, n + 1, forwardPlaces)));
+  parts.push(make('h2', {tabindex: -1}, titleOf(node), make('span', {class: 'number'}, `#${n}`)));
   parts.push(layersOf(node));
   const formulas = (backward ? node.inputs.map((_, i) => i) : [-1]).flatMap(input => formulaOf(node, input));
   if (formulas.length > 0) parts.push(make('div', {class: 'formula'}, ...formulas));
@@ -98,7 +105,7 @@ function drawPanel() {
   const value = () => figure(node.value, 'y', 'y', {label: node.inputs.length ? 'y' : '', what: say('value')});
   const inputs = () => node.inputs.map((input, i) => tensorFigure(nodes[input].value, {label: node.operands[i], key: node.operands[i], link: node.operands[i], what: titleOf(nodes[input])}));
   if (!backward) {
-    parts.push(...besideOther(n, 'value', value()));
+    parts.push(...besideOther(n, 'value', value()), ...panelParts.map(part => part(node, backward)));
     if (node.inputs.length > 0) parts.push(folded('inputs', inputs));
   } else {
     parts.push(...besideOther(n, 'gradient', figure(node.gradient, 'g', 'g', {label: node.inputs.length ? 'g' : '',
@@ -124,8 +131,7 @@ function drawPanel() {
   const other = backward ? n : backwardPosition.get(n);
   parts.push(make('p', {class: 'jump'}, other === undefined ? say('no_gradient')
     : make('button', {class: 'link', id: 'other_pass', onclick: () => go(other)}, say(backward ? 'see_forward' : 'see_backward'))));
-  panel.replaceChildren(...parts.filter(part => part));
-  markParts();
+  return parts.filter(part => part);
 }
 
 /// A list of the first items; `contents(item)` is what stands in its line.
@@ -138,7 +144,7 @@ function listOfSome(items, contents) {
 /// Shown when opened; whether it is open stays from place to place.
 const opened = new Set(['inputs']);
 function folded(key, contents) {
-  const details = make('details', {open: opened.has(key) ? '' : false}, make('summary', {}, say(key)));
+  const details = make('details', {open: opened.has(key) ? '' : false}, make('summary', {'data-fold': key}, say(key)));
   const fill = () => details.open && details.children.length === 1 && details.append(...contents());
   fill();
   details.addEventListener('toggle', () => {

@@ -35,6 +35,7 @@ function take(i) {
   byId('results').hidden = true;
   byId('search').setAttribute('aria-expanded', 'false');
   select(results[i].number);
+  byId('panel').querySelector('h2').focus({preventScroll: true});
 }
 
 function onSearchKey(event) {
@@ -45,10 +46,8 @@ function onSearchKey(event) {
     markResult();
   } else if (event.key === 'Enter') {
     take(chosenResult);
-    byId('search').blur();
   } else if (event.key === 'Escape') {
     byId('search').value = '';
     search();
-    byId('search').blur();
   }
 }

@@ -16,6 +16,12 @@ function tensorFigure(place, options = {}) {
   return figure;
 }
 
+/// A tensor in a few words: its number, or its norm.
+function briefly(place) {
+  const x = tensor(place), values = x.count === 1 ? numbersOf(x) : null;
+  return values ? numberText(values[0]) : `${shapeText(x)}${say('comma')}${say('norm')} ${numberText(x.norm, 3)}`;
+}
+
 /// The last two axes as rows and columns, with a field for the index of each axis before them.
 function pictureOf(x, values, {mark, key, pick}) {
   const rank = x.shape.length;

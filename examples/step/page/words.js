@@ -51,6 +51,7 @@ const words = {
     more: n => `and ${n} more`,
     differs_only_in_a: 'only in this trace', differs_only_in_b: 'only in the other trace', differs_formula: 'formula',
     differs_shape: 'shape', differs_value: 'value', differs_gradient: 'gradient', differs_verdict: 'verdict',
+    size: 'Large letters', lesson: 'Lesson',
     doctor: 'Doctor', sound: 'sound', unsound: 'not sound', comma: ', ', no_layer: 'no layer',
     breaks: 'NaN, ∞', breaks_none: 'none', breaks_some: 'begins here:',
     dead_ends: 'Dead paths', dead_ends_none: 'none: every gradient goes on', dead_ends_some: 'only zeros go on from here:',
@@ -111,6 +112,7 @@ const words = {
     more: n => `另有 ${n} 处`,
     differs_only_in_a: '仅此记录有', differs_only_in_b: '仅另一份记录有', differs_formula: '公式',
     differs_shape: '形状', differs_value: '值', differs_gradient: '梯度', differs_verdict: '检验结论',
+    size: '大字显示', lesson: '讲义',
     doctor: '诊断', sound: '正常', unsound: '有问题', comma: '，', no_layer: '不属于任何层',
     breaks: 'NaN、∞', breaks_none: '没有出现', breaks_some: '从这里开始出现：',
     dead_ends: '梯度中断', dead_ends_none: '没有：梯度都能继续回传', dead_ends_some: '从这里起只有零继续回传：',
@@ -125,6 +127,9 @@ const words = {
 };
 
 let language = 'en';
+
+/// Of names that stand in the trace.
+function langOf(text) { return /\p{Script=Han}/u.test(text) ? 'zh-Hans' : null; }
 
 function say(key, ...values) {
   const word = words[language][key];
