@@ -39,6 +39,6 @@ target_compile_options(engine PRIVATE -O2 -g0 -msimd128 -msse2 -fwasm-exceptions
 target_include_directories(engine PRIVATE ${PROJECT_SOURCE_DIR} ${PROJECT_BINARY_DIR}/include
   ${PROJECT_SOURCE_DIR}/examples/live/browser ${PROJECT_BINARY_DIR}/generated)
 target_link_options(engine PRIVATE -O2 -fwasm-exceptions
-  --js-library ${PROJECT_SOURCE_DIR}/examples/live/browser/unicode.js -sSINGLE_FILE=1 -sENVIRONMENT=worker,node
+  --js-library ${PROJECT_SOURCE_DIR}/examples/live/browser/unicode.js -sENVIRONMENT=worker,node -sMODULARIZE=1 -sEXPORT_NAME=createEngine
   -sALLOW_MEMORY_GROWTH=1 -sMAXIMUM_MEMORY=2GB -sINITIAL_MEMORY=64MB -sTOTAL_STACK=1MB
-  -sEXPORTED_FUNCTIONS=_gradus_answer,_malloc,_free -sEXPORTED_RUNTIME_METHODS=ccall -sEXIT_RUNTIME=0)
+  -sEXPORTED_FUNCTIONS=_gradus_answer,_malloc,_free -sEXPORTED_RUNTIME_METHODS=UTF8ToString,stringToNewUTF8 -sEXIT_RUNTIME=0)

@@ -37,12 +37,13 @@ std::string script(const std::string& path) {
   return text;
 }
 
-void write_live_page(const std::string& engine, const std::string& path) {
+void write_live_page(const std::string& folder, const std::string& path) {
   const std::string_view head =
       std::string_view(live_template).substr(0, live_template.find("<style>"));
   check_replaceable(
       path, [=](const std::string& file) { return begins_with(file, head); }, "a live page");
-  const std::string running = script(engine);
+  const std::string engine = script(folder + "/engine.js");
+  const std::string wasm = step::base64(contents(folder + "/engine.wasm.gz"));
   std::string lessons;
   json texts = json::array();
   for (int number = 1; number <= lesson_count; ++number) {
@@ -55,15 +56,14 @@ void write_live_page(const std::string& engine, const std::string& path) {
   lessons += "]";
   const std::string told = step::json_text(texts);
   const std::string model = step::base64(contents("runs/lesson5.safetensors"));  // lesson 5 made it
+  const std::string nothing =
+      step::page_data(Trace(), nullptr, "", true);  // until a lesson is open
   std::vector<std::string_view> pieces;
   std::string_view rest = live_template;
   const std::pair<const char*, std::string_view> parts[] = {
-      {"{{lessons}}", lessons},
-      {"{{lesson_texts}}", told},
-      {"{{model}}", model},
-      {"{{engine}}", running},
-      {"{{lesson}}", "{}"},
-      {"{{trace}}", "{\"nodes\":[],\"groups\":[],\"tensors\":[],\"attention\":[]}"}};
+      {"{{lessons}}", lessons}, {"{{lesson_texts}}", told}, {"{{model}}", model},
+      {"{{wasm}}", wasm},       {"{{engine}}", engine},     {"{{lesson}}", "{}"},
+      {"{{trace}}", nothing}};
   for (const auto& [mark, value] : parts) {
     const size_t at = rest.find(mark);
     pieces.insert(pieces.end(), {rest.substr(0, at), value});
@@ -75,10 +75,11 @@ void write_live_page(const std::string& engine, const std::string& path) {
 
 }  // namespace
 
-/// Writes the page in which the engine runs: live_page ENGINE.js FILE.html
+/// Writes the page in which the engine runs: live_page FOLDER FILE.html, with the folder of
+/// engine.js and engine.wasm.gz.
 int main(int argc, char** argv) {
   if (argc != 3) {
-    std::fputs("usage: live_page ENGINE.js FILE.html\n", stderr);
+    std::fputs("usage: live_page FOLDER FILE.html\n", stderr);
     return 2;
   }
   try {

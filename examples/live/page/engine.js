@@ -1,7 +1,6 @@
 // --- the engine, in a worker --------------------------------------------------------------------
 const lessons = JSON.parse(byId('lessons').textContent);  // as they were recorded, for browsers without WebAssembly
 const lessonTexts = JSON.parse(byId('lesson_texts').textContent);
-let changes = 0;  // since the lesson was opened
 let chapter = 1, engine = null, engineState = 'loading';
 const asked = new Map();  // the number of a request -> its promise's two ends
 let requests = 0;
@@ -18,7 +17,7 @@ function ask(request) {
 
 function answered({data: {number, ready, answer, failure}}) {
   if (ready) return engineReady();
-  if (failure) return engineMissing(failure);
+  if (failure) return engineMissing();
   const {resolve, reject} = asked.get(number), result = JSON.parse(answer);
   asked.delete(number);
   drawState();
@@ -26,22 +25,31 @@ function answered({data: {number, ready, answer, failure}}) {
   else resolve(result);
 }
 
-/// What the worker runs after the engine's own script.
+/// What runs in the worker behind the engine's own script: first it is sent the engine, then requests.
 function serve() {
-  onmessage = ({data: {number, request}}) =>
-    postMessage({number, answer: Module.ccall('gradus_answer', 'string', ['string'], [request])});
+  onmessage = async ({data: wasmBinary}) => {
+    const engine = await createEngine({wasmBinary, onAbort(why) { postMessage({failure: String(why)}); }});
+    onmessage = ({data: {number, request}}) => {
+      const text = engine.stringToNewUTF8(request);
+      const answer = engine.UTF8ToString(engine._gradus_answer(text));
+      engine._free(text);
+      postMessage({number, answer});
+    };
+    postMessage({ready: true});
+  };
 }
 
-function startEngine() {
-  const start = 'var Module = {onRuntimeInitialized() { postMessage({ready: true}); }, onAbort(why) { postMessage({failure: String(why)}); }};';
+async function startEngine() {
   try {
-    if (typeof WebAssembly !== 'object') throw new Error('WebAssembly');
-    const url = URL.createObjectURL(new Blob([start, byId('engine').textContent, `;(${serve})();`], {type: 'text/javascript'}));
-    engine = new Worker(url);
+    if (typeof WebAssembly !== 'object') throw new Error('no WebAssembly');
+    const bytes = Uint8Array.from(atob(byId('wasm').textContent.trim()), c => c.charCodeAt(0));
+    const wasm = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream('gzip'))).arrayBuffer();
+    engine = new Worker(URL.createObjectURL(new Blob([byId('engine').textContent, `;(${serve})();`], {type: 'text/javascript'})));
     engine.onmessage = answered;
-    engine.onerror = event => { event.preventDefault(); engineMissing(event.message); };
-  } catch (error) {
-    engineMissing(error.message);
+    engine.onerror = event => { event.preventDefault(); engineMissing(); };
+    engine.postMessage(wasm, [wasm]);
+  } catch {
+    engineMissing();
   }
 }
 
