@@ -57,13 +57,13 @@ std::string reference(const Trace& trace, int number) {
 
 std::string description(const Trace& trace, int number) {
   const TraceNode& node = trace.node(number);
-  std::string text = node.kind == TraceNode::Kind::op          ? printable(node.op)
+  std::string what = node.kind == TraceNode::Kind::op          ? printable(node.op)
                      : node.kind == TraceNode::Kind::parameter ? said("parameter")
                                                                : said("constant");
-  if (!node.name.empty()) text += said(" '{}'", printable(node.name));
-  text += said(", node {}", number);
+  if (!node.name.empty()) what += said(" '{}'", printable(node.name));
   const std::string where = where_text(node);
-  return where.empty() ? text : text + said(", ") + where;
+  return where.empty() ? said("{}, node {}", what, number)
+                       : said("{}, node {}, {}", what, number, where);
 }
 
 Labels labels_of(const Trace& trace, int number) {
