@@ -90,7 +90,7 @@ int main(int argc, char** argv) {
     }
     return terminal::ended("step", status);
   } catch (const std::bad_alloc&) {
-    terminal::message("step: not enough memory");
+    terminal::message("step: " + said("not enough memory"));
   } catch (const std::exception& error) {
     terminal::message(fmt::format("step: {}", error.what()));
   }

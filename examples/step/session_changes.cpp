@@ -55,7 +55,7 @@ std::string Session::check(const std::string& arguments) {
     else if (node.verdict->result == Verdict::Result::agrees)
       ++agree;
     else if (node.verdict->result == Verdict::Result::unknown)
-      ++unknown[std::string(phrase(node.verdict->reason))];
+      ++unknown[reason_text(*node.verdict)];
     else if (node.verdict->result == Verdict::Result::not_finite)
       ++unknown[said("not finite")];
   }
@@ -63,7 +63,7 @@ std::string Session::check(const std::string& arguments) {
       said("  of {}, {} have a gradient rule that agrees with differences, {} one that does not\n",
            counted(ops, "op"), agree, wrong.size());
   for (const auto& [reason, count] : unknown)
-    text += said("  {} not checked: {}\n", counted(count, "op"), printable(reason));
+    text += said("  {} not checked: {}\n", counted(count, "op"), reason);
   return text;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstdio>
 
 #include "core/trace/not_finite.h"
 #include "examples/step/attention.h"
@@ -57,13 +58,13 @@ std::string reference(const Trace& trace, int number) {
 
 std::string description(const Trace& trace, int number) {
   const TraceNode& node = trace.node(number);
-  std::string text = node.kind == TraceNode::Kind::op          ? printable(node.op)
+  std::string what = node.kind == TraceNode::Kind::op          ? printable(node.op)
                      : node.kind == TraceNode::Kind::parameter ? said("parameter")
                                                                : said("constant");
-  if (!node.name.empty()) text += said(" '{}'", printable(node.name));
-  text += said(", node {}", number);
+  if (!node.name.empty()) what += said(" '{}'", printable(node.name));
   const std::string where = where_text(node);
-  return where.empty() ? text : text + said(", ") + where;
+  return where.empty() ? said("{}, node {}", what, number)
+                       : said("{}, node {}, {}", what, number, where);
 }
 
 Labels labels_of(const Trace& trace, int number) {
@@ -206,18 +207,39 @@ std::string break_text(const Trace& trace, const Place& place, const Screen& scr
 
 }  // namespace
 
+std::string reason_text(const Verdict& verdict) {
+  constexpr std::string_view apart = " and took no part";
+  std::string rest = verdict.reason;
+  const bool took_no_part = rest.ends_with(apart);
+  if (took_no_part) rest.resize(rest.size() - apart.size());
+  std::string text;
+  char count[20] = "", all[20] = "";
+  for (int end = 0; !rest.empty(); end = 0) {
+    std::sscanf(rest.c_str(), "%19[0-9] of %19[0-9] elements of the value %n", count, all, &end);
+    const std::string what = rest.substr(static_cast<size_t>(end));
+    const bool is_infinite = what.starts_with("are not finite");
+    if (end == 0 || (!is_infinite && !what.starts_with("lie on a kink")))
+      return printable(phrase(verdict.reason));  // something else
+    text += (text.empty() ? "" : said(", ")) +
+            (is_infinite ? said("{} of {} elements of the value are not finite", count, all)
+                         : said("{} of {} elements of the value lie on a kink", count, all));
+    const size_t next = what.find(", ");
+    rest = next == what.npos ? "" : what.substr(next + 2);
+  }
+  return text + (took_no_part ? said(" and took no part") : "");
+}
+
 std::string verdict_text(const Trace& trace, int number, const Screen& screen) {
   const TraceNode& node = trace.node(number);
   if (!node.verdict) return "";
   const Verdict& v = *node.verdict;
-  if (v.result == Verdict::Result::unknown)
-    return said("  ? not checked: {}\n", printable(phrase(v.reason)));
+  if (v.result == Verdict::Result::unknown) return said("  ? not checked: {}\n", reason_text(v));
   if (v.result == Verdict::Result::not_finite)
-    return said("  ∞ not checked: not finite ({})\n", printable(v.reason));
+    return said("  ∞ not checked: not finite ({})\n", reason_text(v));
   const std::string checked =
       (v.checked == v.count ? counted(v.count, "element")
                             : said("{} of {} elements", v.checked, v.count)) +
-      (v.reason.empty() ? "" : said("; ") + printable(v.reason));
+      (v.reason.empty() ? "" : said("; ") + reason_text(v));
   if (v.result == Verdict::Result::agrees)
     return said("  {} the gradient rule agrees with differences ({})\n", screen.good("✓"), checked);
   std::string text =

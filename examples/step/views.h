@@ -58,6 +58,8 @@ std::string comparison_view(const Trace& a, const Trace& b, const std::string& o
 /// infinities begin, where gradients end, parameters without one, rules that disagree (as far as
 /// they have been checked). Defined in doctor.cpp.
 std::string doctor_view(const Trace& trace, const Screen& screen);
+/// Why the rule was not checked, or in part: "1 of 8 elements of the value lie on a kink".
+std::string reason_text(const Verdict& verdict);
 /// "the rule agrees with differences (6 elements)"
 std::string verdict_text(const Trace& trace, int node, const Screen& screen);
 

@@ -7,6 +7,7 @@
 #include "examples/terminal/axis.h"
 #include "examples/terminal/display_width.h"
 #include "examples/terminal/draw.h"
+#include "examples/terminal/language.h"
 
 namespace gradus::terminal {
 namespace {
@@ -179,7 +180,7 @@ std::string curve_text(std::string_view title, const std::vector<Curve>& curves,
 
 std::string attention_text(const AttentionMap& map, int widest_target) {
   check(map);
-  if (map.source.empty() || map.target.empty()) return "(no tokens, no attention)\n";
+  if (map.source.empty() || map.target.empty()) return said("(no tokens, no attention)\n");
 
   const auto source = fit(map.source, 20), target = fit(map.target, widest_target);
   int label_width = 0;

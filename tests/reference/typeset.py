@@ -3,7 +3,8 @@
     ///     y = (x − mean) / √(variance + ε)
 
 become MathML. Two or more spaces part columns; prose stays text, and C++ stays code. In pages of text, links to
-headers become links to what the reference says of them.
+headers become links to what the reference says of them; in Chinese ones, what is emphasised, which Doxygen knows
+between spaces alone, is marked as HTML.
 """
 import re
 import sys
@@ -14,6 +15,7 @@ BLOCK = re.compile(r"(?:^ *///     .*\n)+", re.M)
 CODE = re.compile(r'[;{]$|::|["{]|\w\.\w+\(|\bprepare\(', re.M)
 PROSE = re.compile(r"[a-z]{2,} (?!max|log|exp)[a-z]{2,}\b|^[a-zA-Z_ ]{2,}$|\b[12]\d{3}\b")
 HEADER_LINK = re.compile(r"\[([^\]]+)\]\(((?:\w+/)+\w+\.h)\)")
+STRONG, EMPHASIS = re.compile(r"\*\*([^*\n]+)\*\*"), re.compile(r"\*([^*\n]+)\*")
 LETTER = "[A-Za-zα-ωΦ]"
 SUBSCRIPTS, SUPERSCRIPTS = "₀₁₂₃₄₅₆₇₈₉₊₋ₐₑₒₓₕₖₗₘₙₚₛₜᵢⱼᵣᵤᵥ", "⁰¹²³⁴⁵⁶⁷⁸⁹⁺⁻ᵀᵗⁿⁱʸ′'"
 TOKEN = re.compile(rf"{LETTER}{{2,}}(?:_[a-z]{{2,}})*\d*|\d+(?:\.\d+)?|{LETTER}\u0302?"
@@ -98,10 +100,19 @@ def typeset(block):
     return f"/// \\htmlonly[block]{math}\\endhtmlonly\n" + "///\n" * (len(lines) - 1)
 
 
+def emphasised(text):
+    parts = text.split("```")  # every other one is code
+    for i in range(0, len(parts), 2):
+        parts[i] = STRONG.sub(r"<strong>\1</strong>", parts[i])
+        parts[i] = EMPHASIS.sub(r"<em>\1</em>", parts[i])
+    return "```".join(parts)
+
+
 if __name__ == "__main__":
     with open(sys.argv[1], encoding="utf-8") as file:
         text = file.read()
     text = HEADER_LINK.sub(r'\\ref \2 "\1"', text) if sys.argv[1].endswith(".md") else \
         BLOCK.sub(typeset, text)
+    text = emphasised(text) if sys.argv[1].endswith(".zh.md") else text
     sys.stdout.reconfigure(encoding="utf-8")
     sys.stdout.write(text)

@@ -4,8 +4,10 @@
 #include <regex>
 #include <set>
 
+#include "core/core.h"
 #include "examples/step/language.h"
 #include "examples/step/lessons.h"
+#include "examples/step/views.h"
 #include "examples/terminal/display_width.h"
 #include "tests/files.h"
 #include "tests/program.h"
@@ -142,8 +144,33 @@ TEST_CASE("places, changes and errors are told in Chinese, with aligned columns"
         "  dL/dx = g · (1 − y · y)  传给 add 4  -1.951\n");
   check_contains(answer({"print 常量 6"}), "  常量 6  1\n");
   check_contains(answer({"check all"}), "  5 个运算中，5 个的梯度规则与有限差分一致，0 个不一致\n");
+  check_contains(answer({"set weight = nan", "check 5"}),
+                 "∞ 未检验：数值不是有限数（值的 1 个元素中有 1 个不是有限数）");
   CHECK(answer({"until op tanhh"}) == "error: 这份记录中没有运算 “tanhh”；是否想输入 “tanh”？");
   CHECK(answer({"print y"}) == "error: 前向传播尚未开始：用 “next” 开始，或指明节点：“print 4.y”");
+}
+
+TEST_CASE("why elements were not checked is told in Chinese, as far as the library says it") {
+  const InChinese words;
+  Verdict verdict;
+  const auto reason = [&](const char* text) {
+    verdict.reason = text;
+    return reason_text(verdict);
+  };
+  CHECK(reason("") == "");
+  CHECK(reason("something else, 2 of 8 elements") == "something else, 2 of 8 elements");
+  CHECK(reason("2 of 8 elements of the value are not finite, 1 of 8 elements of the value lie on a "
+               "kink and took no part") ==
+        "值的 8 个元素中有 2 个不是有限数，值的 8 个元素中有 1 个位于不可导点，未参与检验");
+
+  const Tensor x = parameter("x", tensor({0, -1, 2}));
+  Trace trace;
+  {
+    const auto recording = trace.record();
+    sum(relu(x)).backward();
+  }
+  Session session(std::move(trace));
+  check_contains(answer(session, {"check relu"}), "值的 3 个元素中有 1 个位于不可导点，未参与检验");
 }
 
 TEST_CASE("lines of Chinese end between its characters, and no line begins with what closes") {
