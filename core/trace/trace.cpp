@@ -38,22 +38,45 @@ void for_each_element(const Tensor& x, F f) {
 
 namespace {
 
-/// A sum of millions of numbers, or of squares of 10²⁰⁰: of blocks, so that its error does not grow
-/// with their number.
+/// A sum of millions of numbers: of blocks, so that its error does not grow with their number.
+/// Inside of a block it is of type Real, which not every processor has as fast as double.
+template <class Real>
 class Total {
  public:
-  void add(long double x) {
+  void add(Real x) {
     block_ += x;
-    if (++count_ % 1024 != 0) return;
+    if (++count_ % 32 != 0) return;
     sum_ += block_;
     block_ = 0;
   }
   long double value() const { return sum_ + block_; }
 
  private:
-  long double sum_ = 0, block_ = 0;
+  long double sum_ = 0;
+  Real block_ = 0;
   int64_t count_ = 0;
 };
+
+/// Σx and Σx² of the finite elements.
+struct Sums {
+  long double sum = 0, squares = 0;
+};
+template <class Real>
+Sums sums_of_finite(const Tensor& x) {
+  Total<Real> sum, squares;
+  for_each_element(x, [&](double value) {
+    if (!std::isfinite(value)) return;
+    sum.add(value);
+    squares.add(static_cast<Real>(value) * static_cast<Real>(value));
+  });
+  return {sum.value(), squares.value()};
+}
+/// The same of numbers like 10²⁰⁰, too, whose squares are no doubles.
+Sums sums_of_finite(const Tensor& x) {
+  const Sums sums = sums_of_finite<double>(x);
+  const bool is_safe = std::isfinite(sums.sum) && sums.squares < 1e300L && sums.squares > 1e-300L;
+  return is_safe ? sums : sums_of_finite<long double>(x);
+}
 
 }  // namespace
 
@@ -63,7 +86,6 @@ Summary summarise(const Tensor& x) {
   s.count = x.numel();
   s.min = infinity;
   s.max = -infinity;
-  Total sum, squares;
   for_each_element(x, [&](double value) {
     if (!std::isfinite(value)) {
       ++(std::isnan(value) ? s.nans : s.infinities);
@@ -73,8 +95,6 @@ Summary summarise(const Tensor& x) {
     s.zeros += value == 0;
     s.min = std::min(s.min, value);
     s.max = std::max(s.max, value);
-    sum.add(value);
-    squares.add(static_cast<long double>(value) * value);
   });
   s.histogram.assign(Summary::bins, 0);
   const int64_t finite = s.count - s.nans - s.infinities;
@@ -82,8 +102,9 @@ Summary summarise(const Tensor& x) {
     s.min = s.max = 0;
     return s;
   }
-  s.mean = static_cast<double>(sum.value() / static_cast<long double>(finite));
-  s.norm = static_cast<double>(std::sqrt(squares.value()));
+  const Sums sums = s.zeros == finite ? Sums{} : sums_of_finite(x);
+  s.mean = static_cast<double>(sums.sum / static_cast<long double>(finite));
+  s.norm = static_cast<double>(std::sqrt(sums.squares));
   const double width = s.max / Summary::bins - s.min / Summary::bins;
   const double per_width = width > 0 && std::isfinite(1 / width) ? 1 / width : 0;
   for_each_element(x, [&](double value) {

@@ -411,6 +411,14 @@ class Engine::State {
             {}};
   }
 
+  Answer memory(const json&) {
+#ifdef __wasm__
+    return {{{"bytes", __builtin_wasm_memory_size(0) * size_t{65536}}}, {}, {}};
+#else
+    throw Error("only the engine in a browser knows its memory");
+#endif
+  }
+
   std::string name_;
   std::vector<Shared> history_;  // as it was recorded, and after each change
   std::vector<std::vector<Shared>> outer_;

@@ -11,21 +11,26 @@ namespace gradus::live {
 /// nothing has changed. `trace` is what examples/step/page.h calls page_data(): the computation
 /// that is on the page.
 ///
-///     open      lesson: 1 to 6 [, sentence]      → trace, name
-///     set       node, value [, element]          → trace      one element, or all; the rest runs
-///     again undo                                       → trace, left check → trace      with
-///     verdicts into      node  ·  out                     → trace      the ops that define a fused
-///     one formula   text                             → formula, derivative, plot, verdict put
-///     text, instead_of: op             → trace      the formula in place of these ops ops → ops
-///     those that `put` can replace train     steps, milliseconds [, optimizer, rate, clip, seed;
-///     new: true for another run]
-///                                                → run, steps (new ones), names, stopped
-///     show      run, step [, beside: [run, step]] → trace     a step of a training
-///     learn     milliseconds [, new: true]       → step, of, loss     the translator
-///     translate text                             → words, tokens, attention, known; then `open` 5
-///     model     base64                           →            the translator's own file
-///     exercises [text]                           → exercises: those of the page, or of a file
-///     mark      number, text                     → right, hint, given, wanted
+///     open       lesson: 1 to 6, sentence       → trace
+///     set        node, value, element           → trace, left: one element, or all; what depends
+///                                                 on it runs again
+///     undo                                      → trace, left
+///     check                                     → trace, with verdicts
+///     into       node                           → trace: the ops that define a fused one
+///     out                                       → trace
+///     formula    text                           → formula, derivative, plot, verdict
+///     ops                                       → ops: the functions that `put` can replace
+///     put        text, instead_of               → trace, count: the formula in their place
+///     train      steps, milliseconds, optimizer,
+///                rate, clip, seed, new          → run, from, steps, kept, names, stopped; with
+///                                                 `new` it is another run
+///     show       run, step, beside: [run, step] → trace: a step of a training
+///     learn      milliseconds, new              → step, of, loss, done: the translator
+///     translate  text                           → text, words, known, tokens, attention
+///     model      base64                         → a translator's file is read
+///     exercises  text                           → exercises: those of the page, or of a file
+///     mark       number, text                   → right, hint, given, wanted
+///     memory                                    → bytes that the engine has taken, in a browser
 class Engine {
  public:
   Engine();

@@ -74,7 +74,7 @@ std::vector<Token> tokens_of(std::string_view text) {
         fmt::format("expected an expression of at most {} bytes, got {}", longest, text.size()));
   static const std::pair<std::string_view, std::string_view> written[] = {
       {"·", "*"},    {"×", "*"}, {"−", "-"},  {"²", "^2"}, {"³", "^3"},
-      {"√", "sqrt"}, {"ᵀ", "'"}, {"（", "("}, {"）", ")"}, {"，", ","}};
+      {"√", "sqrt "}, {"ᵀ", "'"}, {"（", "("}, {"）", ")"}, {"，", ","}};
   std::string ascii;
   for (size_t i = 0; i < text.size();) {
     const auto found = std::find_if(std::begin(written), std::end(written), [&](const auto& pair) {

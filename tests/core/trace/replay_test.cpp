@@ -102,6 +102,28 @@ TEST_CASE(
   CHECK(differences[0].a == h);
 }
 
+TEST_CASE("a replay changes several values at once") {
+  const Run run;
+  const int h = run.number_of("tanh");
+  const Tensor w = floats({70, 60}, 0.8), changed = floats({80, 60}, 0.9);
+  check_equal(run.trace.replay({{1, w}, {h, changed}}), run.trace.replay(1, w).replay(h, changed));
+  check_equal(run.trace.replay(std::map<int, Tensor>()), run.trace);
+}
+
+TEST_CASE("a replay puts another elementwise function in the place of an op") {
+  const Run run;
+  const int h = run.number_of("tanh");
+  const Pointwise half{"half", [](Expr x) { return x * 0.5; }};
+  const Trace other = run.trace.replay(
+      {}, [&](const TraceNode& node) { return node.op == "tanh" ? &half : nullptr; });
+  REQUIRE(other.size() == run.trace.size());
+  CHECK(other.node(h).op == "half");
+  CHECK(other.node(h).formula == "x · 0.5");
+  check_equal(other.replay(std::map<int, Tensor>()), other);
+  const Tensor g = other.node(h).gradient.values(), sent = other.sent(h)[0].values();
+  CHECK(largest_difference(sent, g * 0.5) == 0);
+}
+
 TEST_CASE("what cannot be replayed is refused") {
   const Run run;
   const int h = run.number_of("tanh");
