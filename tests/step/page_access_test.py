@@ -10,7 +10,7 @@ class Access:
         if script is None:
             self.skipTest("axe-core is not installed: pip install axe-selenium-python, or name axe.min.js in GRADUS_AXE")
         b = self.browser
-        b.run("go(nodes.findIndex(node => node.op === 'softmax'))")
+        b.run("go(nodes.findIndex(node => node.op === 'softmax')); byId('search').value = 'ma'; search()")
         for theme in ("light", "dark"):
             b.developer("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}])
             for tab in b.run("return [...byId('tabs').children].map(tab => tab.id)"):

@@ -100,7 +100,8 @@ function drawGraph() {
     if (edge.views.length > 0) items.push(edge.label = labelOf(edge, bow, taken));
   }
   canvas.append(...frames, svg, ...items);
-  redraw(byId('graph'), canvas, changed.size > 0 ? make('p', {class: 'note'}, say('changed_note')) : null);
+  redraw(byId('graph'), canvas);
+  byId('changed_note').hidden = tab !== 'graph' || changed.size === 0;
   fit();
   markGraph();
 }
