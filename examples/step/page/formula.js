@@ -106,6 +106,21 @@ function mathOf(tree, symbol) {
   }
 }
 
+/// Browsers do not break a formula into lines: each term or factor is one of its own.
+function lineOf(left, tree, symbol) {
+  const parts = [];
+  const add = (before, part) => {
+    if (part.type === 'binary' && part.sign !== '/') {
+      add(before, part.left);
+      add([mo(part.sign, {form: 'infix', lspace: '0', rspace: '0.22em'})], part.right);
+    } else {
+      parts.push(mathElement('math', {}, row(...before, mathOf(part, symbol))));
+    }
+  };
+  add([left, mo('=')], tree);
+  return parts.flatMap((part, i) => i > 0 ? [' ', part] : [part]);
+}
+
 /// "y = a · b" as a line, in which each letter is linked with its tensor.
 function formulaLine(head, text, node, isLinked = true) {
   const isOperand = name => isLinked && (node.operands.includes(name) || name === 'y' || name === 'g');
@@ -113,8 +128,8 @@ function formulaLine(head, text, node, isLinked = true) {
   const symbol = name => letter((attributes, text) => mathElement('mi', attributes, text), name);
   const tree = parseFormula(text);
   if (tree === null)
-    return make('p', {}, ...`${head} = ${text}`.split(/(?<![\p{Lu}\p{Ll}\d_])([a-z])(?![\p{Lu}\p{Ll}\d_(])/u)
+    return make('p', {'data-formula': `${head} = ${text}`}, ...`${head} = ${text}`.split(/(?<![\p{Lu}\p{Ll}\d_])([a-z])(?![\p{Lu}\p{Ll}\d_(])/u)
       .map((piece, i) => i % 2 ? letter((attributes, name) => make('i', attributes, name), piece) : piece));
   const left = head.startsWith('dL/d') ? row(mathElement('mi', {mathvariant: 'normal'}, 'dL/d'), symbol(head.slice(4))) : symbol(head);
-  return make('p', {}, mathElement('math', {alttext: `${head} = ${text}`}, row(left, mo('='), mathOf(tree, symbol))));
+  return make('p', {'data-formula': `${head} = ${text}`}, ...lineOf(left, tree, symbol));
 }

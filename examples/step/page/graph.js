@@ -94,12 +94,14 @@ function drawGraph() {
   edges = edgesBetween();
   for (const edge of edges) {
     const bow = curve(places.get(edge.from), places.get(edge.to));
+    edge.bow = bow;
     edge.element = svgElement('path', {d: `M${bow[0]}C${bow.slice(1).join(' ')}`});
     svg.append(edge.element);
     if (edge.views.length > 0) items.push(edge.label = labelOf(edge, bow, taken));
   }
   canvas.append(...frames, svg, ...items);
-  redraw(byId('graph'), canvas, changed.size > 0 ? make('p', {class: 'note'}, say('changed_note')) : null);
+  redraw(byId('graph'), canvas);
+  byId('changed_note').hidden = tab !== 'graph' || changed.size === 0;
   fit();
   markGraph();
 }
@@ -143,8 +145,12 @@ function curve(a, b) {
   return [[a.x + a.width, ay + self], [out, ay + self], [out, by - self], [b.x + b.width, by - self]];
 }
 
+function pointOf([p, q, r, s], t) {
+  return [0, 1].map(axis => (1 - t) ** 3 * p[axis] + 3 * (1 - t) ** 2 * t * q[axis] + 3 * (1 - t) * t ** 2 * r[axis] + t ** 3 * s[axis]);
+}
+
 /// The views that an edge goes through, as a button on it, where nothing else stands if possible.
-function labelOf({views}, [p, q, r, s], taken) {
+function labelOf({views}, bow, taken) {
   const names = [...new Set(views.map(n => nodes[n].op))];
   const text = names.slice(0, 2).map(name => {
     const count = views.filter(n => nodes[n].op === name).length;
@@ -153,7 +159,7 @@ function labelOf({views}, [p, q, r, s], taken) {
   const width = 6.7 * text.length + 14, height = 18;
   let place;
   for (const t of [.5, .4, .6, .3, .7, .2, .8, .5]) {
-    const [x, y] = [0, 1].map(axis => (1 - t) ** 3 * p[axis] + 3 * (1 - t) ** 2 * t * q[axis] + 3 * (1 - t) * t ** 2 * r[axis] + t ** 3 * s[axis]);
+    const [x, y] = pointOf(bow, t);
     place = {x: x - width / 2, y: y - height / 2, width, height};
     if (!taken.some(other => place.x < other.x + other.width && other.x < place.x + width && place.y < other.y + other.height && other.y < place.y + height)) break;
   }
@@ -171,8 +177,8 @@ function boxElement(part) {
     return make('button', {class: `box ${node.kind}`, 'data-part': part, title: `#${node.number} ${titleOf(node)}`,
                            onclick: () => select(node.number)},
                 make('span', {class: 'head'}, make('b', {}, titleOf(node).split('.').pop()),  // the group around it says the rest
-                     make('small', {}, (node.kind !== 'op' && node.users.length > 3 ? `→ ${node.users.length} ` : '') + (tensor(node.value).shape.length ? shapeText(tensor(node.value)) : ''))),
-                inBox('y', node.value), node.gradient === null ? null : inBox('g', node.gradient),
+                     make('small', {}, tensor(node.value).shape.length ? shapeText(tensor(node.value)) : '')),
+                inBox('y', node.value, node.kind !== 'op' && node.users.length > 3 ? make('small', {class: 'uses'}, `→${node.users.length}`) : ''), node.gradient === null ? null : inBox('g', node.gradient),
                 sign ? make('span', {class: 'sign', 'aria-label': say(sign === '✗' ? 'disagrees' : 'has_bad')}, sign) : null);
   }
   const group = groups[numberOf(part)], inside = members[numberOf(part)], outer = groups[group.parent];
@@ -187,10 +193,10 @@ function boxElement(part) {
 }
 
 /// A tensor within a box: its number, or a strip of its first rows.
-function inBox(letter, place) {
+function inBox(letter, place, note = '') {
   const x = tensor(place), values = numbersOf(x);
   const content = x.count === 1 && values ? numberText(values[0]) : values && x.count > 0 ? stripOf(x, values) : `${say('norm')} ${numberText(x.norm, 3)}`;
-  return make('span', {class: `number_in ${letter}`}, make('i', {}, letter), content);
+  return make('span', {class: `number_in ${letter}`}, make('i', {}, letter), content, note);
 }
 
 function stripOf(x, values) {

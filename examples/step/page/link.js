@@ -16,8 +16,10 @@ function lightUp(link) {
   for (const edge of edges) if (edge.from === from && edge.to === here) edge.element.classList.add('lit');
 }
 
+/// A number with its copies, and what it is part of.
 function lightNumber(of, at) {
-  lightUp(null);
+  lightUp(of.replace('dL/d', ''));
+  for (const figure of byId('panel').querySelectorAll('figure.lit')) figure.classList.remove('lit');
   for (const element of byId('panel').querySelectorAll(`[data-of="${CSS.escape(of)}"][data-at="${at}"]`)) element.classList.add('lit');
 }
 
@@ -49,10 +51,17 @@ function markParts() {
 
 function markSenders() {
   const {node: n, backward} = positions[position], found = backward ? sendersOf(nodes[n]) : null, here = boxOf(n);
-  for (const {from, to, element} of edges) {
+  for (const text of byId('graph').querySelectorAll('svg text')) text.remove();
+  let written = 0;
+  for (const {from, to, element, label, bow} of edges) {
     const sent = found && originOf(n).box === from && to !== here ? found.parts.filter(({user}) => boxOf(user) === to) : [];
     element.classList.toggle('sends', sent.length > 0);
-    element.style.strokeWidth = sent.length > 0 && found.most > 0 ? 1 + 3.5 * Math.min(1, Math.abs(sent.reduce((sum, part) => sum + part.amount, 0)) / found.most) : '';
+    element.style.strokeWidth = '';
+    if (sent.length === 0 || found.most === 0) continue;
+    const amount = sent.reduce((sum, part) => sum + part.amount, 0);
+    element.style.strokeWidth = 1 + 3.5 * Math.min(1, Math.abs(amount) / found.most);
+    const [x, y] = pointOf(bow, [.5, .35, .65, .42, .58][written++ % 5]);  // beside each other, where edges run close
+    element.parentNode.append(svgElement('text', {x: x + 8, y: y + (label ? 22 : 4)}, numberText(amount, 3)));
   }
 }
 

@@ -107,6 +107,7 @@ function drawTabs() {
   for (const name of ['graph', 'list', 'attention', 'doctor', 'lesson', 'differences', ...moreTabs.map(({name}) => name)]) byId(name).hidden = name !== tab;
   byId('tools').hidden = tab !== 'graph' && tab !== 'list';
   document.querySelector('.zoom').hidden = tab !== 'graph';
+  byId('changed_note').hidden = tab !== 'graph' || changed.size === 0;
 }
 
 /// Shows a trace, which JSON describes, at the place of the last one as far as it has it. `changed`
@@ -117,8 +118,6 @@ function load(data, options = {}) {
   readAttention();
   returnTo(mark);
   changed = options.changed || new Set();
-  document.title = trace.title ? `${trace.title} – Gradus` : 'Gradus';
-  byId('title').textContent = trace.title;
   byId('slider').max = Math.max(0, positions.length - 1);
   drawAll();
 }
@@ -131,6 +130,9 @@ function drawAll() {
     if (element.matches('button')) element.title = say(element.dataset.label);
   }
   for (const element of document.querySelectorAll('[data-hint]')) element.placeholder = say(element.dataset.hint);
+  const [, title] = lessonText().match(/^# (.*)/) || [null, trace.title];
+  document.title = title ? `${title} – Gradus` : 'Gradus';
+  byId('title').textContent = title;
   byId('language').textContent = say('language');
   byId('language').lang = language === 'zh' ? 'en' : 'zh-Hans';
   drawTheme();

@@ -20,16 +20,25 @@ let picked = {node: -1, key: '', index: []};
 function pick(key, index) {
   picked = {node: positions[position].node, key, index};
   drawPanel();
+  markSenders();
   lightUp(null);
   const cell = byId('panel').querySelector('.marked[tabindex], .heat canvas[data-picked]');
   if (cell) cell.focus({preventScroll: true});
 }
 
-/// Which element of a tensor is chosen: the picked one, else the only one or the first.
+/// Which element of a tensor the reader chose, in its cells or on an attention map; or null.
 function chosenIn(n, key, x) {
   if (picked.node === n && picked.key === key && picked.index.length === x.shape.length) return picked.index;
   if (attention.chosen && attention.chosen.node === n && (key === 'y' || key === 'g')) return attention.chosen.index;
   return null;
+}
+
+/// The chosen element, else the largest one.
+function elementOf(n, key, x) {
+  let largest = 0;
+  const values = numbersOf(x) || [];
+  for (let k = 1; k < values.length; ++k) if (Math.abs(values[k]) > Math.abs(values[largest])) largest = k;
+  return chosenIn(n, key, x) || indexAt(x.shape, x.sketch ? 0 : largest);
 }
 
 /// A formula, and under it its numbers for the chosen element.
@@ -39,12 +48,13 @@ function formulaOf(node, input) {
   const head = isForward ? 'y' : `dL/d${node.operands[input]}`, x = tensor(isForward ? node.value : node.sent[input]);
   const lines = [formulaLine(head, text, node)];
   if (x === null || x.count === 0) return lines;
-  const index = chosenIn(node.number, head, x) || x.shape.map(() => 0), pieces = writtenOut(node, input, index);
+  const index = elementOf(node.number, head, x), pieces = writtenOut(node, input, index);
   if (pieces === null) return lines;
   const where = x.shape.length > 0 ? `${head}[${index.join(', ')}] = ` : '= ';
   const number = piece => typeof piece === 'string' ? piece
     : make('span', {'data-of': piece.link, 'data-at': piece.index.join(), hidden: piece.hidden ? '' : false}, piece.hidden ? '' : numberText(piece.value));
-  return [...lines, make('p', {class: 'arithmetic'}, where, ...pieces.map(number), ' = ',
+  const isPassedOn = pieces.length === 1;
+  return [...lines, make('p', {class: 'arithmetic'}, where, ...(isPassedOn ? [] : [...pieces.map(number), ' = ']),
                          make('b', {'data-of': head, 'data-at': index.join()}, numberText(numbersOf(x)[elementAt(x.shape, index)])))];
 }
 
@@ -52,7 +62,7 @@ function formulaOf(node, input) {
 function sendersOf(node) {
   const x = tensor(node.gradient), values = x.sketch ? null : numbersOf(x);
   if (!values || x.count === 0 || node.users.length === 0) return null;
-  const index = chosenIn(node.number, 'g', x) || x.shape.map(() => 0), element = elementAt(x.shape, index);
+  const index = elementOf(node.number, 'g', x), element = elementAt(x.shape, index);
   const parts = [];
   for (const user of node.users)
     nodes[user].inputs.forEach((input, i) => {

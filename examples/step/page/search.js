@@ -14,10 +14,12 @@ function search() {
   if (exact > 0) results.unshift(...results.splice(exact, 1));
   const shown = results.slice(0, 40);
   chosenResult = 0;
+  const count = results.length > shown.length ? say('found_first', results.length, shown.length) : say('found', results.length);
   list.replaceChildren(...shown.map((node, i) => make('li', {role: 'option', id: `result_${i}`, onclick: () => take(i)},
     make('span', {class: 'number'}, `#${node.number}`), make('span', {}, titleOf(node)),
     make('span', {class: 'where'}, node.path + (node.time >= 0 ? ` t = ${node.time}` : '')))),
-    make('li', {class: 'count'}, results.length > shown.length ? say('found_first', results.length, shown.length) : say('found', results.length)));
+    make('li', {class: 'count', role: 'none'}, count));
+  byId('live').textContent = count;
   markResult();
 }
 
