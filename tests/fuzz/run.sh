@@ -20,7 +20,8 @@ sources="core/files/json_check.cpp core/files/safetensors.cpp core/trace/trace_f
   examples/terminal/display_width.cpp
   examples/step/session.cpp examples/step/session_looks.cpp examples/step/session_moves.cpp
   examples/step/session_changes.cpp examples/step/condition.cpp examples/step/views.cpp
-  examples/step/overviews.cpp examples/step/show.cpp examples/step/attention.cpp"
+  examples/step/overviews.cpp examples/step/show.cpp examples/step/attention.cpp
+  examples/live/expression.cpp examples/live/exercises.cpp examples/live/numbers.cpp"
 flags="-std=c++20 -O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=all
   -I. -I$build/generated"
 
@@ -32,7 +33,7 @@ compile() {
   done | xargs -r -P 2 -L 1 sh -c "$compiler"' $0 -c -o $1' 
 }
 
-libraries="$build/libstep_lessons.a $build/libgradus_step.a $build/libtranslator.a $build/libanswerer.a $build/libgradus_training.a
+libraries="$build/liblive_engine.a $build/libstep_lessons.a $build/libgradus_step.a $build/libtranslator.a $build/libanswerer.a $build/libgradus_training.a
   $build/libgradus_terminal.a $build/libgradus_layers.a $build/libgradus_optim.a $build/libgradus_core.a"
 
 link() {
