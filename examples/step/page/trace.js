@@ -139,8 +139,8 @@ function titleOf(node) {
 function partName(part) { return part[0] === 'n' ? titleOf(nodes[numberOf(part)]) : groupName(groups[numberOf(part)]); }
 function groupName(group) {
   if (!group.is_stack) return group.name || say('whole');
-  const [first, last] = [partName(group.parts[0]), partName(group.parts[group.parts.length - 1])];
-  return `${first === last ? first : `${first} … ${last}`} × ${group.parts.length}`;
+  const [first, last] = [group.parts[0], group.parts[group.parts.length - 1]].map(partName), [begin] = first.split(' … ');
+  return `${first === last ? first : `${begin} … ${last.split(' … ').pop()}`} × ${group.parts.length}`;
 }
 function isBad(x) { return x !== null && (x.nans > 0 || x.infinities > 0); }
 
