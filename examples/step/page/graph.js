@@ -58,13 +58,6 @@ function settle(item, x, y) {
   for (const inner of item.inside) settle(inner, x + inner.at[0], y + inner.at[1]);
 }
 
-function svgElement(tag, attributes, ...children) {
-  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 function drawGraph() {
   places = new Map();
   boxes = new Map();

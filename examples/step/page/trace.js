@@ -203,4 +203,11 @@ function make(tag, attributes = {}, ...children) {
   element.append(...children.filter(child => child !== null && child !== undefined && child !== ''));
   return element;
 }
+function svgElement(tag, attributes, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 function byId(id) { return document.getElementById(id); }
