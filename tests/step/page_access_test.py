@@ -49,6 +49,18 @@ class Access:
         b.press("Escape")
         self.assertEqual(self.focus(), "search")
 
+    def test_whatever_has_the_focus_shows_it(self):
+        b = self.browser
+        for tab in b.run("return [...byId('tabs').children].map(tab => tab.id)"):
+            b.click(f"#{tab}")
+            b.press("Tab")  # a key, so that rings are shown
+            self.assertEqual(b.run("""
+                go(nodes.findIndex(node => node.op === 'softmax'));
+                return [...document.querySelectorAll('a, button, input, select, summary, td[tabindex], canvas[tabindex]')].filter(e => {
+                  e.focus({preventScroll: true});
+                  return document.activeElement === e && parseFloat(getComputedStyle(e).outlineWidth) < 2;
+                }).slice(0, 5).map(e => e.outerHTML.slice(0, 100));"""), [], tab)
+
     def test_the_arrow_keys_move_in_the_list_of_tabs(self):
         b = self.browser
         tabs = b.run("return [...byId('tabs').children].map(tab => tab.id)")

@@ -46,6 +46,17 @@ class Formulas(unittest.TestCase):
         for text in ("x in another shape", "a, b, … one after the other", "(a", "a +", "g where x = y, in equal parts; 0 elsewhere"):
             self.assertIsNone(b.run("return parseFormula(arguments[0])", text), text)
 
+    def test_formulas_of_strangers_neither_break_nor_block_the_page(self):
+        b = lesson(self, 2)
+        for formula in ("(" * 3000 + "x" + ")" * 3000, "−" * 3000 + "x", " + ".join(["x"] * 3000), "constructor", "toString(x)", "x __proto__", "Σ Σ Σ Σ Σ Σ Σ Σ Σ Σ x"):
+            seconds = b.run("""
+                const node = nodes.find(node => node.op === 'softmax'), start = performance.now();
+                node.formula = arguments[0];
+                go(node.number);
+                return (performance.now() - start) / 1000;""", formula)
+            self.assertLess(seconds, 2)
+            self.assertEqual(b.run("return document.querySelectorAll('.arithmetic').length"), 0)
+
     def test_a_letter_lights_up_with_its_tensor_its_box_and_its_edge(self):
         b = lesson(self, 1)
         b.run("go(nodes.findIndex(node => node.op === 'add')); document.querySelector('#panel math [data-link=b]').focus()")

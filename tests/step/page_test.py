@@ -336,6 +336,13 @@ class OtherPages(unittest.TestCase):
                          "<p>a <em>b</em> <code>c*</code> <strong>d</strong></p><ol><li>e f</li><li>g</li></ol>"
                          '<div><table><tr><th>h</th><th>i</th></tr><tr><td>j</td><td>&lt;k&gt;</td></tr></table></div>')
 
+    def test_edges_run_around_boxes_where_a_bend_suffices(self):
+        with Loaded(self, trace_of(8)) as b:
+            self.assertEqual(b.run("""
+                const [from, wall, to] = [0, 140, 280].map(y => ({x: 0, y, width: 100, height: 40}));
+                const isUnder = bow => [...Array(100).keys()].map(i => pointOf(bow, i / 100)).some(([x, y]) => x > wall.x && x < wall.x + wall.width && y > wall.y && y < wall.y + wall.height);
+                return [isUnder(curve(from, to)), isUnder(route(from, to, [from, wall, to]))];"""), [True, False])
+
     def test_equal_parts_are_one_stack_and_a_small_graph_fills_the_view(self):
         with Loaded(self, trace_of(8)) as b:
             self.assertEqual(b.text("#graph .stack b"), "▸tanh × 6")

@@ -1,11 +1,13 @@
 // --- formulas: what they are made of, and how they are set ----------------------------------------
-const superscripts = {'ᵀ': 'T', '²': '2', '³': '3', '⁻¹': '−1', 'ˣ': 'x', '′': '′'};
+const superscripts = new Map([['ᵀ', 'T'], ['²', '2'], ['³', '3'], ['⁻¹', '−1'], ['ˣ', 'x'], ['′', '′']]);
+const mostTokens = 500, deepest = 40;  // of a formula that is set and computed; longer ones stay text
 const prefixes = new Set(['log', 'max', 'min']);  // "log x" without brackets
 
 /// A tree of {type, …}, or null where the text is not (only) a formula: "x in another shape".
 function parseFormula(text) {
   const tokens = text.match(/\s+|\d+(\.\d+)?(e[+-]?\d+)?|Σ|⁻¹|(?!Σ)[\p{Ll}\p{Lu}][\p{Ll}\p{Lu}\d_]*|./gu).filter(token => token.trim());
-  let at = 0;
+  if (tokens.length > mostTokens) return null;
+  let at = 0, depth = 0;
   const next = token => tokens[at] === token && ++at > 0;
   const need = token => { if (!next(token)) throw null; };
   const expression = () => {
@@ -19,10 +21,16 @@ function parseFormula(text) {
     return left;
   };
   const factor = () => {
+    if (++depth > deepest) throw null;
+    const result = signed();
+    --depth;
+    return result;
+  };
+  const signed = () => {
     if (next('−')) return {type: 'minus', of: factor()};
     if (next('Σ')) return {type: 'sum', of: term()};
     let base = atom();
-    while (tokens[at] in superscripts) base = {type: 'super', of: base, script: tokens[at++]};
+    while (superscripts.has(tokens[at])) base = {type: 'super', of: base, script: tokens[at++]};
     return next('^') ? {type: 'power', left: base, right: factor()} : base;
   };
   const between = (type, end) => {
@@ -92,7 +100,7 @@ function mathOf(tree, symbol) {
     case 'root': return mathElement('msqrt', {}, set(tree.of));
     case 'compare': return row(mo('[', fence), set(tree.left), mo(tree.sign), set(tree.right), mo(']', fence));
     case 'super': return mathElement('msup', {}, set(tree.of), tree.script === 'ᵀ' ? mathElement('mi', {mathvariant: 'normal'}, 'T')
-      : tree.script === 'ˣ' ? symbol('x') : mathElement('mn', {}, superscripts[tree.script]));
+      : tree.script === 'ˣ' ? symbol('x') : mathElement('mn', {}, superscripts.get(tree.script)));
     case 'power': return mathElement('msup', {}, set(tree.left), withoutBrackets(tree.right));
     case 'prefix': return row(mathElement('mi', {}, tree.name), mo('\u2061'), set(tree.of[0]));
     case 'call': {

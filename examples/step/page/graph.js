@@ -6,6 +6,7 @@ const gap = {across: 22, along: 42}, padding = {side: 16, top: 36, bottom: 16};
 let places = new Map();  // part -> {x, y, width, height}
 let boxes = new Map();   // visible part -> its element: a box, a frame, or the label that stands for a view
 let edges = [];          // {from, to, views, element, label, fan}
+let taken = [];          // where boxes, titles and labels are
 let zoom = 1, isZoomed = false;
 
 /// Positions of what is in a group, from its upper left corner, and its size.
@@ -57,13 +58,6 @@ function settle(item, x, y) {
   for (const inner of item.inside) settle(inner, x + inner.at[0], y + inner.at[1]);
 }
 
-function svgElement(tag, attributes, ...children) {
-  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  element.append(...children);
-  return element;
-}
-
 function drawGraph() {
   places = new Map();
   boxes = new Map();
@@ -76,7 +70,8 @@ function drawGraph() {
   for (const [id, size] of [['tip', 8], ['near_tip', 11]])
     svg.append(svgElement('marker', {id, viewBox: '0 0 8 8', refX: 7, refY: 4, markerUnits: 'userSpaceOnUse', markerWidth: size,
                                      markerHeight: size, orient: 'auto-start-reverse'}, svgElement('path', {d: 'M0 0L8 4L0 8z'})));
-  const frames = [], items = [], taken = [];
+  const frames = [], items = [];
+  taken = [];
   for (const [part, place] of places) {
     if (part === 'g0') continue;
     const isFrame = part[0] === 'g' && expanded.has(part), element = isFrame ? frameOf(part) : boxElement(part);
@@ -92,12 +87,13 @@ function drawGraph() {
     }
   }
   edges = edgesBetween();
+  const obstacles = [...taken];
   for (const edge of edges) {
-    const bow = curve(places.get(edge.from), places.get(edge.to));
+    const bow = route(places.get(edge.from), places.get(edge.to), obstacles);
     edge.bow = bow;
     edge.element = svgElement('path', {d: `M${bow[0]}C${bow.slice(1).join(' ')}`});
     svg.append(edge.element);
-    if (edge.views.length > 0) items.push(edge.label = labelOf(edge, bow, taken));
+    if (edge.views.length > 0) items.push(edge.label = labelOf(edge, bow));
   }
   canvas.append(...frames, svg, ...items);
   redraw(byId('graph'), canvas);
@@ -130,43 +126,17 @@ function edgesBetween() {
     fan: from[0] === 'n' && nodes[numberOf(from)].kind !== 'op' && uses.get(from) > 3}));
 }
 
-/// The four points of a curve from the bottom of a box to the top of one below it, or from side to side.
-function curve(a, b) {
-  const ax = a.x + a.width / 2, bx = b.x + b.width / 2, ay = a.y + a.height / 2, by = b.y + b.height / 2;
-  if (b.y >= a.y + a.height) {
-    const bend = Math.min(60, (b.y - a.y - a.height) / 2);
-    return [[ax, a.y + a.height], [ax, a.y + a.height + bend], [bx, b.y - bend], [bx, b.y]];
-  }
-  if (b.x >= a.x + a.width) {
-    const bend = Math.min(60, (b.x - a.x - a.width) / 2);
-    return [[a.x + a.width, ay], [a.x + a.width + bend, ay], [b.x - bend, by], [b.x, by]];
-  }
-  const out = Math.max(a.x + a.width, b.x + b.width) + 34, self = a === b ? a.height / 4 : 0;
-  return [[a.x + a.width, ay + self], [out, ay + self], [out, by - self], [b.x + b.width, by - self]];
-}
-
-function pointOf([p, q, r, s], t) {
-  return [0, 1].map(axis => (1 - t) ** 3 * p[axis] + 3 * (1 - t) ** 2 * t * q[axis] + 3 * (1 - t) * t ** 2 * r[axis] + t ** 3 * s[axis]);
-}
-
 /// The views that an edge goes through, as a button on it, where nothing else stands if possible.
-function labelOf({views}, bow, taken) {
+function labelOf({views}, bow) {
   const names = [...new Set(views.map(n => nodes[n].op))];
   const text = names.slice(0, 2).map(name => {
     const count = views.filter(n => nodes[n].op === name).length;
     return count > 1 ? `${name} × ${count}` : name;
   }).join(' · ') + (names.length > 2 ? ' …' : '');
-  const width = 6.7 * text.length + 14, height = 18;
-  let place;
-  for (const t of [.5, .4, .6, .3, .7, .2, .8, .5]) {
-    const [x, y] = pointOf(bow, t);
-    place = {x: x - width / 2, y: y - height / 2, width, height};
-    if (!taken.some(other => place.x < other.x + other.width && other.x < place.x + width && place.y < other.y + other.height && other.y < place.y + height)) break;
-  }
-  taken.push(place);
+  const place = spotOn(bow, 6.7 * text.length + 14, 18);
   const label = make('button', {class: 'view_label', 'data-views': views.join(), title: views.map(n => `#${n} ${titleOf(nodes[n])} ${shapeText(tensor(nodes[n].value))}`).join('\n'),
     onclick: () => select(views[(views.indexOf(positions[position].node) + 1) % views.length])}, text);
-  Object.assign(label.style, {left: `${place.x}px`, top: `${place.y}px`, width: `${width}px`});
+  Object.assign(label.style, {left: `${place.x}px`, top: `${place.y}px`, width: `${place.width}px`});
   views.forEach(n => boxes.has('n' + n) || boxes.set('n' + n, label));
   return label;
 }

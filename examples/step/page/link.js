@@ -50,19 +50,20 @@ function markParts() {
 }
 
 function markSenders() {
-  const {node: n, backward} = positions[position], found = backward ? sendersOf(nodes[n]) : null, here = boxOf(n);
+  const {node: n, backward} = positions[position], found = backward ? sendersOf(nodes[n]) : null, here = boxOf(n), before = taken;
   for (const text of byId('graph').querySelectorAll('svg text')) text.remove();
-  let written = 0;
-  for (const {from, to, element, label, bow} of edges) {
+  taken = [...before];  // amounts give way to each other, and make place for the next ones
+  for (const {from, to, element, bow} of edges) {
     const sent = found && originOf(n).box === from && to !== here ? found.parts.filter(({user}) => boxOf(user) === to) : [];
     element.classList.toggle('sends', sent.length > 0);
     element.style.strokeWidth = '';
     if (sent.length === 0 || found.most === 0) continue;
-    const amount = sent.reduce((sum, part) => sum + part.amount, 0);
+    const amount = sent.reduce((sum, part) => sum + part.amount, 0), text = numberText(amount, 3);
     element.style.strokeWidth = 1 + 3.5 * Math.min(1, Math.abs(amount) / found.most);
-    const [x, y] = pointOf(bow, [.5, .35, .65, .42, .58][written++ % 5]);  // beside each other, where edges run close
-    element.parentNode.append(svgElement('text', {x: x + 8, y: y + (label ? 22 : 4)}, numberText(amount, 3)));
+    const place = spotOn(bow, 7.5 * text.length, 16);
+    element.parentNode.append(svgElement('text', {x: place.x, y: place.y + 5}, text));
   }
+  taken = before;
 }
 
 function startLinks() {

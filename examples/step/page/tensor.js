@@ -182,18 +182,10 @@ function figuresOf(x) {
 }
 
 function histogramOf(x) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
   const most = Math.max(1, ...x.histogram);
-  svg.setAttribute('width', 64);
-  svg.setAttribute('height', 26);
-  svg.setAttribute('role', 'img');
-  svg.setAttribute('aria-label', `${say('histogram')}: ${x.histogram.join(', ')}`);
-  x.histogram.forEach((count, i) => {
+  const bars = x.histogram.map((count, i) => {
     const height = count === 0 ? 0 : 1 + 25 * count / most;
-    const bar = document.createElementNS('http://www.w3.org/2000/svg', 'rect');
-    for (const [name, value] of Object.entries({x: 4 * i, y: 26 - height, width: 3, height, fill: 'currentColor'}))
-      bar.setAttribute(name, value);
-    svg.append(bar);
+    return svgElement('rect', {x: 4 * i, y: 26 - height, width: 3, height, fill: 'currentColor'});
   });
-  return svg;
+  return svgElement('svg', {width: 64, height: 26, role: 'img', 'aria-label': `${say('histogram')}: ${x.histogram.join(', ')}`}, ...bars);
 }

@@ -139,8 +139,8 @@ function titleOf(node) {
 function partName(part) { return part[0] === 'n' ? titleOf(nodes[numberOf(part)]) : groupName(groups[numberOf(part)]); }
 function groupName(group) {
   if (!group.is_stack) return group.name || say('whole');
-  const [first, last] = [partName(group.parts[0]), partName(group.parts[group.parts.length - 1])];
-  return `${first === last ? first : `${first} … ${last}`} × ${group.parts.length}`;
+  const [first, last] = [group.parts[0], group.parts[group.parts.length - 1]].map(partName), [begin] = first.split(' … ');
+  return `${first === last ? first : `${begin} … ${last.split(' … ').pop()}`} × ${group.parts.length}`;
 }
 function isBad(x) { return x !== null && (x.nans > 0 || x.infinities > 0); }
 
@@ -203,4 +203,11 @@ function make(tag, attributes = {}, ...children) {
   element.append(...children.filter(child => child !== null && child !== undefined && child !== ''));
   return element;
 }
+function svgElement(tag, attributes, ...children) {
+  const element = document.createElementNS('http://www.w3.org/2000/svg', tag);
+  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
+  element.append(...children);
+  return element;
+}
+
 function byId(id) { return document.getElementById(id); }
