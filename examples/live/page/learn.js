@@ -1,16 +1,16 @@
 // --- watch it learn ------------------------------------------------------------------------------
 let runs = [];  // {options, steps: [[loss, gradient norm, weight norms]], kept, names}
-let isLearning = false, chosenStep = [0, 0];  // run, step
+let learning = null, chosenStep = [0, 0];  // run, step
 let trainingOptions = {optimizer: 'SGD', rate: 0.1, clip: 0, seed: 0};
 let trainingNote = () => '';  // an element or a text, in the reader's language
 
-function forgetTraining() { isLearning = false; runs = []; chosenStep = [0, 0]; trainingNote = () => ''; }
+function forgetTraining() { learning = null; runs = []; chosenStep = [0, 0]; trainingNote = () => ''; }
 
 /// Throws Error for what is no number of 0 or more.
 function readTrainingForm() {
   const number = id => {
     const value = readNumber(byId(id).value);
-    if (!(value >= 0)) throw new Error(say('not_positive', say(id), byId(id).value));
+    if (!(Number.isFinite(value) && value >= 0)) throw new Error(say('not_positive', say(id), byId(id).value));
     return value;
   };
   trainingOptions = {optimizer: byId('optimizer').value, rate: number('rate'), clip: number('clip'), seed: Math.round(number('seed'))};
@@ -21,7 +21,7 @@ function trainingComplains(error) { trainingNote = () => make('span', {class: 'b
 /// `steps` more of the last run; of a new one where that is asked for, or with other options. In
 /// slices of a few frames, so that the page draws, and can stop it.
 async function learn(steps, isNew = false) {
-  if (isLearning) { isLearning = false; return; }
+  if (learning) { learning = null; return drawTraining(); }
   try {
     readTrainingForm();
     await leaveStep();
@@ -29,14 +29,14 @@ async function learn(steps, isNew = false) {
     trainingComplains(error);
     return drawTraining();
   }
-  isLearning = true;
+  const mine = learning = {};
   trainingNote = () => '';
-  const mine = runs, last = runs[runs.length - 1];
+  const ours = runs, last = runs[runs.length - 1];
   let left = steps, starts = isNew || !last || JSON.stringify(last.options) !== JSON.stringify(trainingOptions);
   try {
     do {
       const answer = await ask({do: 'train', steps: Math.min(left, 100), milliseconds: 40, new: starts, ...trainingOptions});
-      if (runs !== mine) return;  // another lesson was opened
+      if (runs !== ours) return;  // another lesson was opened
       if (starts) runs.push({options: trainingOptions, steps: []});
       starts = false;
       const run = runs[answer.run];
@@ -47,12 +47,12 @@ async function learn(steps, isNew = false) {
       drawTraining();
       if (answer.stopped) { trainingNote = () => say('training_stopped'); break; }
       await new Promise(requestAnimationFrame);
-    } while (isLearning && left > 0 && runs === mine);
+    } while (learning === mine && left > 0);
   } catch (error) {
     trainingComplains(error);
   }
-  if (runs !== mine) return;
-  isLearning = false;
+  if (runs !== ours || learning !== mine && learning) return;
+  learning = null;
   if (runs.length > 0) chooseStep(...chosenStep);
   else drawTraining();
 }
@@ -78,7 +78,7 @@ async function followStep(beside = null) {
   isFollowing = true;
   const mine = runs;
   try {
-    for (let shown = null; runs === mine && !isLearning && shown !== chosenStep;) {
+    for (let shown = null; runs === mine && !learning && shown !== chosenStep;) {
       shown = chosenStep;
       const [run, step] = shown;
       await leaveStep();
@@ -97,7 +97,7 @@ async function followStep(beside = null) {
 function chooseStep(run, step) {
   chosenStep = [run, keptStep(runs[run], step)];
   drawTraining();
-  if (!isLearning) followStep();
+  if (!learning) followStep();
 }
 
 /// The chosen step, and where the other run was then.
@@ -115,45 +115,61 @@ function runName(run, i) {
 
 function orNan(number) { return number === null ? NaN : number; }
 
+/// What the reader may be holding, a button or the timeline, is only replaced where it has changed.
+let drawnTraining = '';
 function drawTraining() {
   const view = byId('training');
-  if (tab !== 'training') return redraw(view);
-  const isReady = engineState === 'ready', o = trainingOptions;
-  const typed = (id, value) => byId(id) && !isLearning ? byId(id).value : value;
-  const field = (id, value, step) => make('label', {}, say(id), ' ', make('input', {id, type: 'number', min: 0, step, value: typed(id, value)}));
-  const button = (id, text, onclick, isOff = false) => make('button', {id, onclick: () => isReady && !isOff && onclick(), 'aria-disabled': String(!isReady || isOff)}, text);
-  const isFull = runs.length >= 8;
-  redraw(view, make('h2', {}, say('training_title')), make('p', {class: 'note'}, say('training_hint')),
-    make('div', {class: 'fields'}, make('label', {}, say('optimizer'), ' ', make('select', {id: 'optimizer'},
-      ...['SGD', 'momentum', 'RMSprop', 'Adam'].map(name => make('option', {selected: name === typed('optimizer', o.optimizer) ? '' : false}, name)))),
-      field('rate', o.rate, 'any'), field('clip', o.clip, 'any'), field('seed', o.seed, 1)),
-    make('div', {class: 'fields'}, button('learn_1', say('learn', 1), () => learn(1), isLearning), button('learn_100', say('learn', 100), () => learn(100), isLearning),
-      button('learn_on', say(isLearning ? 'stop' : 'learn_on'), () => learn(1e9)), button('learn_new', say('new_run'), () => learn(100, true), isLearning || isFull)),
-    make('p', {id: 'training_error', role: 'status'}, trainingNote()), ...(runs.length > 0 ? runParts(button) : []));
+  if (tab !== 'training') { drawnTraining = ''; return redraw(view); }
+  const [r, s] = chosenStep, run = runs[r], key = [language, engineState, runs.length, r, Boolean(learning)].join();
+  if (drawnTraining !== key) redraw(view, ...trainingForm(), ...(run ? timelineOf(run) : []), make('div', {id: 'figures'}));
+  drawnTraining = key;
+  byId('training_error').replaceChildren(trainingNote());
+  if (!run) return;
+  const [loss, gradient] = run.steps[s].map(orNan), line = byId('timeline');
+  line.max = run.steps.length - 1;
+  line.value = s;
+  line.setAttribute('aria-valuetext', `${s}: ${say('loss')} ${numberText(loss)}`);
+  byId('step_text').textContent = `${say('step')} ${s}: ${say('loss')} ${numberText(loss, 6)}, ${say('gradient_norm')} ${numberText(gradient, 4)}`;
+  redraw(byId('figures'), ...figuresOfRun(run, s));
 }
 
-/// The timeline, and what it points at: losses and gradients of all runs, weights of the chosen one.
-function runParts(button) {
-  const [r, s] = chosenStep, run = runs[r], [loss, gradient, weights] = run.steps[s], pick = x => chooseStep(r, x);
-  const slider = make('input', {id: 'timeline', type: 'range', min: 0, max: run.steps.length - 1, step: 1, value: s, 'aria-label': say('timeline'),
-    'aria-valuetext': `${s}: ${say('loss')} ${numberText(orNan(loss))}`});
-  slider.addEventListener('input', () => pick(Number(slider.value)));
+function trainingButton(id, onclick, isOff, text = say(id)) {
+  const isReady = engineState === 'ready' && !isOff;
+  return make('button', {id, onclick: () => isReady && onclick(), 'aria-disabled': String(!isReady)}, text);
+}
+
+function trainingForm() {
+  const typed = (id, value) => byId(id) ? byId(id).value : value, o = trainingOptions, isFull = runs.length >= 8;
+  const field = (id, step) => make('label', {}, say(id), ' ', make('input', {id, type: 'number', min: 0, step, value: typed(id, o[id])}));
+  return [make('h2', {}, say('training_title')), make('p', {class: 'note'}, say('training_hint')),
+    make('div', {class: 'fields'}, make('label', {}, say('optimizer'), ' ', make('select', {id: 'optimizer'},
+      ...['SGD', 'momentum', 'RMSprop', 'Adam'].map(name => make('option', {selected: name === typed('optimizer', o.optimizer) ? '' : false}, name)))),
+      field('rate', 'any'), field('clip', 'any'), field('seed', 1)),
+    make('div', {class: 'fields'}, trainingButton('learn_1', () => learn(1), learning, say('learn', 1)), trainingButton('learn_100', () => learn(100), learning, say('learn', 100)),
+      trainingButton('learn_on', () => learn(1e9), false, say(learning ? 'stop' : 'learn_on')), trainingButton('learn_new', () => learn(100, true), learning || isFull, say('new_run'))),
+    make('p', {id: 'training_error', role: 'status'})];
+}
+
+function timelineOf(run) {
+  const slider = make('input', {id: 'timeline', type: 'range', min: 0, max: run.steps.length - 1, step: 1, 'aria-label': say('timeline')});
+  slider.addEventListener('input', () => chooseStep(chosenStep[0], slider.valueAsNumber));
   slider.addEventListener('keydown', event => event.stopPropagation());
-  const steps = run => run.steps.map((_, n) => n);
-  const lines = k => runs.map((run, i) => ({name: runName(run, i), x: steps(run), y: run.steps.map(step => orNan(step[k]))}));
-  const titled = (title, figure) => make('section', {}, make('h3', {}, title), figure);
-  const choice = make('select', {id: 'run', 'aria-label': say('run'), onchange: event => chooseStep(Number(event.target.value), s)},
-    ...runs.map((one, i) => make('option', {value: i, selected: i === r ? '' : false}, runName(one, i))));
-  return [
-    make('div', {class: 'fields timeline'}, runs.length > 1 ? choice : null, slider,
-      runs.length > 1 ? button('compare_step', say('compare_step'), compareRuns, isLearning) : null, button('open_step', say('open_step'), () => showTab('graph'), isLearning)),
-    make('p', {class: 'mono', id: 'step_text'}, `${say('step')} ${s}: ${say('loss')} ${numberText(orNan(loss), 6)}, ${say('gradient_norm')} ${numberText(orNan(gradient), 4)}`),
-    make('div', {class: 'plots'},
-      titled(say('loss'), plot(lines(0), {label: say('loss'), at: s, pick})),
-      titled(say('gradient_norm'), plot(lines(1), {label: say('gradient_norm'), log: true, at: s, pick})),
-      titled(say('weight_norms'), run.names.length > 6 ? '' : plot(run.names.map((name, i) => ({name, x: steps(run), y: run.steps.map(step => orNan(step[2][i]))})), {label: say('weight_norms'), at: s, pick})),
-      isLearning || maps.length === 0 ? '' : titled(say('attention'), make('div', {}, ...maps.map(attentionOfMap)))),
-    make('ul', {class: 'weights'}, ...run.names.map((name, i) => make('li', {}, `‖${name}‖ = ${numberText(orNan(weights[i]), 4)}`)))];
+  const choice = make('select', {id: 'run', 'aria-label': say('run'), onchange: event => chooseStep(Number(event.target.value), chosenStep[1])},
+    ...runs.map((one, i) => make('option', {value: i, selected: one === run ? '' : false}, runName(one, i))));
+  return [make('div', {class: 'fields timeline'}, runs.length > 1 ? choice : null, slider,
+               runs.length > 1 ? trainingButton('compare_step', compareRuns, learning) : null, trainingButton('open_step', () => showTab('graph'), learning)),
+          make('p', {class: 'mono', id: 'step_text'})];
+}
+
+/// Losses and gradients of all runs; weights and attention of this one, and what they are at a step.
+function figuresOfRun(run, at) {
+  const pick = x => chooseStep(chosenStep[0], x), count = run => run.steps.map((_, n) => n);
+  const lines = k => runs.map((run, i) => ({name: runName(run, i), x: count(run), y: run.steps.map(step => orNan(step[k]))}));
+  const norms = run.names.map((name, i) => ({name, x: count(run), y: run.steps.map(step => orNan(step[2][i]))}));
+  const drawn = (key, lines, log = false) => make('section', {}, make('h3', {}, say(key)), plot(lines, {label: say(key), log, at, pick}));
+  return [make('div', {class: 'plots'}, drawn('loss', lines(0)), drawn('gradient_norm', lines(1), true), norms.length > 6 ? null : drawn('weight_norms', norms),
+               learning || maps.length === 0 ? null : make('section', {}, make('h3', {}, say('attention')), ...maps.map(attentionOfMap))),
+          make('ul', {class: 'weights'}, ...norms.map(({name, y}) => make('li', {}, `‖${name}‖ = ${numberText(y[at], 4)}`)))];
 }
 
 /// The weights of the attention at the step that is on the page.

@@ -1,5 +1,5 @@
 // --- your sentence -------------------------------------------------------------------------------
-let sentence = 'My father bought four skirts yesterday morning.', translation = null, translatorProgress = null, isTraining = false;
+let sentence = 'My father bought four skirts yesterday morning.', translation = null, translatorProgress = null, training = null;
 
 async function translateSentence() {
   try {
@@ -12,11 +12,10 @@ async function translateSentence() {
 
 /// Trains the small translator anew, in slices, so that it can be stopped and be asked meanwhile.
 async function trainTranslator() {
-  if (isTraining) { isTraining = false; return; }
-  isTraining = true;
-  const begin = performance.now();
+  if (training) { training = null; return drawSentenceProgress(); }
+  const mine = training = {}, begin = performance.now();
   try {
-    for (let isFirst = true; isTraining; isFirst = false) {
+    for (let isFirst = true; training === mine; isFirst = false) {
       translatorProgress = {...await ask({do: 'learn', milliseconds: 250, new: isFirst}), seconds: (performance.now() - begin) / 1000};
       drawSentenceProgress();
       if (translatorProgress.done) break;
@@ -24,7 +23,8 @@ async function trainTranslator() {
   } catch (error) {
     complain(byId('sentence_answer'), error);
   }
-  isTraining = false;
+  if (training && training !== mine) return;
+  training = null;
   drawSentenceProgress();
   if (translation) await translateSentence();
 }
@@ -43,7 +43,7 @@ function drawSentenceProgress() {
   const place = byId('sentence_progress');
   if (!place) return;
   const p = translatorProgress;
-  byId('train_translator').textContent = say(isTraining && !(p && p.done) ? 'stop' : 'train_translator');
+  byId('train_translator').textContent = say(training && !(p && p.done) ? 'stop' : 'train_translator');
   if (!p) return place.replaceChildren(say('translator_included'));
   const left = p.step > 0 ? p.seconds / p.step * (p.of - p.step) : 0;
   place.replaceChildren(make('progress', {max: p.of, value: p.step, 'aria-label': say('train_translator')}), ' ',
