@@ -177,8 +177,8 @@ class Live(unittest.TestCase):
     def test_one_element_of_a_matrix_is_changed(self):
         b = self.browser
         self.chapter(2)
-        b.run("select(nodes.find(node => node.name === 'dense.weight').number); pick('y', [1, 0])")
-        self.assertEqual(b.text(".change h3"), "Change [1, 0], and see")
+        b.run("select(nodes.find(node => node.name === 'dense.weight').number); pick('y', [1, 1])")
+        self.assertEqual(b.text(".change h3"), "Change [1, 1], and see")
         self.type("#change_number", "7")
         b.click("#change_set")
         self.ready()
@@ -455,6 +455,195 @@ class Live(unittest.TestCase):
                 self.assertFalse(b.run("return document.querySelector('#stop .bad')"), (lesson, i))
                 self.assertFalse(b.run("return byId('stop').hidden"))
                 self.assertEqual(self.focus(), "stop")
+
+
+    # --- for everyone -------------------------------------------------------------------------------
+    def every_tab(self):
+        """Each tab of each lesson, the added ones with something in them."""
+        b = self.browser
+        for number in range(1, 7):
+            self.chapter(number)
+            for name in b.run("return [...byId('tabs').children].map(tab => tab.id.slice(4))"):
+                if number != 4 and name in ("sentence", "exercises", "formula"):
+                    continue
+                self.tab(name)
+                for button in {"training": ["learn_1", "learn_new"], "sentence": ["translate"], "formula": ["formula_go"], "exercises": ["exercise_check"]}.get(name, []):
+                    self.until(f"byId('{button}')")
+                    b.run("byId(arguments[0]).click()", button)
+                    self.ready()
+                yield f"lesson {number}, {name}"
+        b.run("takeStop(0)")
+        self.ready()
+        yield "a stop of the guide"
+
+    def test_the_keyboard_reaches_everything_and_the_focus_is_never_lost(self):
+        b = self.browser
+        b.run("byId('chapter').focus()")
+        seen = set()
+        for name in ("guide", "formula", "training", "sentence", "exercises", "graph"):
+            b.run("byId(arguments[0]).focus()", "tab_guide")
+            b.run("byId(arguments[0]).click(); byId(arguments[0]).focus()", f"tab_{name}")
+            self.ready()
+            for _ in range(60):
+                b.press("Tab")
+                focus = self.focus()
+                if focus == "body":
+                    break
+                seen.add(focus)
+        self.assertLessEqual({"stop_0", "stop_4", "formula_text", "formula_go", "instead_of", "formula_put", "optimizer", "rate", "clip", "seed", "learn_1", "learn_100", "learn_on", "learn_new", "sentence_text",
+                              "translate", "train_translator", "exercise_text", "exercise_check", "exercise_9", "exercise_file", "change_number", "change_slider", "change_set", "undo", "first", "slider"} - seen, set())
+        press = lambda focus, key: (b.run("byId(arguments[0]).focus()", focus), b.press(key), self.ready(), self.assertNotEqual(self.focus(), "body", f"{key} on {focus}"))
+        tabs = lambda name: b.run("byId(arguments[0]).click()", f"tab_{name}")
+        for focus, key in (("change_slider", "ArrowRight"), ("change_number", "Enter"), ("change_set", "Enter"), ("undo", "Enter"), ("undo", "Enter"), ("undo", "Enter"), ("undo", "Enter")):
+            press(focus, key)
+            self.assertEqual(self.focus(), focus)
+        self.assertEqual(self.value("weight"), "−0.5")
+        tabs("guide")
+        press("stop_2", "Enter")
+        press("stop_after", "Enter")
+        press("stop_after", "Enter")
+        press("stop_before", "Enter")
+        press("stop_list", "Enter")
+        tabs("training")
+        for focus, key in (("learn_1", "Enter"), ("learn_100", "Enter"), ("timeline", "ArrowLeft"), ("timeline", "ArrowLeft"), ("learn_new", "Enter")):
+            press(focus, key)
+            self.assertEqual(self.focus(), focus)
+        press("compare_step", "Enter")
+        tabs("training")
+        press("open_step", "Enter")
+        tabs("formula")
+        press("formula_text", "Enter")
+        press("formula_put", "Enter")
+        tabs("exercises")
+        self.until("exercises.length")
+        press("exercise_3", "Enter")
+        press("exercise_text", "Enter")
+        tabs("sentence")
+        press("sentence_text", "Enter")
+        press("step_through", "Enter")
+
+    def test_both_languages_say_everything(self):
+        b = self.browser
+        self.assertEqual(b.run("""
+            const missing = Object.keys(words.en).filter(key => !(key in words.zh)).concat(Object.keys(words.zh).filter(key => !(key in words.en)));
+            const script = [...document.scripts].pop().textContent;
+            for (const [, key] of script.matchAll(/say\\('(\\w+)'/g)) if (!(key in words.en)) missing.push(key);
+            return missing;"""), [])
+        b.click("#language")
+        allowed = set("""Gradus English A Aa AA SGD momentum RMSprop Adam x y g a b w dL da db dx dw e sigmoid tanh exp log relu softplus sqrt sin cos abs erf sign max min sum mean softmax loss float LSTM Dense NaN nan inf
+            Home End Shift WebAssembly Emma library book words dy t I drink tea matmul""".split())
+        found = {}
+        for place in self.every_tab():
+            if place.split()[-1] in ("lesson", "graph", "list", "attention", "doctor", "differences"):
+                continue
+            text = b.run("""
+                const clone = byId(tab === 'guide' || !moreTabs.some(({name}) => name === tab) ? 'stop' : tab).cloneNode(true);
+                for (const e of clone.querySelectorAll('math, svg, .weights, .mono, input, option, .sentence_map, .key, [role=alert]')) e.remove();
+                return clone.textContent + ' ' + [...document.querySelectorAll('header, #tabs, .change')].map(e => e.innerText).join(' ')
+                  + ' ' + [...document.querySelectorAll('.live [aria-label], header [aria-label], header [title]')].map(e => `${e.getAttribute('aria-label') || ''} ${e.getAttribute('title') || ''}`).join(' ');""")
+            english = {word for word in re.findall(r"[A-Za-z]{2,}", text)} - allowed - set(b.run("return nodes.flatMap(node => `${node.name} ${node.op} ${node.path}`.match(/[A-Za-z]+/g) || [])"))
+            found.update({word: place for word in english})
+        b.click("#language")
+        self.assertEqual(found, {})
+
+    def test_nothing_overflows_in_any_width(self):
+        b = self.browser
+        wrong = []
+        for width, height, large in ((320, 640, False), (640, 512, True), (360, 740, False), (1280, 800, False), (1920, 1080, True)):
+            b.developer("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1, mobile=False)
+            b.open(PAGE.as_uri())
+            self.ready()
+            if large:
+                b.click("#size")
+            for place in self.every_tab():
+                for which, over in b.run("""
+                    const wide = [document.scrollingElement, byId('panel'), byId('stop'), ...document.querySelectorAll('.view.live:not([hidden])')].filter(e => e.clientWidth > 0);
+                    return wide.map(e => [e.id || e.localName, e.scrollWidth - e.clientWidth]).filter(([, over]) => over > 1);"""):
+                    wrong.append(f"{place} at {width} × {height}: {which} by {over}")
+            if large:
+                b.click("#size")
+        b.developer("Emulation.clearDeviceMetricsOverride")
+        self.assertEqual(wrong, [])
+
+    def test_axe_finds_no_serious_violation(self):
+        script = axe()
+        if script is None:
+            self.skipTest("axe-core is not installed: pip install axe-selenium-python, or name axe.min.js in GRADUS_AXE")
+        b = self.browser
+        b.run(script + "; window.axe = axe;")
+        wrong = {}
+        for theme in ("light", "dark"):
+            b.developer("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}, {"name": "prefers-reduced-motion", "value": "reduce"}])
+            for place in self.every_tab():
+                found = b.run("""
+                    return axe.run().then(results => results.violations
+                      .filter(({impact}) => impact === 'serious' || impact === 'critical')
+                      .map(({id, nodes}) => `${id}: ${nodes.slice(0, 3).map(node => node.html.slice(0, 160)).join(' ')}`));""")
+                for one in found:
+                    wrong.setdefault(one, f"{place}, {theme}")
+        b.developer("Emulation.setEmulatedMedia", features=[])
+        self.assertEqual(wrong, {})
+
+    def test_system_colours_and_dark_ones_show_every_line(self):
+        b = self.browser
+        self.tab("training")
+        for _ in range(8):
+            self.train("new")
+        for feature, value in (("forced-colors", "active"), ("prefers-color-scheme", "dark"), ("prefers-color-scheme", "light")):
+            b.developer("Emulation.setEmulatedMedia", features=[{"name": feature, "value": value}])
+            styles = b.run("""
+                const card = getComputedStyle(document.querySelector('#stage')).backgroundColor;
+                return [...document.querySelectorAll('.plot')[0].querySelectorAll(':scope > svg .line')].map(line => getComputedStyle(line)).map(({stroke, strokeDasharray, strokeWidth}) => [stroke === card, `${stroke} ${strokeDasharray} ${strokeWidth}`]);""")
+            self.assertEqual(len({style for _, style in styles}), 8, styles)
+            self.assertFalse(any(hidden for hidden, _ in styles))
+        b.developer("Emulation.setEmulatedMedia", features=[])
+        self.assertEqual(b.attribute("#learn_new", "aria-disabled"), "true")
+
+    def test_on_paper_are_the_graph_and_every_step(self):
+        b = self.browser
+        self.type("#change_number", "0.5")
+        b.click("#change_set")
+        self.ready()
+        pdf = base64.b64decode(b.developer("Page.printToPDF", printBackground=True)["data"])
+        self.assertTrue(pdf.startswith(b"%PDF"))
+        self.assertGreater(len(re.findall(rb"/Type\s*/Page\b", pdf)), 3)
+        b.developer("Emulation.setEmulatedMedia", media="print")
+        b.run("dispatchEvent(new Event('beforeprint'))")
+        self.assertEqual(b.count("#steps article"), b.run("return positions.length"))
+        self.assertEqual(b.run("return [...document.querySelectorAll('#steps .change, #undo, #engine_state')].filter(e => e.checkVisibility()).length"), 0)
+        b.run("dispatchEvent(new Event('afterprint'))")
+        b.developer("Emulation.setEmulatedMedia", media="")
+        self.ready()
+
+
+class WithoutWebAssembly(unittest.TestCase):
+    def test_the_page_shows_what_was_recorded_and_says_so(self):
+        with Browser() as b:
+            b.developer("Page.addScriptToEvaluateOnNewDocument", source="delete window.WebAssembly")
+            b.open(PAGE.as_uri())
+            time.sleep(0.5)
+            self.assertEqual(b.text("#engine_state"), "Recording only")
+            for number in range(1, 7):
+                b.run("byId('chapter').value = arguments[0]; byId('chapter').dispatchEvent(new Event('change'))", number)
+                last = b.run("return positions.length")
+                b.run("byId('tab_graph').click()")
+                b.click("#last")
+                self.assertEqual(b.text("#place"), f"{last} / {last}")
+                self.assertIn("Backward pass", b.text(".phase"))
+                b.click("#first")
+                self.assertEqual(b.count(".change"), 0)
+                for tab in b.run("return [...byId('tabs').children].map(tab => tab.id)"):
+                    b.run("byId(arguments[0]).click()", tab)
+                b.run("byId('tab_guide').click()")
+                self.assertIn("This browser does not run WebAssembly", b.text("#guide"))
+                b.run("byId('stop_0').click()")
+            for tab, button in (("guide", "stop_3"), ("formula", "formula_go"), ("training", "learn_100"), ("sentence", "translate")):
+                b.run("byId(arguments[0]).click()", f"tab_{tab}")
+                b.run("byId(arguments[0]).click()", button)
+                self.assertIn("This browser does not run WebAssembly", b.text(f"#{tab}"))
+            b.run("byId('tab_exercises').click()")
+            self.assertIn("This browser does not run WebAssembly", b.text("#exercises"))
+            self.assertEqual(b.console(), [])
 
 
 if __name__ == "__main__":

@@ -90,6 +90,9 @@ function drawState() {
   line.title = engineState === 'missing' ? say('no_engine') : '';
 }
 
+/// On each tab that needs the engine, where there is none.
+function withoutEngine() { return engineState === 'missing' ? make('p', {class: 'missing'}, say('no_engine')) : null; }
+
 /// An error of a request, where its form is.
 function complain(place, error) {
   if (place) place.replaceChildren(make('span', {class: 'bad', role: 'alert'}, error.message));

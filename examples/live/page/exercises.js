@@ -45,7 +45,7 @@ function drawExercises() {
   });
   const open = make('label', {class: 'file'}, say('exercise_file'), file);
   if (exercises.length === 0) {
-    redraw(view, make('h2', {}, say('exercises')), make('p', {id: 'exercise_answer'}), engineState === 'missing' ? make('p', {}, say('no_engine')) : open);
+    redraw(view, make('h2', {}, say('exercises')), make('p', {id: 'exercise_answer'}), withoutEngine() || open);
     if (engineState === 'ready') readExercises();
     return;
   }
@@ -62,7 +62,7 @@ function drawExercises() {
     make('ol', {class: 'exercise_list'}, ...exercises.map((one, i) => make('li', {}, make('button', {id: `exercise_${i}`, 'aria-current': i === exercise ? 'true' : false,
       onclick: () => to(i)}, solved.has(i) ? '✓ ' : '', one.title[language])))),
     make('h3', {}, `${exercise + 1}. ${title[language]}`), make('p', {}, task[language]),
-    make('div', {class: 'formula'}, formulaLine('y', printed(y), {operands: [], inputs: []}, false)),
+    make('div', {class: 'formula'}, formulaLine('y', printed(y), null, false)),
     make('div', {class: 'beside'}, ...Object.entries(known).map(([name, values]) => knownTable(name === 'g' ? 'g = dL/dy' : name, values))),
     make('div', {class: 'fields'}, make('span', {class: 'mono'}, `dL/d${find} =`), field, make('button', {id: 'exercise_check', class: 'main', onclick: markAnswer}, say('check_answer'))),
     make('p', {class: 'note'}, say('exercise_help')), make('div', {id: 'exercise_answer', role: 'status'}, ...verdict),

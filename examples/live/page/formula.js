@@ -20,7 +20,7 @@ function drawFormulaAnswer() {
   if (describedFormula.error) return complain(byId('formula_answer'), describedFormula.error);
   const {formula, derivative, verdict, plot: {x, y, slope}} = describedFormula;
   byId('formula_answer').replaceChildren(
-    make('div', {class: 'formula'}, formulaLine('y', formula, {operands: ['x'], inputs: []}), formulaLine('dL/dx', derivative, {operands: ['x'], inputs: []})),
+    make('div', {class: 'formula', tabindex: 0, role: 'group', 'aria-label': say('formula')}, ...[['y', formula], ['dL/dx', derivative]].map(([head, text]) => formulaLine(head, text, null, false))),
     make('p', {class: `verdict ${verdict}`}, make('span', {class: 'sign', 'aria-hidden': 'true'}, {agrees: '✓', disagrees: '✗', unknown: '?', 'not finite': '∞'}[verdict]),
          make('b', {}, say(verdict))),
     plot([{name: 'y', x, y}, {name: 'dy/dx', x, y: slope}], {label: formula, width: 640, height: 240}));
@@ -46,7 +46,7 @@ function drawFormulaTab() {
   field.addEventListener('keydown', event => event.key === 'Enter' && isReady && describeFormula());
   const chosen = byId('instead_of') && byId('instead_of').value;
   redraw(view,
-    make('h2', {}, say('formula_title')), make('p', {class: 'note', id: 'formula_hint'}, say('formula_hint')),
+    make('h2', {}, say('formula_title')), make('p', {class: 'note', id: 'formula_hint'}, say('formula_hint')), withoutEngine(),
     make('div', {class: 'fields'}, make('span', {class: 'mono'}, 'y ='), field, make('button', {id: 'formula_go', class: 'main', disabled: isReady ? false : '', onclick: describeFormula}, say('differentiate'))),
     make('div', {id: 'formula_answer', role: 'status'}),
     replaceable.length > 0 ? make('div', {class: 'fields'}, make('label', {}, say('in_place_of'), ' ',

@@ -109,7 +109,7 @@ function drawStop() {
 function drawGuide() {
   const view = byId('guide');
   if (tab !== 'guide') return redraw(view);
-  redraw(view, make('h2', {}, chapterTitle(chapter)), make('p', {class: 'note'}, say('guide_hint')),
+  redraw(view, make('h2', {}, chapterTitle(chapter)), make('p', {class: 'note'}, say('guide_hint')), withoutEngine(),
     make('ol', {class: 'stops'}, ...guides[chapter - 1].map((stop, i) => {
       const acts = stop.set || stop.train || stop.put;
       return make('li', {'aria-current': stopAt === i ? 'step' : false}, ...stopText(stop),

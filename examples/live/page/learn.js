@@ -141,7 +141,7 @@ function trainingButton(id, onclick, isOff, text = say(id)) {
 function trainingForm() {
   const typed = (id, value) => byId(id) ? byId(id).value : value, o = trainingOptions, isFull = runs.length >= 8;
   const field = (id, step) => make('label', {}, say(id), ' ', make('input', {id, type: 'number', min: 0, step, value: typed(id, o[id])}));
-  return [make('h2', {}, say('training_title')), make('p', {class: 'note'}, say('training_hint')),
+  return [make('h2', {}, say('training_title')), make('p', {class: 'note'}, say('training_hint')), withoutEngine(),
     make('div', {class: 'fields'}, make('label', {}, say('optimizer'), ' ', make('select', {id: 'optimizer'},
       ...['SGD', 'momentum', 'RMSprop', 'Adam'].map(name => make('option', {selected: name === typed('optimizer', o.optimizer) ? '' : false}, name)))),
       field('rate', 'any'), field('clip', 'any'), field('seed', 1)),

@@ -80,7 +80,7 @@ function drawSentence() {
   const answer = !t ? [] : t.error ? [make('p', {class: 'bad', role: 'alert'}, t.error.message)]
     : [make('p', {class: 'translation', lang: 'zh-Hans'}, t.text || say('no_words')),
        ...(t.known.every(known => known) ? [] : [make('p', {class: 'note'}, say('has_unknown'))])];
-  redraw(view, make('h2', {}, say('sentence_title')), make('p', {class: 'note'}, say('sentence_hint')),
+  redraw(view, make('h2', {}, say('sentence_title')), make('p', {class: 'note'}, say('sentence_hint')), withoutEngine(),
     make('div', {class: 'fields'}, field, make('button', {id: 'translate', class: 'main', disabled: isOff, onclick: translateSentence}, say('translate'))),
     make('div', {id: 'sentence_answer', role: 'status'}, ...answer),
     ...(t && !t.error ? [attentionTable(t), make('button', {id: 'step_through', onclick: stepThroughSentence}, say('step_through'))] : []),
