@@ -12,7 +12,7 @@ async function change(request) {
     try {
       present(await ask({do: 'set', ...next}));
     } catch (error) {
-      if (byId('change_error')) complain(byId('change_error'), error);
+      complain(byId('change_error'), error);
     }
   }
   isChanging = false;
@@ -25,12 +25,34 @@ function readNumber(text) {
   return plain !== '' && Number.isFinite(Number(plain)) ? Number(plain) : null;
 }
 
+/// A slider that redrawing replaces while it is dragged: what is dragged is the pointer, not the element.
+/// Its range stays, too, as long as the same element is chosen.
+let dragged = null, range = {of: '', reach: 0};
+function reachOf(of, now) {
+  const size = Number.isFinite(now) ? Math.abs(now) : 1;
+  if (range.of !== of || size > range.reach) range = {of, reach: Math.max(2, 2 * size)};
+  return range.reach;
+}
+document.addEventListener('pointerdown', event => {
+  if (event.target.id !== 'change_slider' || event.button !== 0) return;
+  const box = event.target.getBoundingClientRect(), thumb = 8;
+  dragged = {from: box.left + thumb, width: box.width - 2 * thumb, slider: event.target};
+});
+document.addEventListener('pointermove', event => {
+  const slider = byId('change_slider');
+  if (!dragged || !slider || dragged.slider === slider) return;  // the browser's own slider moves
+  const share = Math.min(1, Math.max(0, (event.clientX - dragged.from) / dragged.width));
+  slider.valueAsNumber = Number(slider.min) + share * (slider.max - slider.min);
+  slider.dispatchEvent(new Event('input'));
+});
+for (const type of ['pointerup', 'pointercancel']) document.addEventListener(type, () => { dragged = null; });
+
 /// Under the value of a node: its chosen element, to type or to drag.
 function changeFields(node, backward) {
   const x = tensor(node.value), values = x === null || x.sketch ? null : numbersOf(x);
   if (backward || engineState !== 'ready' || values === null || x.count === 0 || !x.dtype.startsWith('float')) return null;
   const index = chosenIn(node.number, 'y', x) || x.shape.map(() => 0), element = elementAt(x.shape, index), now = values[element];
-  const reach = Math.max(2, 2 * Math.abs(Number.isFinite(now) ? now : 1));
+  const reach = reachOf(`${node.number} ${element}`, now);
   const field = make('input', {id: 'change_number', type: 'text', inputmode: 'decimal', value: numberText(now, 7), 'aria-label': say('new_value')});
   const slider = make('input', {id: 'change_slider', type: 'range', min: -reach, max: reach, step: reach / 200, value: Number.isFinite(now) ? now : 0,
                                 'aria-label': say('new_value')});
@@ -46,7 +68,7 @@ function changeFields(node, backward) {
   slider.addEventListener('keydown', event => event.stopPropagation());
   return make('section', {class: 'change'},
     make('h3', {}, say('change_value', x.shape.length ? `[${index.join(', ')}]` : '')),
-    make('div', {class: 'fields'}, field, slider, make('button', {id: 'change_set', onclick: typed}, say('set_it'))), error);
+    make('div', {class: 'fields'}, field, make('button', {id: 'change_set', onclick: typed}, say('set_it')), slider), error);
 }
 
 panelParts.push(changeFields);

@@ -10,7 +10,9 @@ function ask(request) {
   return new Promise((resolve, reject) => {
     if (engineState === 'missing') return reject(new Error(say('no_engine')));
     asked.set(++requests, {resolve, reject});
-    engine.postMessage({number: requests, request: JSON.stringify(request)});
+    // Half of a pair of surrogates is no text.
+    const whole = (_, value) => typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value;
+    engine.postMessage({number: requests, request: JSON.stringify(request, whole)});
     drawState();
   });
 }
@@ -18,11 +20,16 @@ function ask(request) {
 function answered({data: {number, ready, answer, failure}}) {
   if (ready) return engineReady();
   if (failure) return engineMissing();
-  const {resolve, reject} = asked.get(number), result = JSON.parse(answer);
+  const {resolve, reject} = asked.get(number);
   asked.delete(number);
   drawState();
-  if (result.error) reject(new Error(result.error));
-  else resolve(result);
+  try {
+    const result = JSON.parse(answer);
+    if (result.error) reject(new Error(result.error));
+    else resolve(result);
+  } catch (error) {
+    reject(error);
+  }
 }
 
 /// What runs in the worker behind the engine's own script: first it is sent the engine, then requests.
@@ -56,7 +63,13 @@ async function startEngine() {
 async function engineReady() {
   engineState = 'ready';
   await ask({do: 'model', base64: byId('model').textContent.trim()});
-  present(await ask({do: 'open', lesson: chapter}), true);
+  await openInEngine();
+}
+
+async function openInEngine(more = {}) {
+  const number = chapter, answer = await ask({do: 'open', lesson: number, ...more});
+  if (chapter !== number) return;  // the reader is at another one by now
+  present(answer, true);
   await readOps();
 }
 
@@ -77,13 +90,17 @@ function drawState() {
   line.title = engineState === 'missing' ? say('no_engine') : '';
 }
 
+/// On each tab that needs the engine, where there is none.
+function withoutEngine() { return engineState === 'missing' ? make('p', {class: 'missing'}, say('no_engine')) : null; }
+
 /// An error of a request, where its form is.
 function complain(place, error) {
-  place.replaceChildren(make('span', {class: 'bad', role: 'alert'}, error ? error.message : ''));
+  if (place) place.replaceChildren(make('span', {class: 'bad', role: 'alert'}, error.message));
 }
 
 // --- what is on the page ------------------------------------------------------------------------
 let changes = 0;  // since the lesson was opened
+let isStepShown = false;  // whether the last of them only shows a step of a training
 
 /// Shows an answer's trace, and points out what differs from the one before.
 function present(answer, isNew = false) {
@@ -97,9 +114,10 @@ function present(answer, isNew = false) {
   next.nodes.forEach((node, n) => {
     if (!isNew && next.nodes.length === nodes.length && isOther(node, n)) differs.add(n);
     // The browser knows no source lines; the recording does.
-    if (recorded[n] && recorded[n].op === node.op && recorded[n].source) node.source = recorded[n].source;
+    if (recorded.length === next.nodes.length && recorded[n].op === node.op && recorded[n].source) node.source = recorded[n].source;
   });
   next.title = chapterTitle(chapter);
+  isStepShown = false;
   if (answer.left !== undefined) changes = answer.left;
   load(next, {changed: differs});
 }
@@ -111,15 +129,15 @@ async function openChapter(number, more = {}) {
   chapter = number;
   position = 0;
   changes = 0;
+  isStepShown = false;
+  wantedChange = null;
   forgetTraining();
   lesson = lessonTexts[number - 1];
   load({...lessons[number - 1], title: chapterTitle(number)});
   expandUpTo(40);
   drawStructure();
   go(0);
-  if (engineState !== 'ready') return;
-  present(await ask({do: 'open', lesson: number, ...more}), true);
-  await readOps();
+  if (engineState === 'ready') await openInEngine(more);
 }
 
 function drawHeader() {
@@ -130,22 +148,23 @@ function drawHeader() {
   select.setAttribute('aria-label', say('chapter'));
   const button = byId('undo');
   button.textContent = say('undo', changes);
-  button.disabled = changes === 0 || engineState !== 'ready';
+  button.setAttribute('aria-disabled', String(changes === 0 || engineState !== 'ready'));
 }
 
 async function undo() {
-  try {
-    present(await ask({do: 'undo'}));
-  } catch { /* nothing is left to undo */ }
+  if (changes === 0 || engineState !== 'ready') return;
+  present(await ask({do: 'undo'}));
+  await readOps();
 }
 
 function startLive() {
-  const select = make('select', {id: 'chapter', onchange: () => openChapter(Number(select.value))});
+  const select = make('select', {id: 'chapter', onchange: () => { stopAt = null; openChapter(Number(select.value)); }});
   byId('title').classList.add('hidden');
   byId('title').after(make('span', {class: 'chapter'}, select));
   document.querySelector('header .search').after(make('span', {id: 'engine_state', role: 'status'}),
                                                  make('button', {id: 'undo', class: 'quiet', onclick: undo}));
-  for (const {name} of moreTabs) byId('graph').parentNode.append(make('div', {id: name, class: 'view', role: 'tabpanel', 'data-label': name, hidden: ''}));
+  for (const {name} of moreTabs) byId('graph').parentNode.append(make('div', {id: name, class: 'view live', role: 'tabpanel', 'data-label': name, hidden: ''}));
+  document.querySelector('#stage nav').after(make('div', {id: 'stop', role: 'region', tabindex: -1, 'data-label': 'guide', hidden: ''}));
   tab = 'guide';
   openChapter(1);
   readHash();

@@ -46,58 +46,77 @@ function nodeAt([what, time]) {
   return found ? found.number : 0;
 }
 
-async function takeStop(stop) {
-  const {at, backward, set, train, put, tab: to} = stop;
-  if (set || train || put) {  // from the beginning, so that one sees what the guide says
-    if (changes > 0 || runs.length > 0) await openChapter(chapter);
+let stopAt = null;  // the number of the stop that the reader is at
+
+async function takeStop(number) {
+  const {at, backward, set, train, put, tab: to} = guides[chapter - 1][number], acts = set || train || put;
+  stopAt = number;
+  try {
+    if (isStepShown) await undo();
+    // From the beginning, so that one sees what the guide says.
+    if ((acts || at) && changes > 0 || acts && runs.length > 0) await openChapter(chapter);
     if (set) {
-      const node = nodeAt([set[0]]);
+      const node = nodeAt([set[0]]), shape = tensor(nodes[node].value).shape;
       await change(set[1] === null ? {node, value: set[2]} : {node, element: set[1], value: set[2]});
-      if (set[1] !== null) picked = {node, key: 'y', index: indexIn2(tensor(nodes[node].value).shape, set[1])};
+      if (set[1] !== null) picked = {node, key: 'y', index: indexAt(shape, set[1])};
       select(node);
     }
     if (put) {
-      typedFormula = put[0];
+      [typedFormula, describedFormula] = [put[0], null];
       present(await ask({do: 'put', text: put[0], instead_of: put[1]}));
       await readOps();
     }
     if (train) {
       trainingOptions = {optimizer: 'SGD', clip: 0, seed: 0, rate: train.rate};
-      showTab('training');
-      drawTraining();
-      await learn(train.steps, true);
-      return;
+      byId('training').replaceChildren();  // and what was typed there
     }
+    if (at) {
+      const n = nodeAt(at);
+      reveal(n);
+      go(backward && backwardPosition.has(n) ? backwardPosition.get(n) : n);
+    }
+    showTab(train ? 'training' : to || 'graph');
+    byId('stop').focus();
+    if (train) await learn(train.steps, true);
+  } catch (error) {
+    complain(byId('stop'), error);
   }
-  if (at) {
-    const n = nodeAt(at);
-    reveal(n);
-    go(backward && backwardPosition.has(n) ? backwardPosition.get(n) : n);
-  }
-  showTab(to || 'graph');
 }
 
-function indexIn2(shape, element) {
-  return shape.reduceRight(([rest, index], size) => [Math.floor(rest / size), [rest % size, ...index]], [element, []])[1];
-}
-
+/// Where that takes what has the focus away, the focus goes to the tab.
 function showTab(name) {
   tab = name;
   drawAll();
+  if (document.activeElement === document.body || document.activeElement.closest('[hidden]')) byId(`tab_${tab}`).focus();
+}
+
+function stopText(stop) {
+  const acts = stop.set || stop.train || stop.put, [text, result] = stop[language];
+  return [make('p', {}, make('b', {}, `${say(acts ? 'attempt' : 'look')}: `), text), result ? make('p', {}, make('b', {}, `${say('see')}: `), result) : null];
+}
+
+/// Over the other tabs: the stop that the reader is at, and the way to the next.
+function drawStop() {
+  const place = byId('stop'), stops = guides[chapter - 1];
+  place.hidden = stopAt === null || tab === 'guide';
+  if (place.hidden) return place.replaceChildren();
+  const button = (id, text, to) => make('button', {id, 'aria-label': say(id), title: say(id), 'aria-disabled': String(!stops[to]), onclick: () => stops[to] && takeStop(to)}, text);
+  redraw(place, make('div', {}, ...stopText(stops[stopAt])), make('div', {}, make('span', {class: 'number'}, say('place', stopAt + 1, stops.length)),
+    button('stop_before', '‹', stopAt - 1), ' ', button('stop_after', '›', stopAt + 1), ' ',
+    make('button', {id: 'stop_list', class: 'quiet', 'aria-label': say('stop_list'), title: say('stop_list'), onclick: () => showTab('guide')}, '☰')));
 }
 
 function drawGuide() {
   const view = byId('guide');
   if (tab !== 'guide') return redraw(view);
-  redraw(view, make('h2', {}, chapterTitle(chapter)),
+  redraw(view, make('h2', {}, chapterTitle(chapter)), make('p', {class: 'note'}, say('guide_hint')), withoutEngine(),
     make('ol', {class: 'stops'}, ...guides[chapter - 1].map((stop, i) => {
-      const acts = stop.set || stop.train || stop.put, [text, result] = stop[language];
-      return make('li', {}, make('p', {}, make('b', {}, `${say(acts ? 'attempt' : 'look')}: `), text),
-        result ? make('p', {}, make('b', {}, `${say('see')}: `), result) : null,
-        make('button', {id: `stop_${i}`, disabled: acts && engineState !== 'ready' ? '' : false, onclick: () => takeStop(stop)}, say(acts ? 'do_it' : 'show_me')));
+      const acts = stop.set || stop.train || stop.put;
+      return make('li', {'aria-current': stopAt === i ? 'step' : false}, ...stopText(stop),
+        make('button', {id: `stop_${i}`, disabled: acts && engineState !== 'ready' ? '' : false, onclick: () => takeStop(i)}, say(acts ? 'do_it' : 'show_me')));
     })));
 }
 
-moreTabs.push({name: 'guide', draw() { drawHeader(); drawGuide(); }}, {name: 'formula', draw: drawFormulaTab}, {name: 'training', draw: drawTraining},
+moreTabs.push({name: 'guide', draw() { drawHeader(); drawStop(); drawGuide(); }}, {name: 'formula', draw: drawFormulaTab}, {name: 'training', draw: drawTraining},
               {name: 'sentence', draw: drawSentence}, {name: 'exercises', draw: drawExercises});
 startLive();

@@ -1,24 +1,42 @@
 // --- watch it learn ------------------------------------------------------------------------------
 let runs = [];  // {options, steps: [[loss, gradient norm, weight norms]], kept, names}
-let isLearning = false, chosenStep = [0, 0];  // run, step
+let learning = null, chosenStep = [0, 0];  // run, step
 let trainingOptions = {optimizer: 'SGD', rate: 0.1, clip: 0, seed: 0};
+let trainingNote = () => '';  // an element or a text, in the reader's language
 
-function forgetTraining() { isLearning = false; runs = []; chosenStep = [0, 0]; }
+function forgetTraining() { learning = null; runs = []; chosenStep = [0, 0]; trainingNote = () => ''; }
 
+/// Throws Error for what is no number of 0 or more.
 function readTrainingForm() {
-  const number = id => Math.max(0, Number(byId(id).value) || 0);
+  const number = id => {
+    const value = readNumber(byId(id).value);
+    if (!(Number.isFinite(value) && value >= 0)) throw new Error(say('not_positive', say(id), byId(id).value));
+    return value;
+  };
   trainingOptions = {optimizer: byId('optimizer').value, rate: number('rate'), clip: number('clip'), seed: Math.round(number('seed'))};
 }
 
-/// `steps` more of the last run, or of a new one.
-async function learn(steps, isNew) {
-  if (isLearning) { isLearning = false; return; }
-  readTrainingForm();
-  isLearning = true;
-  let left = steps, starts = isNew || runs.length === 0;
+function trainingComplains(error) { trainingNote = () => make('span', {class: 'bad', role: 'alert'}, error.message); }
+
+/// `steps` more of the last run; of a new one where that is asked for, or with other options. In
+/// slices of a few frames, so that the page draws, and can stop it.
+async function learn(steps, isNew = false) {
+  if (learning) { learning = null; return drawTraining(); }
+  try {
+    readTrainingForm();
+    await leaveStep();
+  } catch (error) {
+    trainingComplains(error);
+    return drawTraining();
+  }
+  const mine = learning = {};
+  trainingNote = () => '';
+  const ours = runs, last = runs[runs.length - 1];
+  let left = steps, starts = isNew || !last || JSON.stringify(last.options) !== JSON.stringify(trainingOptions);
   try {
     do {
-      const answer = await ask({do: 'train', steps: Math.min(left, 100), milliseconds: 60, new: starts, ...trainingOptions});
+      const answer = await ask({do: 'train', steps: Math.min(left, 100), milliseconds: 40, new: starts, ...trainingOptions});
+      if (runs !== ours) return;  // another lesson was opened
       if (starts) runs.push({options: trainingOptions, steps: []});
       starts = false;
       const run = runs[answer.run];
@@ -27,13 +45,16 @@ async function learn(steps, isNew) {
       left -= Math.max(1, answer.steps.length - (answer.from === 0 ? 1 : 0));
       chosenStep = [answer.run, run.steps.length - 1];
       drawTraining();
-      if (answer.stopped) { byId('training_error').textContent = say('training_stopped'); break; }
-    } while (isLearning && left > 0);
+      if (answer.stopped) { trainingNote = () => say('training_stopped'); break; }
+      await new Promise(requestAnimationFrame);
+    } while (learning === mine && left > 0);
   } catch (error) {
-    complain(byId('training_error'), error);
+    trainingComplains(error);
   }
-  isLearning = false;
-  drawTraining();
+  if (runs !== ours || learning !== mine && learning) return;
+  learning = null;
+  if (runs.length > 0) chooseStep(...chosenStep);
+  else drawTraining();
 }
 
 /// The nearest step of a run that was kept.
@@ -43,17 +64,48 @@ function keptStep(run, step) {
   return at;
 }
 
-async function openStep(beside) {
-  const [run, step] = chosenStep, other = runs.length - 1 === run ? run - 1 : runs.length - 1;
-  const request = {do: 'show', run, step: keptStep(runs[run], step)};
-  if (beside) request.beside = [other, keptStep(runs[other], step)];
+/// A step that only was looked at is no change: what comes next starts from before it.
+async function leaveStep() {
+  if (!isStepShown) return;
+  isStepShown = false;
+  changes = (await ask({do: 'undo'})).left;
+}
+
+/// The page follows the timeline; while the engine computes, the steps between are skipped.
+let isFollowing = false;
+async function followStep(beside = null) {
+  if (isFollowing) return;
+  isFollowing = true;
+  const mine = runs;
   try {
-    present(await ask(request));
-    if (beside) { tab = 'differences'; drawAll(); }
-    byId('training_error').textContent = say('step_is_shown', request.step);
+    for (let shown = null; runs === mine && !learning && shown !== chosenStep;) {
+      shown = chosenStep;
+      const [run, step] = shown;
+      await leaveStep();
+      const answer = await ask({do: 'show', run, step: keptStep(runs[run], step), ...(beside ? {beside} : {})});
+      if (runs !== mine) break;
+      present(answer);
+      isStepShown = true;
+    }
   } catch (error) {
-    complain(byId('training_error'), error);
+    trainingComplains(error);
+    drawTraining();
   }
+  isFollowing = false;
+}
+
+function chooseStep(run, step) {
+  chosenStep = [run, keptStep(runs[run], step)];
+  drawTraining();
+  if (!learning) followStep();
+}
+
+/// The chosen step, and where the other run was then.
+async function compareRuns() {
+  const [run, step] = chosenStep, other = runs.length - 1 === run ? run - 1 : runs.length - 1;
+  while (isFollowing) await new Promise(requestAnimationFrame);
+  await followStep([other, keptStep(runs[other], step)]);
+  if (trace.other) showTab('differences');
 }
 
 function runName(run, i) {
@@ -61,36 +113,68 @@ function runName(run, i) {
   return `${i + 1}: ${optimizer} ${rate}${clip ? `, ${say('clip')} ${clip}` : ''}${seed ? `, ${say('seed')} ${seed}` : ''}`;
 }
 
+function orNan(number) { return number === null ? NaN : number; }
+
+/// What the reader may be holding, a button or the timeline, is only replaced where it has changed.
+let drawnTraining = '';
 function drawTraining() {
   const view = byId('training');
-  if (tab !== 'training') return redraw(view);
-  if (byId('learn_100')) readTrainingForm();
-  const message = byId('training_error') ? [...byId('training_error').childNodes] : [];
-  const isReady = engineState === 'ready', o = trainingOptions;
-  const field = (id, value, step) => make('label', {}, say(id), ' ', make('input', {id, type: 'number', min: 0, step, value}));
-  const button = (id, text, onclick, isOff = false) => make('button', {id, onclick, disabled: isReady && !isOff ? false : ''}, text);
-  const parts = [make('h2', {}, say('training_title')), make('p', {class: 'note'}, say('training_hint')),
+  if (tab !== 'training') { drawnTraining = ''; return redraw(view); }
+  const [r, s] = chosenStep, run = runs[r], key = [language, engineState, runs.length, r, Boolean(learning)].join();
+  if (drawnTraining !== key) redraw(view, ...trainingForm(), ...(run ? timelineOf(run) : []), make('div', {id: 'figures'}));
+  drawnTraining = key;
+  byId('training_error').replaceChildren(trainingNote());
+  if (!run) return;
+  const [loss, gradient] = run.steps[s].map(orNan), line = byId('timeline');
+  line.max = run.steps.length - 1;
+  line.value = s;
+  line.setAttribute('aria-valuetext', `${s}: ${say('loss')} ${numberText(loss)}`);
+  byId('step_text').textContent = `${say('step')} ${s}: ${say('loss')} ${numberText(loss, 6)}, ${say('gradient_norm')} ${numberText(gradient, 4)}`;
+  redraw(byId('figures'), ...figuresOfRun(run, s));
+}
+
+function trainingButton(id, onclick, isOff, text = say(id)) {
+  const isReady = engineState === 'ready' && !isOff;
+  return make('button', {id, onclick: () => isReady && onclick(), 'aria-disabled': String(!isReady)}, text);
+}
+
+function trainingForm() {
+  const typed = (id, value) => byId(id) ? byId(id).value : value, o = trainingOptions, isFull = runs.length >= 8;
+  const field = (id, step) => make('label', {}, say(id), ' ', make('input', {id, type: 'number', min: 0, step, value: typed(id, o[id])}));
+  return [make('h2', {}, say('training_title')), make('p', {class: 'note'}, say('training_hint')), withoutEngine(),
     make('div', {class: 'fields'}, make('label', {}, say('optimizer'), ' ', make('select', {id: 'optimizer'},
-      ...['SGD', 'momentum', 'RMSprop', 'Adam'].map(name => make('option', {selected: name === o.optimizer ? '' : false}, name)))),
-      field('rate', o.rate, 'any'), field('clip', o.clip, 'any'), field('seed', o.seed, 1)),
-    make('div', {class: 'fields'}, button('learn_1', say('learn', 1), () => learn(1)), button('learn_100', say('learn', 100), () => learn(100)),
-      button('learn_on', say(isLearning ? 'stop' : 'learn_on'), () => learn(1e9)), button('learn_new', say('new_run'), () => learn(100, true), isLearning || runs.length >= 8)),
-    make('p', {id: 'training_error', role: 'status'}, ...message)];
-  if (runs.length > 0) {
-    const lines = k => runs.map((run, i) => ({name: runName(run, i), x: run.steps.map((_, n) => n), y: run.steps.map(step => step[k] === null ? NaN : step[k])}));
-    const [r, s] = chosenStep, run = runs[r], pick = x => { chosenStep = [r, Math.min(run.steps.length - 1, Math.max(0, Math.round(x)))]; drawTraining(); };
-    const slider = make('input', {id: 'timeline', type: 'range', min: 0, max: run.steps.length - 1, step: 1, value: s, 'aria-label': say('timeline')});
-    slider.addEventListener('input', () => pick(Number(slider.value)));
-    slider.addEventListener('keydown', event => event.stopPropagation());
-    const [loss, gradient, weights] = run.steps[s];
-    parts.push(make('h3', {}, say('loss')), plot(lines(0), {label: say('loss'), at: s, pick}),
-      make('h3', {}, say('gradient_norm')), plot(lines(1), {label: say('gradient_norm'), log: true, at: s, pick, height: 150}),
-      make('div', {class: 'fields'}, runs.length > 1 ? make('select', {id: 'run', 'aria-label': say('run'), onchange: event => { chosenStep = [Number(event.target.value), keptStep(runs[event.target.value], s)]; drawTraining(); }},
-        ...runs.map((one, i) => make('option', {value: i, selected: i === r ? '' : false}, runName(one, i)))) : null, slider),
-      make('p', {class: 'mono', id: 'step_text'}, `${say('step')} ${s}: ${say('loss')} ${numberText(loss === null ? NaN : loss, 6)}, ${say('gradient_norm')} ${numberText(gradient === null ? NaN : gradient, 4)}`),
-      make('ul', {class: 'norms'}, ...run.names.map((name, i) => make('li', {}, `${name}: ‖w‖ = ${numberText(weights[i] === null ? NaN : weights[i], 4)}`))),
-      make('div', {class: 'fields'}, button('open_step', say('open_step'), () => openStep(false), isLearning),
-        runs.length > 1 ? button('compare_step', say('compare_step'), () => openStep(true), isLearning) : null));
-  }
-  redraw(view, ...parts);
+      ...['SGD', 'momentum', 'RMSprop', 'Adam'].map(name => make('option', {selected: name === typed('optimizer', o.optimizer) ? '' : false}, name)))),
+      field('rate', 'any'), field('clip', 'any'), field('seed', 1)),
+    make('div', {class: 'fields'}, trainingButton('learn_1', () => learn(1), learning, say('learn', 1)), trainingButton('learn_100', () => learn(100), learning, say('learn', 100)),
+      trainingButton('learn_on', () => learn(1e9), false, say(learning ? 'stop' : 'learn_on')), trainingButton('learn_new', () => learn(100, true), learning || isFull, say('new_run'))),
+    make('p', {id: 'training_error', role: 'status'})];
+}
+
+function timelineOf(run) {
+  const slider = make('input', {id: 'timeline', type: 'range', min: 0, max: run.steps.length - 1, step: 1, 'aria-label': say('timeline')});
+  slider.addEventListener('input', () => chooseStep(chosenStep[0], slider.valueAsNumber));
+  slider.addEventListener('keydown', event => event.stopPropagation());
+  const choice = make('select', {id: 'run', 'aria-label': say('run'), onchange: event => chooseStep(Number(event.target.value), chosenStep[1])},
+    ...runs.map((one, i) => make('option', {value: i, selected: one === run ? '' : false}, runName(one, i))));
+  return [make('div', {class: 'fields timeline'}, runs.length > 1 ? choice : null, slider,
+               runs.length > 1 ? trainingButton('compare_step', compareRuns, learning) : null, trainingButton('open_step', () => showTab('graph'), learning)),
+          make('p', {class: 'mono', id: 'step_text'})];
+}
+
+/// Losses and gradients of all runs; weights and attention of this one, and what they are at a step.
+function figuresOfRun(run, at) {
+  const pick = x => chooseStep(chosenStep[0], x), count = run => run.steps.map((_, n) => n);
+  const lines = k => runs.map((run, i) => ({name: runName(run, i), x: count(run), y: run.steps.map(step => orNan(step[k]))}));
+  const norms = run.names.map((name, i) => ({name, x: count(run), y: run.steps.map(step => orNan(step[2][i]))}));
+  const drawn = (key, lines, log = false) => make('section', {}, make('h3', {}, say(key)), plot(lines, {label: say(key), log, at, pick}));
+  return [make('div', {class: 'plots'}, drawn('loss', lines(0)), drawn('gradient_norm', lines(1), true), norms.length > 6 ? null : drawn('weight_norms', norms),
+               learning || maps.length === 0 ? null : make('section', {}, make('h3', {}, say('attention')), ...maps.map(attentionOfMap))),
+          make('ul', {class: 'weights'}, ...norms.map(({name, y}) => make('li', {}, `‖${name}‖ = ${numberText(y[at], 4)}`)))];
+}
+
+/// The weights of the attention at the step that is on the page.
+function attentionOfMap(map) {
+  const rows = map.rows.map(row => Array.from(tensor(nodes[row.node].value).sketch ? [] : numbersOf(tensor(nodes[row.node].value)).slice(row.query * map.keys, (row.query + 1) * map.keys)));
+  const names = (count, name) => Array.from({length: count}, (_, i) => name(i));
+  return attentionTable({words: names(map.keys, keyName), tokens: names(map.rows.length, queryName), attention: rows});
 }
