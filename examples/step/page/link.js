@@ -61,7 +61,8 @@ function markSenders() {
     const amount = sent.reduce((sum, part) => sum + part.amount, 0), text = numberText(amount, 3);
     element.style.strokeWidth = 1 + 3.5 * Math.min(1, Math.abs(amount) / found.most);
     const place = spotOn(bow, 7.5 * text.length, 16);
-    element.parentNode.append(svgElement('text', {x: place.x, y: place.y + 5}, text));
+    const isFlat = Math.abs(bow[3][0] - bow[0][0]) > Math.abs(bow[3][1] - bow[0][1]);  // then above it, else to its right
+    element.parentNode.append(svgElement('text', isFlat ? {x: place.x, y: place.y + 2} : {x: place.x + place.width / 2 + 7, y: place.y + 12}, text));
   }
   taken = before;
 }
