@@ -254,7 +254,7 @@ class Live(unittest.TestCase):
         self.assertEqual(b.count("#training .sentence_map"), 1)
         b.run("const line = byId('timeline'); line.value = 0; line.dispatchEvent(new Event('input'))")
         self.ready()
-        self.assertIn("Step 0: Loss 1.51253", b.text("#step_text"))
+        self.assertIn("Step 0: loss 1.51253", b.text("#step_text"))
         first = b.run("return [...document.querySelectorAll('#training .sentence_map tbody td')].map(td => td.textContent)")
         self.assertIn("0.74", first)
         for at in (10, 40, 70, 100):  # as fast as one drags: the last one is shown

@@ -26,9 +26,9 @@ const guides = [
     zh: ['再把它打开，用 x 替换两处 tanh。', '单元里的数值不再受限：四步之后是 1.545，而不是 0.8502。']}],
   [{at: ['matmul'], en: ['Scores: each query times each key.'], zh: ['得分：每个查询与每个键的乘积。']},
    {at: ['softmax'], tab: 'attention', en: ['The weights: 我 looks at I with 0.7361, 喝茶 at drink with 0.6652.'], zh: ['权重：“我”以 0.7361 看向 I，“喝茶”以 0.6652 看向 drink。']},
-   {set: [4, 0, 0.05], en: ['Divide the scores by 0.05 instead of by √4 = 2: as if the keys were much larger.', 'Each query looks at one key alone, with weight 1, and no gradient reaches queries and keys any more: that is what the division by √d is for.'], tab: 'doctor',
-    zh: ['把得分除以 0.05，而不是 √4 = 2：相当于键大得多。', '每个查询只看一个键，权重为 1，再没有梯度到达查询和键：除以 √d 正是为此。']},
-   {train: {steps: 200, rate: 0.1}, en: ['Train 200 steps with rate 0.1, from the beginning.', 'Queries, keys and values move until both outputs are (0, 1).'], zh: ['从头开始，用学习率 0.1 训练 200 步。', '查询、键和值一起移动，直到两个输出都成为 (0, 1)。']}],
+   {set: [4, 0, 0.05], en: ['Divide the scores by 0.05 instead of by √4 = 2: as if the keys were much larger.', 'Each query looks at one key alone, with weight 1, and next to nothing reaches the queries any more: −2.80e−25 instead of 0.3406. That is what the division by √d is for.'], at: ['queries'], backward: true,
+    zh: ['把得分除以 0.05，而不是 √4 = 2：相当于键大得多。', '每个查询只看一个键，权重为 1，几乎没有梯度再到达查询：−2.80e−25，而不是 0.3406。除以 √d 正是为此。']},
+   {train: {steps: 200, rate: 0.1}, at: [8], en: ['Train 200 steps with rate 0.1, from the beginning.', 'Queries, keys and values move until both outputs are (0, 1).'], zh: ['从头开始，用学习率 0.1 训练 200 步。', '查询、键和值一起移动，直到两个输出都成为 (0, 1)。']}],
   [{at: ['softmax'], tab: 'attention', en: ['Each Chinese character looks back at the English words. Choose a cell: the nodes behind it are listed below.'], zh: ['每个汉字都回头看英文的词。点选一格，下面列出它背后的节点。']},
    {tab: 'sentence', en: ['Type a sentence of your own, and step through its translation.'], zh: ['输入你自己的句子，逐步查看它的翻译。']},
    {tab: 'doctor', en: ['The gradient of every layer at every time step. Which layer gets the least?'], zh: ['每一层在每个时间步的梯度。哪一层得到的最少？']}],
@@ -92,7 +92,7 @@ function showTab(name) {
 
 function stopText(stop) {
   const acts = stop.set || stop.train || stop.put, [text, result] = stop[language];
-  return [make('p', {}, make('b', {}, `${say(acts ? 'attempt' : 'look')}: `), text), result ? make('p', {}, make('b', {}, `${say('see')}: `), result) : null];
+  return [make('p', {}, make('b', {}, say(acts ? 'attempt' : 'look'), ' '), text), result ? make('p', {}, make('b', {}, say('see'), ' '), result) : null];
 }
 
 /// Over the other tabs: the stop that the reader is at, and the way to the next.

@@ -128,8 +128,8 @@ function drawTraining() {
   const [loss, gradient] = run.steps[s].map(orNan), line = byId('timeline');
   line.max = run.steps.length - 1;
   line.value = s;
-  line.setAttribute('aria-valuetext', `${s}: ${say('loss')} ${numberText(loss)}`);
-  byId('step_text').textContent = `${say('step')} ${s}: ${say('loss')} ${numberText(loss, 6)}, ${say('gradient_norm')} ${numberText(gradient, 4)}`;
+  line.setAttribute('aria-valuetext', say('step_text', s, numberText(loss), numberText(gradient)));
+  byId('step_text').textContent = say('step_text', s, numberText(loss, 6), numberText(gradient));
   redraw(byId('figures'), ...figuresOfRun(run, s));
 }
 
