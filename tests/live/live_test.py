@@ -436,7 +436,7 @@ class Live(unittest.TestCase):
             self.chapter(lesson)
             for i, stop in enumerate(b.run("return guides[chapter - 1]")):
                 tensors = "nodes.filter(node => tensor(node.value).count <= 64).flatMap(node => ['value', 'gradient'].flatMap(what => tensor(node[what]) && numbersOf(tensor(node[what])) ? [...numbersOf(tensor(node[what])), tensor(node[what]).norm] : [])).map(v => numberText(v, 7)).join(' ')"
-                gather = "return byId('panel').textContent + ' ' + (byId(tab).textContent) + ' ' + byId('graph').textContent + ' ' + runs.flatMap(run => run.steps.flatMap(step => step.slice(0, 2))).map(v => numberText(v, 7)).join(' ') + ' ' + " + tensors
+                gather = "return byId('panel').innerText + ' ' + byId(tab).innerText + ' ' + byId('graph').textContent + ' ' + runs.flatMap(run => run.steps.flatMap(step => step.slice(0, 2))).map(v => numberText(v, 7)).join(' ') + ' ' + " + tensors
                 self.chapter(lesson)
                 self.tab("graph")
                 b.run("byId('expand').click(); go(nodes.length - 1)")

@@ -156,9 +156,9 @@ function timelineOf(run) {
   slider.addEventListener('keydown', event => event.stopPropagation());
   const choice = make('select', {id: 'run', 'aria-label': say('run'), onchange: event => chooseStep(Number(event.target.value), chosenStep[1])},
     ...runs.map((one, i) => make('option', {value: i, selected: one === run ? '' : false}, runName(one, i))));
-  return [make('div', {class: 'fields timeline'}, runs.length > 1 ? choice : null, slider,
-               runs.length > 1 ? trainingButton('compare_step', compareRuns, learning) : null, trainingButton('open_step', () => showTab('graph'), learning)),
-          make('p', {class: 'mono', id: 'step_text'})];
+  return [make('div', {class: 'fields timeline'}, runs.length > 1 ? choice : null, slider),
+          make('div', {class: 'fields'}, make('span', {class: 'mono', id: 'step_text'}), trainingButton('open_step', () => showTab('graph'), learning),
+               runs.length > 1 ? trainingButton('compare_step', compareRuns, learning) : null)];
 }
 
 /// Losses and gradients of all runs; weights and attention of this one, and what they are at a step.
