@@ -504,6 +504,8 @@ class Live(unittest.TestCase):
         press("stop_after", "Enter")
         press("stop_before", "Enter")
         press("stop_list", "Enter")
+        press("stop_0", "Enter")
+        press("stop_close", "Enter")
         tabs("training")
         for focus, key in (("learn_1", "Enter"), ("learn_100", "Enter"), ("timeline", "ArrowLeft"), ("timeline", "ArrowLeft"), ("learn_new", "Enter")):
             press(focus, key)

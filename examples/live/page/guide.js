@@ -106,7 +106,8 @@ function drawStop() {
   const button = (id, text, to) => make('button', {id, 'aria-label': say(id), title: say(id), 'aria-disabled': String(!stops[to]), onclick: () => stops[to] && takeStop(to)}, text);
   redraw(place, make('div', {}, ...stopText(stops[stopAt])), make('div', {}, make('span', {class: 'number'}, say('place', stopAt + 1, stops.length)),
     button('stop_before', '‹', stopAt - 1), ' ', button('stop_after', '›', stopAt + 1), ' ',
-    make('button', {id: 'stop_list', class: 'quiet', 'aria-label': say('stop_list'), title: say('stop_list'), onclick: () => showTab('guide')}, '☰')));
+    make('button', {id: 'stop_list', class: 'quiet', 'aria-label': say('stop_list'), title: say('stop_list'), onclick: () => showTab('guide')}, '☰'),
+    make('button', {id: 'stop_close', class: 'quiet', 'aria-label': say('stop_close'), title: say('stop_close'), onclick: () => { stopAt = null; showTab(tab); }}, '×')));
 }
 
 function drawGuide() {
