@@ -254,7 +254,7 @@ class Live(unittest.TestCase):
         self.assertEqual(b.count("#training .sentence_map"), 1)
         b.run("const line = byId('timeline'); line.value = 0; line.dispatchEvent(new Event('input'))")
         self.ready()
-        self.assertIn("Step 0: Loss 1.51253", b.text("#step_text"))
+        self.assertIn("Step 0: loss 1.51253", b.text("#step_text"))
         first = b.run("return [...document.querySelectorAll('#training .sentence_map tbody td')].map(td => td.textContent)")
         self.assertIn("0.74", first)
         for at in (10, 40, 70, 100):  # as fast as one drags: the last one is shown
@@ -436,7 +436,7 @@ class Live(unittest.TestCase):
             self.chapter(lesson)
             for i, stop in enumerate(b.run("return guides[chapter - 1]")):
                 tensors = "nodes.filter(node => tensor(node.value).count <= 64).flatMap(node => ['value', 'gradient'].flatMap(what => tensor(node[what]) && numbersOf(tensor(node[what])) ? [...numbersOf(tensor(node[what])), tensor(node[what]).norm] : [])).map(v => numberText(v, 7)).join(' ')"
-                gather = "return byId('panel').textContent + ' ' + (byId(tab).textContent) + ' ' + byId('graph').textContent + ' ' + runs.flatMap(run => run.steps.flatMap(step => step.slice(0, 2))).map(v => numberText(v, 7)).join(' ') + ' ' + " + tensors
+                gather = "return byId('panel').innerText + ' ' + byId(tab).innerText + ' ' + byId('graph').textContent + ' ' + runs.flatMap(run => run.steps.flatMap(step => step.slice(0, 2))).map(v => numberText(v, 7)).join(' ') + ' ' + " + tensors
                 self.chapter(lesson)
                 self.tab("graph")
                 b.run("byId('expand').click(); go(nodes.length - 1)")
@@ -504,6 +504,8 @@ class Live(unittest.TestCase):
         press("stop_after", "Enter")
         press("stop_before", "Enter")
         press("stop_list", "Enter")
+        press("stop_0", "Enter")
+        press("stop_close", "Enter")
         tabs("training")
         for focus, key in (("learn_1", "Enter"), ("learn_100", "Enter"), ("timeline", "ArrowLeft"), ("timeline", "ArrowLeft"), ("learn_new", "Enter")):
             press(focus, key)

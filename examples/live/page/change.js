@@ -52,7 +52,7 @@ function changeFields(node, backward) {
   const x = tensor(node.value), values = x === null || x.sketch ? null : numbersOf(x);
   if (backward || engineState !== 'ready' || values === null || x.count === 0 || !x.dtype.startsWith('float')) return null;
   const index = chosenIn(node.number, 'y', x) || x.shape.map(() => 0), element = elementAt(x.shape, index), now = values[element];
-  const reach = reachOf(`${node.number} ${element}`, now);
+  const reach = reachOf(`${chapter} ${node.number} ${element}`, now);
   const field = make('input', {id: 'change_number', type: 'text', inputmode: 'decimal', value: numberText(now, 7), 'aria-label': say('new_value')});
   const slider = make('input', {id: 'change_slider', type: 'range', min: -reach, max: reach, step: reach / 200, value: Number.isFinite(now) ? now : 0,
                                 'aria-label': say('new_value')});

@@ -122,7 +122,7 @@ function present(answer, isNew = false) {
   load(next, {changed: differs});
 }
 
-function chapterTitle(number) { return `${say('lesson_number', number)}: ${say(`lesson_${number}`)}`; }
+function chapterTitle(number) { return say('lesson_title', number, say(`lesson_${number}`)); }
 
 /// Opens a lesson: as it was recorded, and as soon as the engine can, as it runs.
 async function openChapter(number, more = {}) {

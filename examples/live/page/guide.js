@@ -20,18 +20,21 @@ const guides = [
   [{at: ['lstm_cell', 3], backward: true, en: ["The loss sees only the last output. At the last cell state arrives 0.1438 …"], zh: ['损失只看最后的输出。到达最后一个单元状态的梯度是 0.1438……']},
    {at: ['lstm_cell', 0], backward: true, en: ['… and at the first still 0.1760: the forget gate, sigmoid(4) and more, is nearly 1 at each step, and lets it through.'],
     zh: ['……到最早一步仍有 0.1760：遗忘门在每一步都接近 1（sigmoid(4) 以上），让梯度通过。']},
-   {set: ['cell.bias', 1, -4], en: ["Close the forget gate: set its bias, element 1, to −4.", 'Only 0.0002 arrives at the first cell state: three closed gates, one after the other.'], tab: 'doctor',
-    zh: ['关上遗忘门：把它的偏置（元素 1）设为 −4。', '到达第一个单元状态的只剩 0.0002：连续三道关上的门。']},
+   {set: ['cell.bias', 1, -4], en: ["Close the forget gate: set its bias, element 1, to −4.", 'Only 1.63e−4 instead of 0.1760 arrives at the first cell state: three closed gates, one after the other.'], at: ['lstm_cell', 0], backward: true,
+    zh: ['关上遗忘门：把它的偏置（元素 1）设为 −4。', '到达第一个单元状态的只剩 1.63e−4，而不是 0.1760：连续三道关上的门。']},
    {put: ['x', 'tanh'], en: ['Open it again, and put x in the place of both tanh.', 'Nothing limits what the cell holds any more: 1.545 instead of 0.8502 after four steps.'],
     zh: ['再把它打开，用 x 替换两处 tanh。', '单元里的数值不再受限：四步之后是 1.545，而不是 0.8502。']}],
   [{at: ['matmul'], en: ['Scores: each query times each key.'], zh: ['得分：每个查询与每个键的乘积。']},
    {at: ['softmax'], tab: 'attention', en: ['The weights: 我 looks at I with 0.7361, 喝茶 at drink with 0.6652.'], zh: ['权重：“我”以 0.7361 看向 I，“喝茶”以 0.6652 看向 drink。']},
-   {set: [4, 0, 0.05], en: ['Divide the scores by 0.05 instead of by √4 = 2: as if the keys were much larger.', 'Each query looks at one key alone, with weight 1, and no gradient reaches queries and keys any more: that is what the division by √d is for.'], tab: 'doctor',
-    zh: ['把得分除以 0.05，而不是 √4 = 2：相当于键大得多。', '每个查询只看一个键，权重为 1，再没有梯度到达查询和键：除以 √d 正是为此。']},
-   {train: {steps: 200, rate: 0.1}, en: ['Train 200 steps with rate 0.1, from the beginning.', 'Queries, keys and values move until both outputs are (0, 1).'], zh: ['从头开始，用学习率 0.1 训练 200 步。', '查询、键和值一起移动，直到两个输出都成为 (0, 1)。']}],
+   {set: [4, 0, 0.05], en: ['Divide the scores by 0.05 instead of by √4 = 2: as if the keys were much larger.', 'Each query looks at one key alone, with weight 1, and next to nothing reaches the queries any more: −2.80e−25 instead of 0.3406. That is what the division by √d is for.'], at: ['queries'], backward: true,
+    zh: ['把得分除以 0.05，而不是 √4 = 2：相当于键大得多。', '每个查询只看一个键，权重为 1，几乎没有梯度再到达查询：−2.80e−25，而不是 0.3406。除以 √d 正是为此。']},
+   {train: {steps: 200, rate: 0.1}, at: [8], en: ['Train 200 steps with rate 0.1, from the beginning.', 'Queries, keys and values move until both outputs are (0, 1).'], zh: ['从头开始，用学习率 0.1 训练 200 步。', '查询、键和值一起移动，直到两个输出都成为 (0, 1)。']}],
   [{at: ['softmax'], tab: 'attention', en: ['Each Chinese character looks back at the English words. Choose a cell: the nodes behind it are listed below.'], zh: ['每个汉字都回头看英文的词。点选一格，下面列出它背后的节点。']},
    {tab: 'sentence', en: ['Type a sentence of your own, and step through its translation.'], zh: ['输入你自己的句子，逐步查看它的翻译。']},
-   {tab: 'doctor', en: ['The gradient of every layer at every time step. Which layer gets the least?'], zh: ['每一层在每个时间步的梯度。哪一层得到的最少？']}],
+   {tab: 'doctor', en: ['The gradient of every layer at every time step. Which gets the least?', 'feeding at the last step, 5e−5: after it only the end of the sentence is left to say.'],
+    zh: ['每一层在每个时间步的梯度。哪里最小？', '最后一步的 feeding，5e−5：在它之后，要说的只剩句子的结束。']},
+   {train: {steps: 20, rate: 0.1}, en: ['Train 20 steps with rate 0.1 on this sentence alone.', 'The loss falls from 0.1535 to 0.0371; the attention moves a little. Drag the timeline back and forth.'],
+    zh: ['只用这个句子，以学习率 0.1 训练 20 步。', '损失从 0.1535 降到 0.0371，注意力略有移动。来回拖动时间轴看看。']}],
   [{at: ['softmax', 0], tab: 'attention', en: ['Asked for the book, the first hop finds the sentence that names it: Emma book, 0.9647.'], zh: ['问书在哪里，第一跳找到提到书的句子：“Emma book”，0.9647。']},
    {at: ['softmax', 1], en: ['The second hop looks for Emma: both sentences that name her get 0.4948.'], zh: ['第二跳寻找 Emma：提到她的两个句子各得 0.4948。']},
    {set: ['words.0', null, 0], en: ['Set all of words.0 to 0: what questions and the first hop compare.', 'The first hop looks at all sentences alike, 0.3333 each, and the second knows no more whom to look for.'],
@@ -92,7 +95,7 @@ function showTab(name) {
 
 function stopText(stop) {
   const acts = stop.set || stop.train || stop.put, [text, result] = stop[language];
-  return [make('p', {}, make('b', {}, `${say(acts ? 'attempt' : 'look')}: `), text), result ? make('p', {}, make('b', {}, `${say('see')}: `), result) : null];
+  return [make('p', {}, make('b', {}, say(acts ? 'attempt' : 'look'), ' '), text), result ? make('p', {}, make('b', {}, say('see'), ' '), result) : null];
 }
 
 /// Over the other tabs: the stop that the reader is at, and the way to the next.
@@ -103,7 +106,8 @@ function drawStop() {
   const button = (id, text, to) => make('button', {id, 'aria-label': say(id), title: say(id), 'aria-disabled': String(!stops[to]), onclick: () => stops[to] && takeStop(to)}, text);
   redraw(place, make('div', {}, ...stopText(stops[stopAt])), make('div', {}, make('span', {class: 'number'}, say('place', stopAt + 1, stops.length)),
     button('stop_before', '‹', stopAt - 1), ' ', button('stop_after', '›', stopAt + 1), ' ',
-    make('button', {id: 'stop_list', class: 'quiet', 'aria-label': say('stop_list'), title: say('stop_list'), onclick: () => showTab('guide')}, '☰')));
+    make('button', {id: 'stop_list', class: 'quiet', 'aria-label': say('stop_list'), title: say('stop_list'), onclick: () => showTab('guide')}, '☰'),
+    make('button', {id: 'stop_close', class: 'quiet', 'aria-label': say('stop_close'), title: say('stop_close'), onclick: () => { stopAt = null; showTab(tab); }}, '×')));
 }
 
 function drawGuide() {

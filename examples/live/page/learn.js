@@ -128,8 +128,8 @@ function drawTraining() {
   const [loss, gradient] = run.steps[s].map(orNan), line = byId('timeline');
   line.max = run.steps.length - 1;
   line.value = s;
-  line.setAttribute('aria-valuetext', `${s}: ${say('loss')} ${numberText(loss)}`);
-  byId('step_text').textContent = `${say('step')} ${s}: ${say('loss')} ${numberText(loss, 6)}, ${say('gradient_norm')} ${numberText(gradient, 4)}`;
+  line.setAttribute('aria-valuetext', say('step_text', s, numberText(loss), numberText(gradient)));
+  byId('step_text').textContent = say('step_text', s, numberText(loss, 6), numberText(gradient));
   redraw(byId('figures'), ...figuresOfRun(run, s));
 }
 
@@ -156,9 +156,9 @@ function timelineOf(run) {
   slider.addEventListener('keydown', event => event.stopPropagation());
   const choice = make('select', {id: 'run', 'aria-label': say('run'), onchange: event => chooseStep(Number(event.target.value), chosenStep[1])},
     ...runs.map((one, i) => make('option', {value: i, selected: one === run ? '' : false}, runName(one, i))));
-  return [make('div', {class: 'fields timeline'}, runs.length > 1 ? choice : null, slider,
-               runs.length > 1 ? trainingButton('compare_step', compareRuns, learning) : null, trainingButton('open_step', () => showTab('graph'), learning)),
-          make('p', {class: 'mono', id: 'step_text'})];
+  return [make('div', {class: 'fields timeline'}, runs.length > 1 ? choice : null, slider),
+          make('div', {class: 'fields'}, make('span', {class: 'mono', id: 'step_text'}), trainingButton('open_step', () => showTab('graph'), learning),
+               runs.length > 1 ? trainingButton('compare_step', compareRuns, learning) : null)];
 }
 
 /// Losses and gradients of all runs; weights and attention of this one, and what they are at a step.
