@@ -194,7 +194,7 @@ class Live(unittest.TestCase):
         b = self.browser
         self.tab("formula")
         self.formula("x * sigmoid(x)")
-        self.assertEqual(b.run("return [...document.querySelectorAll('#formula_answer math')].map(math => math.getAttribute('alttext'))"),
+        self.assertEqual(b.run("return [...document.querySelectorAll('#formula_answer [data-formula]')].map(line => line.dataset.formula)"),
                          ["y = x · sigmoid(x)", "dL/dx = g · sigmoid(x) + g · x · (sigmoid(x) · (1 − sigmoid(x)))"])
         self.assertEqual(b.count("#formula_answer .verdict.agrees"), 1)
         self.assertEqual(b.count("#formula_answer .plot path.line"), 4)  # and the keys
