@@ -153,8 +153,10 @@ function drawHeader() {
 
 async function undo() {
   if (changes === 0 || engineState !== 'ready') return;
-  present(await ask({do: 'undo'}));
-  await readOps();
+  try {
+    present(await ask({do: 'undo'}));
+    await readOps();
+  } catch { /* two clicks, and nothing is left to undo */ }
 }
 
 function startLive() {

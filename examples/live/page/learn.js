@@ -121,7 +121,7 @@ function drawTraining() {
   const view = byId('training');
   if (tab !== 'training') { drawnTraining = ''; return redraw(view); }
   const [r, s] = chosenStep, run = runs[r], key = [language, engineState, runs.length, r, Boolean(learning)].join();
-  if (drawnTraining !== key) redraw(view, ...trainingForm(), ...(run ? timelineOf(run) : []), make('div', {id: 'figures'}));
+  if (drawnTraining !== key || !byId('training_error')) redraw(view, ...trainingForm(), ...(run ? timelineOf(run) : []), make('div', {id: 'figures'}));
   drawnTraining = key;
   byId('training_error').replaceChildren(trainingNote());
   if (!run) return;
