@@ -245,7 +245,7 @@ class Engine::State {
     Trace checked = trace().replay(std::map<int, Tensor>());
     gradus::check(checked);
     history_.back() = share(std::move(checked));
-    return {{}, history_.back(), {}};
+    return {json::object(), history_.back(), {}};
   }
 
   Answer into(const json& request) {

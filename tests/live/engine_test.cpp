@@ -165,6 +165,18 @@ TEST_CASE("of a long training every second step is let go, so that memory does n
   CHECK_THROWS_AS(training.at(1), Error);
 }
 
+TEST_CASE("the rules of a large computation are checked when asked for") {
+  Asked ask;
+  const auto unchecked = [](const json& answer) {
+    int64_t count = 0;
+    for (const json& node : answer.at("trace").at("nodes"))
+      count += node.at("kind") == "op" && !node.contains("verdict");
+    return count;
+  };
+  CHECK(unchecked(ask({{"do", "open"}, {"lesson", 3}})) > 50);
+  CHECK(unchecked(ask({{"do", "check"}})) == 0);
+}
+
 TEST_CASE("a fused op opens into those that define it, and closes again") {
   Asked ask;
   const json outer = ask({{"do", "open"}, {"lesson", 2}});

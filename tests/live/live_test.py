@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 """Works on the live page in a headless browser: live_test.py PAGE.html"""
-import base64, json, re, sys, tempfile, time, unittest
+import base64, json, os, re, subprocess, sys, tempfile, time, unittest
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "step"))
@@ -15,6 +15,16 @@ GAPS = """  // how long the page did not answer: the longest time between two fr
   let before = performance.now();
   const tick = () => { const now = performance.now(); gaps.push(now - before); before = now; requestAnimationFrame(tick); };
   requestAnimationFrame(tick);"""
+
+
+def native(requests):
+    """The answers of the engine on this processor, with the kernels for any processor, on one thread."""
+    program = Path(__file__).resolve().parents[2] / "build/release/live_answers"
+    if not program.exists():
+        raise unittest.SkipTest(f"{program} is not built")
+    done = subprocess.run([program], input="\n".join(map(json.dumps, requests)), capture_output=True, text=True, check=True,
+                          env={**os.environ, "GRADUS_KERNELS": "baseline", "GRADUS_PRODUCTS": "own"})
+    return [json.loads(line) for line in done.stdout.splitlines()]
 
 
 class Live(unittest.TestCase):
@@ -183,6 +193,56 @@ class Live(unittest.TestCase):
         b.click("#change_set")
         self.ready()
         self.assertEqual(self.value("dense.weight", 3), "7")
+
+    def test_100_steps_of_training_have_the_bits_of_the_processor(self):
+        requests = []
+        for lesson in (1, 2, 3, 4, 6):
+            for optimizer, rate in (("SGD", 0.1), ("Adam", 0.02)):
+                requests += [{"do": "open", "lesson": lesson}, {"do": "train", "steps": 100, "new": True, "optimizer": optimizer, "rate": rate}]
+        requests += [{"do": "learn", "new": step == 0, "milliseconds": 0} for step in range(100)]
+        self.browser.run("""
+            window.answers = [];
+            (async () => {
+              for (const request of arguments[0]) {
+                const {steps, loss} = await ask(request);
+                answers.push(steps || loss === undefined ? steps && steps.map(step => step[0]) : loss);
+              }
+              window.isAnswered = true;
+            })();""", requests)
+        self.until("window.isAnswered", 120)
+        expected = [[step[0] for step in answer["steps"]] if "steps" in answer else answer.get("loss") for answer in native(requests)]
+        self.assertEqual(self.browser.run("return answers.map(answer => answer === undefined ? null : answer)"), expected)
+        self.assertEqual(len(expected[1]), 101)
+
+    def test_an_op_opens_into_those_that_define_it_and_closes_again(self):
+        b = self.browser
+        self.chapter(2)
+        self.tab("graph")
+        b.run("select(nodes.find(node => node.op === 'softmax').number)")
+        place = b.run("return position")
+        b.click("#open_op")
+        self.ready()
+        self.assertIn("exp", b.run("return nodes.map(node => node.op)"))
+        self.assertTrue(b.run("return nodes.every(node => node.kind !== 'op' || node.verdict)"))
+        self.assertIn("softmax", b.run("return document.title"))
+        b.click("#close_op")
+        self.ready()
+        self.assertEqual(b.run("return position"), place)
+        b.run("select(nodes.find(node => node.name === 'dense.weight').number)")
+        self.assertEqual(b.count("#open_op"), 0)
+        b.run("select(nodes.find(node => node.op === 'log').number)")
+        b.click("#open_op")
+        self.ready()
+        self.assertNotEqual(b.text("#inside_error"), "")
+
+    def test_the_rules_of_a_large_lesson_are_checked_when_asked_for(self):
+        b = self.browser
+        self.chapter(3)
+        self.tab("graph")
+        b.click("#check_rules")
+        self.ready()
+        self.assertEqual(b.run("return nodes.filter(node => node.kind === 'op' && node.derivatives.length > 0 && !node.verdict).length"), 0)
+        self.assertEqual(b.count("#check_rules"), 0)
 
     # --- a formula ----------------------------------------------------------------------------------
     def formula(self, text):

@@ -114,9 +114,9 @@ function present(answer, isNew = false) {
   next.nodes.forEach((node, n) => {
     if (!isNew && next.nodes.length === nodes.length && isOther(node, n)) differs.add(n);
     // The browser knows no source lines; the recording does.
-    if (recorded.length === next.nodes.length && recorded[n].op === node.op && recorded[n].source) node.source = recorded[n].source;
+    if (outside.length === 0 && recorded.length === next.nodes.length && recorded[n].op === node.op && recorded[n].source) node.source = recorded[n].source;
   });
-  next.title = chapterTitle(chapter);
+  next.title = [chapterTitle(chapter), ...outside.map(({name, node}) => `${name} #${node}`)].join(' › ');
   isStepShown = false;
   if (answer.left !== undefined) changes = answer.left;
   load(next, {changed: differs});
@@ -131,6 +131,7 @@ async function openChapter(number, more = {}) {
   changes = 0;
   isStepShown = false;
   wantedChange = null;
+  outside = [];
   forgetTraining();
   lesson = lessonTexts[number - 1];
   load({...lessons[number - 1], title: chapterTitle(number)});

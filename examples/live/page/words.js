@@ -1,5 +1,6 @@
 // --- what the live page says besides, in English and Chinese --------------------------------------
 Object.assign(words.en, {
+  open_op: 'Open this op', close_op: name => `Close ${name}`, check_rules: 'Check all rules',
   chapter: 'Chapter', lesson_title: (n, text) => `Lesson ${n}: ${text}`,
   lesson_1: 'a scalar expression', lesson_2: 'a Dense layer, softmax, cross entropy', lesson_3: 'an LSTM cell over time',
   lesson_4: 'scaled dot-product attention', lesson_5: 'the translator on a sentence', lesson_6: "a memory network's two hops",
@@ -26,6 +27,7 @@ Object.assign(words.en, {
   hint: 'A hint', solution: 'The answer', exercise_file: 'Open a file of exercises …', exercise_help: "g is dL/dy. Products of matrices: a @ b; transpose: a'; sums: sum(a), or sum(a, 0) over axis 0.",
 });
 Object.assign(words.zh, {
+  open_op: '展开这个运算', close_op: name => `收起 ${name}`, check_rules: '检验全部规则',
   chapter: '章节', lesson_title: (n, text) => `第 ${n} 课：${text}`,
   lesson_1: '一个标量表达式', lesson_2: '全连接层、softmax 与交叉熵', lesson_3: '随时间展开的 LSTM 单元',
   lesson_4: '缩放点积注意力', lesson_5: '翻译器翻译一个句子', lesson_6: '记忆网络的两跳',
