@@ -131,6 +131,7 @@ async function openChapter(number, more = {}) {
   changes = 0;
   isStepShown = false;
   wantedChange = null;
+  picked = {node: -1, key: '', index: []};
   forgetTraining();
   lesson = lessonTexts[number - 1];
   load({...lessons[number - 1], title: chapterTitle(number)});
