@@ -669,12 +669,15 @@ class Live(unittest.TestCase):
         pdf = base64.b64decode(b.developer("Page.printToPDF", printBackground=True)["data"])
         self.assertTrue(pdf.startswith(b"%PDF"))
         self.assertGreater(len(re.findall(rb"/Type\s*/Page\b", pdf)), 3)
+        b.developer("Emulation.setDeviceMetricsOverride", width=794, height=600, deviceScaleFactor=1, mobile=False)  # a sheet of A4
         b.developer("Emulation.setEmulatedMedia", media="print")
         b.run("dispatchEvent(new Event('beforeprint'))")
         self.assertEqual(b.count("#steps article"), b.run("return positions.length"))
+        self.assertEqual(b.run("return ['graph', 'list', 'stage'].filter(id => byId(id).clientHeight + 4 < byId(id).scrollHeight || byId(id).clientHeight === 0)"), [])
         self.assertEqual(b.run("return [...document.querySelectorAll('#steps .change, #undo, #engine_state')].filter(e => e.checkVisibility()).length"), 0)
         b.run("dispatchEvent(new Event('afterprint'))")
         b.developer("Emulation.setEmulatedMedia", media="")
+        b.developer("Emulation.clearDeviceMetricsOverride")
         self.ready()
 
 

@@ -132,6 +132,7 @@ async function openChapter(number, more = {}) {
   isStepShown = false;
   wantedChange = null;
   outside = [];
+  picked = {node: -1, key: '', index: []};
   forgetTraining();
   lesson = lessonTexts[number - 1];
   load({...lessons[number - 1], title: chapterTitle(number)});

@@ -1,5 +1,6 @@
 // --- the guide: what to look at, what to try, what one should see ----------------------------------
-// A stop: look at a node (`at`: its name or op, with `t` a time step), or do something, and then see.
+// A stop: do something (`set` an element, `put` a formula, `train`), or nothing; then look at a node (`at`:
+// its name, number or op, and a time step), in the backward pass or not, and on a `tab`.
 const guides = [
   [{at: ['output'], en: ['Step to output. Its value is tanh(−0.75) = −0.6351: the sum that goes in is −0.5 · 2 + 0.25.'],
     zh: ['走到 output。它的值是 tanh(−0.75) = −0.6351：进入它的和是 −0.5 · 2 + 0.25。']},
@@ -9,7 +10,7 @@ const guides = [
     zh: ['把 weight 设为 0.5。', 'output 变成 0.8483，接近目标 1；损失从 2.674 降到 0.02302。']},
    {train: {steps: 20, rate: 0.1}, en: ['Let it find that out by itself: 20 steps of SGD with rate 0.1, from the beginning.', 'The loss falls to 0.0071.'],
     zh: ['让它自己找到答案：从头开始，用学习率 0.1 做 20 步 SGD。', '损失降到 0.0071。']},
-   {put: ['x', 'tanh'], en: ['Put x in the place of tanh: a function that changes nothing.', 'Its derivative is 1: all of the gradient goes on, and weight gets −7 instead of −3.902.'],
+   {put: ['x', 'tanh'], at: ['weight'], backward: true, en: ['Put x in the place of tanh: a function that changes nothing.', 'Its derivative is 1: all of the gradient goes on, and weight gets −7 instead of −3.902.'],
     zh: ['用 x 替换 tanh：一个什么也不改变的函数。', '它的导数是 1：梯度全部传下去，weight 得到 −7，而不是 −3.902。']}],
   [{at: ['softmax'], en: ['softmax makes probabilities of each row of scores: positive numbers whose sum is 1.'], zh: ['softmax 把每一行得分变成概率：都是正数，和为 1。']},
    {at: ['linear'], backward: true, en: ['What arrives at the scores is p − target, row by row: 0.2587 − 1 = −0.7413 where the target is, p itself elsewhere.'],
@@ -22,7 +23,7 @@ const guides = [
     zh: ['……到最早一步仍有 0.1760：遗忘门在每一步都接近 1（sigmoid(4) 以上），让梯度通过。']},
    {set: ['cell.bias', 1, -4], en: ["Close the forget gate: set its bias, element 1, to −4.", 'Only 1.63e−4 instead of 0.1760 arrives at the first cell state: three closed gates, one after the other.'], at: ['lstm_cell', 0], backward: true,
     zh: ['关上遗忘门：把它的偏置（元素 1）设为 −4。', '到达第一个单元状态的只剩 1.63e−4，而不是 0.1760：连续三道关上的门。']},
-   {put: ['x', 'tanh'], en: ['Open it again, and put x in the place of both tanh.', 'Nothing limits what the cell holds any more: 1.545 instead of 0.8502 after four steps.'],
+   {put: ['x', 'tanh'], at: ['lstm_cell', 3], en: ['Open it again, and put x in the place of both tanh.', 'Nothing limits what the cell holds any more: 1.545 instead of 0.8502 after four steps.'],
     zh: ['再把它打开，用 x 替换两处 tanh。', '单元里的数值不再受限：四步之后是 1.545，而不是 0.8502。']}],
   [{at: ['matmul'], en: ['Scores: each query times each key.'], zh: ['得分：每个查询与每个键的乘积。']},
    {at: ['softmax'], tab: 'attention', en: ['The weights: 我 looks at I with 0.7361, 喝茶 at drink with 0.6652.'], zh: ['权重：“我”以 0.7361 看向 I，“喝茶”以 0.6652 看向 drink。']},
@@ -37,7 +38,7 @@ const guides = [
     zh: ['只用这个句子，以学习率 0.1 训练 20 步。', '损失从 0.1535 降到 0.0371，注意力略有移动。来回拖动时间轴看看。']}],
   [{at: ['softmax', 0], tab: 'attention', en: ['Asked for the book, the first hop finds the sentence that names it: Emma book, 0.9647.'], zh: ['问书在哪里，第一跳找到提到书的句子：“Emma book”，0.9647。']},
    {at: ['softmax', 1], en: ['The second hop looks for Emma: both sentences that name her get 0.4948.'], zh: ['第二跳寻找 Emma：提到她的两个句子各得 0.4948。']},
-   {set: ['words.0', null, 0], en: ['Set all of words.0 to 0: what questions and the first hop compare.', 'The first hop looks at all sentences alike, 0.3333 each, and the second knows no more whom to look for.'],
+   {set: ['words.0', null, 0], at: ['softmax', 0], tab: 'attention', en: ['Set all of words.0 to 0: what questions and the first hop compare.', 'The first hop looks at all sentences alike, 0.3333 each, and the second knows no more whom to look for.'],
     zh: ['把 words.0 全部设为 0：问题与第一跳用它来比较。', '第一跳对所有句子一视同仁，各 0.3333；第二跳也就不知道该找谁了。']},
    {train: {steps: 100, rate: 0.1}, en: ['Train 100 steps with rate 0.1, from the beginning.', 'The loss of the answer "library" falls from 0.4438 to 0.0016.'], zh: ['从头开始，用学习率 0.1 训练 100 步。', '答案 library 的损失从 0.4438 降到 0.0016。']}],
 ];
