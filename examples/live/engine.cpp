@@ -158,6 +158,7 @@ class Engine::State {
         {"model", &State::model},
         {"exercises", &State::exercises},
         {"mark", &State::mark_answer},
+        {"memory", &State::memory},
     };
     return all;
   }
