@@ -1,4 +1,4 @@
-# The engine's sources, for the processor and for the browser.
+#The engine's sources, for the processor and for the browser.
 file(GLOB live_sources CONFIGURE_DEPENDS ${PROJECT_SOURCE_DIR}/examples/live/*.cpp)
 list(FILTER live_sources EXCLUDE REGEX "/main\\.cpp$")
 file(GLOB live_page_sources examples/live/page/*)

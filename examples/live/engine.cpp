@@ -233,7 +233,9 @@ class Engine::State {
     } else {
       changed.assign(full(old.shape(), value, old.dtype()));
     }
-    return shown(share(trace().replay(node, changed)));
+    Shared next = share(trace().replay(node, changed));
+    if (request.value("again", false) && history_.size() > 1) history_.pop_back();
+    return shown(std::move(next));
   }
 
   Answer undo(const json&) {

@@ -12,8 +12,9 @@ namespace gradus::live {
 /// that is on the page.
 ///
 ///     open       lesson: 1 to 6, sentence       → trace
-///     set        node, value, element           → trace, left: one element, or all; what depends
-///                                                 on it runs again
+///     set        node, value, element, again    → trace, left: one element, or all; what depends
+///                                                 on it runs again. With `again`, while a value
+///                                                 is dragged, it takes the last change's place
 ///     undo                                      → trace, left
 ///     check                                     → trace, with verdicts
 ///     into       node                           → trace: the ops that define a fused one

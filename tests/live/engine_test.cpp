@@ -63,6 +63,17 @@ TEST_CASE("a changed value runs forward and backward again, and undo takes it ba
   CHECK(ask.error({{"do", "undo"}}) == "nothing has been changed");
 }
 
+TEST_CASE("a value that is dragged is one change, which one undo takes back") {
+  Asked ask;
+  const json before = ask({{"do", "open"}, {"lesson", 1}});
+  ask({{"do", "set"}, {"node", 0}, {"value", 0.1}});
+  ask({{"do", "set"}, {"node", 0}, {"value", 0.2}, {"again", true}});
+  const json after = ask({{"do", "set"}, {"node", 0}, {"value", 0.5}, {"again", true}});
+  CHECK(after.at("left") == 1);
+  CHECK(number(after, "output") == doctest::Approx(std::tanh(1.25)));
+  CHECK(ask({{"do", "undo"}}).at("trace") == before.at("trace"));
+}
+
 TEST_CASE("one element of a tensor is changed, to NaN and infinity, too") {
   Asked ask;
   ask({{"do", "open"}, {"lesson", 2}});
