@@ -32,10 +32,10 @@ async function learn(steps, isNew = false) {
   const mine = learning = {};
   trainingNote = () => '';
   const ours = runs, last = runs[runs.length - 1];
-  let left = steps, starts = isNew || !last || JSON.stringify(last.options) !== JSON.stringify(trainingOptions);
+  let left = steps, drawn = 0, cost = 0, starts = isNew || !last || JSON.stringify(last.options) !== JSON.stringify(trainingOptions);
   try {
     do {
-      const answer = await ask({do: 'train', steps: Math.min(left, 100), milliseconds: 40, new: starts, ...trainingOptions});
+      const answer = await ask({do: 'train', steps: Math.min(left, 20), milliseconds: 40, new: starts, ...trainingOptions});
       if (runs !== ours) return;  // another lesson was opened
       if (starts) runs.push({options: trainingOptions, steps: []});
       starts = false;
@@ -44,7 +44,12 @@ async function learn(steps, isNew = false) {
       Object.assign(run, {kept: answer.kept, names: answer.names});
       left -= Math.max(1, answer.steps.length - (answer.from === 0 ? 1 : 0));
       chosenStep = [answer.run, run.steps.length - 1];
-      drawTraining();
+      if (performance.now() - drawn > 9 * cost) {  // a tenth of the time, however long the lines are
+        const begin = performance.now();
+        drawTraining();
+        drawn = performance.now();
+        cost = drawn - begin;
+      }
       if (answer.stopped) { trainingNote = () => say('training_stopped'); break; }
       await new Promise(requestAnimationFrame);
     } while (learning === mine && left > 0);
