@@ -73,7 +73,7 @@ std::vector<Token> tokens_of(std::string_view text) {
     throw Error(
         fmt::format("expected an expression of at most {} bytes, got {}", longest, text.size()));
   static const std::pair<std::string_view, std::string_view> written[] = {
-      {"·", "*"},    {"×", "*"}, {"−", "-"},  {"²", "^2"}, {"³", "^3"},
+      {"·", "*"},     {"×", "*"}, {"−", "-"},  {"²", "^2"}, {"³", "^3"},
       {"√", "sqrt "}, {"ᵀ", "'"}, {"（", "("}, {"）", ")"}, {"，", ","}};
   std::string ascii;
   for (size_t i = 0; i < text.size();) {
