@@ -55,7 +55,8 @@ function drawExercises() {
   field.addEventListener('input', () => { typedAnswers[exercise] = field.value; });
   field.addEventListener('keydown', event => event.key === 'Enter' && markAnswer());
   const verdict = !mark ? [] : mark.error ? [make('p', {class: 'bad', role: 'alert'}, mark.error.message)]
-    : mark.right ? [make('p', {class: 'verdict agrees'}, make('span', {class: 'sign', 'aria-hidden': 'true'}, '✓'), make('b', {}, say('is_right')))]
+    : mark.right ? [make('p', {class: 'verdict agrees'}, make('span', {class: 'sign', 'aria-hidden': 'true'}, '✓'), make('b', {}, say('is_right'))),
+       exercises[exercise + 1] ? make('button', {id: 'exercise_next', onclick: () => { to(exercise + 1); byId('exercise_text').focus(); }}, say('next_exercise')) : '']
     : [make('p', {class: 'verdict disagrees'}, make('span', {class: 'sign', 'aria-hidden': 'true'}, '✗'), make('b', {}, mark.hint[language])),
        make('div', {class: 'beside'}, knownTable(say('yours'), mark.given), knownTable(say('by_differences'), mark.wanted))];
   redraw(view, make('h2', {}, say('exercises'), ' ', make('small', {}, say('solved', solved.size, exercises.length))),

@@ -50,7 +50,7 @@ async function learn(steps, isNew = false) {
         drawn = performance.now();
         cost = drawn - begin;
       }
-      if (answer.stopped) { trainingNote = () => say('training_stopped'); break; }
+      if (answer.stopped) { trainingNote = () => make('span', {class: 'bad'}, say('training_stopped')); break; }
       await new Promise(requestAnimationFrame);
     } while (learning === mine && left > 0);
   } catch (error) {
@@ -113,9 +113,11 @@ async function compareRuns() {
   if (trace.other) showTab('differences');
 }
 
+function brief(number) { return number >= 1e5 ? number.toExponential().replace('e+', 'e') : number; }
+
 function runName(run, i) {
   const {optimizer, rate, clip, seed} = run.options;
-  return `${i + 1}: ${optimizer} ${rate}${clip ? `, ${say('clip')} ${clip}` : ''}${seed ? `, ${say('seed')} ${seed}` : ''}`;
+  return `${i + 1}: ${optimizer} ${brief(rate)}${clip ? `, ${say('clip')} ${brief(clip)}` : ''}${seed ? `, ${say('seed')} ${seed}` : ''}`;
 }
 
 function orNan(number) { return number === null ? NaN : number; }

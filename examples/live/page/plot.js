@@ -57,9 +57,11 @@ function plot(lines, {label, log = false, at = null, pick = null, width = 400, h
     let path = '', pen = 'M';
     for (const [x, v] of line) {
       if (!Number.isFinite(v)) pen = 'M';
-      else { path += `${pen}${px(x).toFixed(1)} ${py(v).toFixed(1)}`; pen = 'L'; }
+      else { path += `${pen}${px(x).toFixed(1)} ${py(v).toFixed(1)}${pen === 'M' ? 'h1' : ''}`; pen = 'L'; }  // a dot, where it is alone
     }
     svg.append(svgElement('path', {d: path, class: `line line_${i % 8}`}));
+    const lost = lines[i].y.findIndex(v => !Number.isFinite(v));
+    if (lost >= 0) svg.append(svgElement('text', {x: px(lines[i].x[lost]), y: top + 12, 'text-anchor': lost > 0 ? 'end' : 'start', class: 'bad'}, numberText(lines[i].y[lost])));
   });
   if (at !== null && at <= x1) svg.append(svgElement('line', {x1: px(at), x2: px(at), y1: top, y2: height - bottom, class: 'at'}));
   if (pick) {

@@ -24,7 +24,7 @@ Object.assign(words.en, {
   translator: 'The translator', train_translator: 'Train a new one', translator_included: 'This one was trained before, for two epochs. You can train a new one here.',
   translator_progress: (step, of, loss, seconds, left) => `batch ${step} of ${of}, loss ${loss}, ${seconds} s, ${left} s left`,
   solved: (n, of) => `${n} of ${of} solved`, check_answer: 'Check', is_right: 'Right: it agrees with finite differences.', yours: 'yours', by_differences: 'by differences',
-  hint: 'A hint', solution: 'The answer', exercise_file: 'Open a file of exercises …', exercise_help: "g is dL/dy. Products of matrices: a @ b; transpose: a'; sums: sum(a), or sum(a, 0) over axis 0.",
+  next_exercise: 'Next exercise', hint: 'A hint', solution: 'The answer', exercise_file: 'Open a file of exercises …', exercise_help: "g is dL/dy. Products of matrices: a @ b; transpose: a'; sums: sum(a), or sum(a, 0) over axis 0.",
 });
 Object.assign(words.zh, {
   open_op: '展开这个运算', close_op: name => `收起 ${name}`, check_rules: '检验全部规则',
@@ -51,5 +51,5 @@ Object.assign(words.zh, {
   translator: '翻译器', train_translator: '重新训练一个', translator_included: '这个翻译器事先训练了两轮。可以在这里重新训练一个。',
   translator_progress: (step, of, loss, seconds, left) => `第 ${step} 批，共 ${of} 批，损失 ${loss}，已用 ${seconds} 秒，还需 ${left} 秒`,
   solved: (n, of) => `已完成 ${n} / ${of}`, check_answer: '检验', is_right: '正确：与有限差分一致。', yours: '你的答案', by_differences: '差分结果',
-  hint: '提示', solution: '答案', exercise_file: '打开练习文件……', exercise_help: "g 即 dL/dy。矩阵乘积写作 a @ b，转置写作 a'，求和写作 sum(a)，沿轴 0 求和写作 sum(a, 0)。",
+  next_exercise: '下一题', hint: '提示', solution: '答案', exercise_file: '打开练习文件……', exercise_help: "g 即 dL/dy。矩阵乘积写作 a @ b，转置写作 a'，求和写作 sum(a)，沿轴 0 求和写作 sum(a, 0)。",
 });
