@@ -79,7 +79,8 @@ V hyperbolic_tangent(V x) {
                            3.06439881449e-8f, -1.22471194018e-11f);
     const V q =
         polynomial(z, 1.f, 0.470142197622f, 0.0272502986708f, 3.94077832126e-4f, 1.28908126054e-6f);
-    return max(V(-1), min(V(1), x * p / q));
+    const V y = max(V(-1), min(V(1), x * p / q));
+    return select(abs(x) < V(9), y, select(x < V(0), V(-1), select(x > V(0), V(1), y)));
   } else {
     return tanh(x);
   }

@@ -133,6 +133,8 @@ class Engine::State {
       out.pop_back();
       return fmt::format("{}{}\"trace\":{}}}", out, answer.facts.empty() ? "" : ",",
                          step::page_data(*answer.trace, answer.beside.get(), name_, true));
+    } catch (const json::exception&) {
+      return R"({"error":"a value of the request is of another type than expected"})";
     } catch (const std::exception& error) {
       return json{{"error", error.what()}}.dump(-1, ' ', false, json::error_handler_t::replace);
     }
@@ -316,12 +318,10 @@ class Engine::State {
       const Training::Step& step = run.steps()[i];
       steps.push_back({step.loss, step.gradient_norm, step.weight_norms});
     }
-    json kept = json::array();
-    for (const Training::Step& step : run.steps()) kept.push_back(step.is_kept);
     return {{{"run", runs_.size() - 1},
              {"from", from},
              {"steps", steps},
-             {"kept", kept},
+             {"stride", run.stride()},
              {"names", run.parameter_names()},
              {"stopped", !goes_on}},
             {},

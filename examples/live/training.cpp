@@ -88,7 +88,7 @@ bool Training::step() {
 }
 
 void Training::note() {
-  Step step{current_->node(current_->size() - 1).value.values().item(), 0, {}, true};
+  Step step{current_->node(current_->size() - 1).value.values().item(), 0, {}};
   std::vector<Tensor> values;
   int64_t numbers = 0;
   for (size_t i = 0; i < nodes_.size(); ++i) {
@@ -100,16 +100,12 @@ void Training::note() {
   }
   step.gradient_norm = std::sqrt(step.gradient_norm);
   const auto number = static_cast<int64_t>(steps_.size());
-  step.is_kept = number % stride_ == 0;
-  kept_.push_back(step.is_kept ? std::move(values) : std::vector<Tensor>());
+  kept_.push_back(number % stride_ == 0 ? std::move(values) : std::vector<Tensor>());
   steps_.push_back(std::move(step));
   if ((number / stride_ + 1) * numbers <= most_kept && number / stride_ < 2000) return;
   stride_ *= 2;
   for (size_t i = 0; i < kept_.size(); ++i)
-    if (static_cast<int64_t>(i) % stride_ != 0) {
-      kept_[i].clear();
-      steps_[i].is_kept = false;
-    }
+    if (static_cast<int64_t>(i) % stride_ != 0) kept_[i].clear();
 }
 
 Trace Training::at(int64_t step) const {

@@ -34,15 +34,16 @@ class Training {
     double loss;
     double gradient_norm;              ///< √Σg² of all parameters, before clipping
     std::vector<double> weight_norms;  ///< per parameter
-    bool is_kept;                      ///< whether at() can show it
   };
   /// Before the first step, and after each.
   const std::vector<Step>& steps() const { return steps_; }
+  int64_t stride() const { return stride_; }
   const std::vector<std::string>& parameter_names() const { return names_; }
   const TrainingOptions& options() const { return options_; }
   const Trace& current() const { return *current_; }
-  /// The computation as it was after so many steps. Throws Error for one that is not kept: of a
-  /// long training every second, fourth … is let go, so that memory does not grow.
+  /// The computation as it was after so many steps. Throws Error for one that is not a multiple of
+  /// stride(): of a long training only every second, fourth … is kept, so that memory does not
+  /// grow.
   Trace at(int64_t step) const;
 
  private:

@@ -3,7 +3,8 @@ let wantedChange = null, isChanging = false;
 
 /// Sets the value that was asked for last; while the engine computes, those between are skipped.
 async function change(request) {
-  wantedChange = request;
+  // Where the first of a drag is skipped, the next one is the first.
+  wantedChange = {...request, again: Boolean(request.again) && (wantedChange === null || wantedChange.again)};
   if (isChanging) return;
   isChanging = true;
   while (wantedChange !== null) {
@@ -57,14 +58,18 @@ function changeFields(node, backward) {
   const slider = make('input', {id: 'change_slider', type: 'range', min: -reach, max: reach, step: reach / 200, value: Number.isFinite(now) ? now : 0,
                                 'aria-label': say('new_value')});
   const error = make('p', {id: 'change_error', class: 'from'});
-  const set = value => change({node: node.number, element, value});
+  const set = (value, again = false) => change({node: node.number, element, value, again});
   const typed = () => {
     const value = readNumber(field.value);
     if (value === null) complain(error, new Error(say('not_a_number', field.value)));
     else set(value);
   };
   field.addEventListener('keydown', event => event.key === 'Enter' && typed());
-  slider.addEventListener('input', () => { field.value = slider.value; set(Number(slider.value)); });
+  slider.addEventListener('input', () => {  // what one drag does, one undo takes back
+    field.value = slider.value;
+    set(Number(slider.value), dragged !== null && dragged.sets);
+    if (dragged) dragged.sets = true;
+  });
   slider.addEventListener('keydown', event => event.stopPropagation());
   return make('section', {class: 'change'},
     make('h3', {}, say('change_value', x.shape.length ? `[${index.join(', ')}]` : '')),

@@ -1,5 +1,5 @@
 // --- watch it learn ------------------------------------------------------------------------------
-let runs = [];  // {options, steps: [[loss, gradient norm, weight norms]], kept, names}
+let runs = [];  // {options, steps: [[loss, gradient norm, weight norms]], stride, names}
 let learning = null, chosenStep = [0, 0];  // run, step
 let trainingOptions = {optimizer: 'SGD', rate: 0.1, clip: 0, seed: 0};
 let trainingNote = () => '';  // an element or a text, in the reader's language
@@ -41,7 +41,7 @@ async function learn(steps, isNew = false) {
       starts = false;
       const run = runs[answer.run];
       run.steps.splice(answer.from, Infinity, ...answer.steps);
-      Object.assign(run, {kept: answer.kept, names: answer.names});
+      Object.assign(run, {stride: answer.stride, names: answer.names});
       left -= Math.max(1, answer.steps.length - (answer.from === 0 ? 1 : 0));
       chosenStep = [answer.run, run.steps.length - 1];
       if (performance.now() - drawn > 9 * cost) {  // a tenth of the time, however long the lines are
@@ -62,11 +62,10 @@ async function learn(steps, isNew = false) {
   else drawTraining();
 }
 
-/// The nearest step of a run that was kept.
+/// The last step up to this one that was kept.
 function keptStep(run, step) {
-  let at = Math.min(run.steps.length - 1, Math.max(0, Math.round(step)));
-  while (at > 0 && !run.kept[at]) --at;
-  return at;
+  const at = Math.min(run.steps.length - 1, Math.max(0, Math.round(step)));
+  return at - at % run.stride;
 }
 
 /// A step that only was looked at is no change: what comes next starts from before it.

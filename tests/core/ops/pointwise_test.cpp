@@ -129,6 +129,8 @@ TEST_CASE("exp, sigmoid and tanh of infinities and NaN are what they are in the 
   CHECK(std::isnan(exp(tensor({NAN})).item()));
   CHECK(std::isnan(sigmoid(tensor({NAN})).item()));
   CHECK(std::isnan(tanh(tensor({NAN})).item()));
+  CHECK(tanh(tensor({-INFINITY, -9, 9, 1e30, INFINITY})).to_vector<double>() ==
+        std::vector<double>{-1, -1, 1, 1, 1});
 }
 
 TEST_CASE("a formula is refused what it cannot take") {
