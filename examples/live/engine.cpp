@@ -14,6 +14,7 @@
 #include "core/tensor/error.h"
 #include "core/trace/compare.h"
 #include "core/trace/verdict.h"
+#include "examples/live/chinese.h"
 #include "examples/live/exercises.h"
 #include "examples/live/expression.h"
 #include "examples/live/numbers.h"
@@ -21,8 +22,11 @@
 #include "examples/live/translation.h"
 #include "examples/step/lessons.h"
 #include "examples/step/page.h"
+#include "examples/terminal/language.h"
 
 namespace gradus::live {
+
+using terminal::said;
 
 namespace {
 
@@ -47,7 +51,7 @@ double number_of(const json& value) {
   if (value.is_string())
     if (const auto found = others.find(value.get<std::string>()); found != others.end())
       return found->second;
-  throw Error("expected a number, nan, inf or -inf, got " + value.dump());
+  throw Error(said("expected a number, nan, inf or -inf, got {}", value.dump()));
 }
 
 /// The member of a request. Throws Error where it is missing or of another type.
@@ -56,8 +60,7 @@ T member(const json& request, const char* name) {
   try {
     return request.at(name).get<T>();
   } catch (const json::exception&) {
-    throw Error(
-        fmt::format("{}: '{}' is missing or is no such value", request.value("do", ""), name));
+    throw Error(said("{}: '{}' is missing or is no such value", request.value("do", ""), name));
   }
 }
 
@@ -123,10 +126,12 @@ class Engine::State {
   std::string answer(std::string_view text) {
     try {
       const json request = json::parse(text, nullptr, false);
-      if (!request.is_object()) throw Error("expected an object");
+      const bool is_chinese = request.is_object() && request.value("language", json()) == "zh";
+      terminal::speak(is_chinese ? &chinese() : nullptr);
+      if (!request.is_object()) throw Error(said("expected an object"));
       const auto found = commands().find(member<std::string>(request, "do"));
       if (found == commands().end())
-        throw Error(fmt::format("there is no '{}'", member<std::string>(request, "do")));
+        throw Error(said("there is no '{}'", member<std::string>(request, "do")));
       const Answer answer = (this->*found->second)(request);
       std::string out = answer.facts.dump(-1, ' ', false, json::error_handler_t::replace);
       if (!answer.trace) return out;
@@ -166,7 +171,7 @@ class Engine::State {
   }
 
   const Trace& trace() const {
-    if (history_.empty()) throw Error("no lesson is open");
+    if (history_.empty()) throw Error(said("no lesson is open"));
     return *history_.back();
   }
 
@@ -206,7 +211,7 @@ class Engine::State {
         trace = step::memory_network();
         break;
       default:
-        throw Error(fmt::format("there are lessons 1 to 6, got {}", lesson));
+        throw Error(said("there are lessons 1 to 6, got {}", lesson));
     }
     history_.clear();
     outer_.clear();
@@ -219,15 +224,14 @@ class Engine::State {
     const int node = member<int>(request, "node");
     const Tensor& old = trace().node(node).value.values();
     if (!old.is_float())
-      throw Error(fmt::format("{}: expected a tensor of floats", trace().description(node)));
+      throw Error(said("{}: expected a tensor of floats", trace().description(node)));
     Tensor changed = Tensor::uninitialised(old.shape(), old.dtype());
     changed.assign(old);
     const double value = number_of(request.value("value", json()));
     if (request.contains("element")) {
       const auto element = member<int64_t>(request, "element");
       if (element < 0 || element >= changed.numel())
-        throw Error(
-            fmt::format("set: expected an element of {}, got {}", changed.numel(), element));
+        throw Error(said("set: expected an element of {}, got {}", changed.numel(), element));
       if (changed.dtype() == DType::float32)
         changed.mutable_data<float>()[element] = static_cast<float>(value);
       else
@@ -241,7 +245,7 @@ class Engine::State {
   }
 
   Answer undo(const json&) {
-    if (history_.size() < 2) throw Error("nothing has been changed");
+    if (history_.size() < 2) throw Error(said("nothing has been changed"));
     history_.pop_back();
     return {{{"left", history_.size() - 1}}, history_.back(), {}};
   }
@@ -259,7 +263,7 @@ class Engine::State {
     return shown(std::move(parts));
   }
   Answer out(const json&) {
-    if (outer_.empty()) throw Error("nothing is open");
+    if (outer_.empty()) throw Error(said("nothing is open"));
     history_ = std::move(outer_.back());
     outer_.pop_back();
     return {{{"left", history_.size() - 1}}, history_.back(), {}};
@@ -290,8 +294,7 @@ class Engine::State {
       others.push_back(expression->with(function, by).pointwise(node.op));
       return &others.back();
     });
-    if (others.empty())
-      throw Error(fmt::format("this computation calls no {} of one input", function));
+    if (others.empty()) throw Error(said("this computation calls no {} of one input", function));
     Answer answer = shown(share(std::move(changed)));
     answer.facts["count"] = others.size();
     return answer;
@@ -304,9 +307,9 @@ class Engine::State {
       options.rate = request.value("rate", options.rate);
       options.clip = request.value("clip", options.clip);
       options.seed = request.value("seed", options.seed);
-      Training run(history_.empty() ? throw Error("no lesson is open") : history_.back(), options);
-      if (runs_.size() == most_runs)
-        throw Error(fmt::format("there are {} runs already", most_runs));
+      Training run(history_.empty() ? throw Error(said("no lesson is open")) : history_.back(),
+                   options);
+      if (runs_.size() == most_runs) throw Error(said("there are {} runs already", most_runs));
       runs_.push_back(std::move(run));
     }
     Training& run = runs_.back();
@@ -341,7 +344,7 @@ class Engine::State {
   }
 
   const Training& run_at(size_t number) const {
-    if (number >= runs_.size()) throw Error(fmt::format("there is no run {}", number));
+    if (number >= runs_.size()) throw Error(said("there is no run {}", number));
     return runs_[number];
   }
 
@@ -404,7 +407,7 @@ class Engine::State {
 
   Answer mark_answer(const json& request) {
     const auto number = member<size_t>(request, "number");
-    if (number >= exercises_.size()) throw Error(fmt::format("there is no exercise {}", number));
+    if (number >= exercises_.size()) throw Error(said("there is no exercise {}", number));
     const Marked marked = mark(exercises_[number], member<std::string>(request, "text"));
     return {{{"right", marked.is_right},
              {"hint", words(marked.hint)},
@@ -418,7 +421,7 @@ class Engine::State {
 #ifdef __wasm__
     return {{{"bytes", __builtin_wasm_memory_size(0) * size_t{65536}}}, {}, {}};
 #else
-    throw Error("only the engine in a browser knows its memory");
+    throw Error(said("only the engine in a browser knows its memory"));
 #endif
   }
 

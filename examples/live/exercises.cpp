@@ -12,8 +12,11 @@
 #include "core/tensor/error.h"
 #include "examples/live/exercises_text.h"
 #include "examples/live/numbers.h"
+#include "examples/terminal/language.h"
 
 namespace gradus::live {
+
+using terminal::said;
 
 const std::string_view exercises_text = exercises_file;
 
@@ -124,10 +127,10 @@ class Block {
 
   void add(std::string_view line) {
     const size_t colon = line.find(':');
-    if (colon == line.npos) throw Error("expected 'key: value'");
+    if (colon == line.npos) throw Error(said("expected 'key: value'"));
     const std::string key(trimmed(line.substr(0, colon)));
     const std::string_view value = trimmed(line.substr(colon + 1));
-    if (value.empty()) throw Error(fmt::format("'{}' says nothing", key));
+    if (value.empty()) throw Error(said("'{}' says nothing", key));
     is_empty_ = false;
     if (key == "title")
       exercise_.title = words_of(value);
@@ -145,14 +148,14 @@ class Block {
       exercise_.inputs[key] = tensor_of_text(value);
     else
       throw Error(
-          fmt::format("expected title, task, y, an input of one letter that is not g, find, "
-                      "answer or hint, got '{}'",
-                      key));
+          said("expected title, task, y, an input of one letter that is not g, find, "
+               "answer or hint, got '{}'",
+               key));
   }
 
   Exercise end() const {
     const auto need = [](bool there, const char* what) {
-      if (!there) throw Error(fmt::format("the exercise that ends here has no '{}'", what));
+      if (!there) throw Error(said("the exercise that ends here has no '{}'", what));
     };
     need(!exercise_.title.en.empty(), "title:");
     need(!exercise_.formula.empty(), "y:");
@@ -160,11 +163,10 @@ class Block {
     need(!exercise_.wanted.empty(), "find:");
     need(!exercise_.answer.empty(), "answer:");
     if (!exercise_.inputs.contains(exercise_.wanted))
-      throw Error(fmt::format("find: '{}' is not an input of the exercise that ends here",
-                              exercise_.wanted));
-    if (const Marked marked = mark(exercise_, exercise_.answer); !marked.is_right)
       throw Error(
-          fmt::format("the answer of the exercise that ends here is wrong: {}", marked.hint.en));
+          said("find: '{}' is not an input of the exercise that ends here", exercise_.wanted));
+    if (const Marked marked = mark(exercise_, exercise_.answer); !marked.is_right)
+      throw Error(said("the answer of the exercise that ends here is wrong: {}", marked.hint.en));
     return exercise_;
   }
 
@@ -212,15 +214,14 @@ Marked mark(const Exercise& exercise, std::string_view answer) {
 
 std::vector<Exercise> read_exercises(std::string_view text) {
   if (text.size() > most_bytes)
-    throw Error(
-        fmt::format("exercises: expected at most {} bytes, got {}", most_bytes, text.size()));
+    throw Error(said("exercises: expected at most {} bytes, got {}", most_bytes, text.size()));
   std::vector<Exercise> result;
   Block block;
   int number = 0;
   const auto end_block = [&] {
     if (!block.is_empty()) result.push_back(block.end());
     if (result.size() > most_exercises)
-      throw Error(fmt::format("expected at most {} exercises", most_exercises));
+      throw Error(said("expected at most {} exercises", most_exercises));
     block = {};
   };
   while (!text.empty() || number == 0) {
@@ -235,10 +236,10 @@ std::vector<Exercise> read_exercises(std::string_view text) {
         block.add(line);
       if (text.empty()) end_block();
     } catch (const std::exception& error) {
-      throw Error(fmt::format("exercises, line {}: {}", number, error.what()));
+      throw Error(said("exercises, line {}: {}", number, error.what()));
     }
   }
-  if (result.empty()) throw Error("exercises: there is none in this file");
+  if (result.empty()) throw Error(said("exercises: there is none in this file"));
   return result;
 }
 

@@ -12,8 +12,11 @@
 #include "core/ops/movement.h"
 #include "core/ops/reduce.h"
 #include "core/tensor/error.h"
+#include "examples/terminal/language.h"
 
 namespace gradus::live {
+
+using terminal::said;
 
 namespace {
 
@@ -70,8 +73,7 @@ struct Token {
 /// Words, numbers and marks; what mathematics writes otherwise becomes ASCII.
 std::vector<Token> tokens_of(std::string_view text) {
   if (text.size() > longest)
-    throw Error(
-        fmt::format("expected an expression of at most {} bytes, got {}", longest, text.size()));
+    throw Error(said("expected an expression of at most {} bytes, got {}", longest, text.size()));
   static const std::pair<std::string_view, std::string_view> written[] = {
       {"·", "*"},     {"×", "*"}, {"−", "-"},  {"²", "^2"}, {"³", "^3"},
       {"√", "sqrt "}, {"ᵀ", "'"}, {"（", "("}, {"）", ")"}, {"，", ","}};
@@ -110,8 +112,8 @@ std::vector<Token> tokens_of(std::string_view text) {
     } else if (std::string_view("+-*/^@'(),").find(ascii[i]) != std::string_view::npos) {
       ++i;
     } else {
-      throw Error(fmt::format("'{}': expected a number, a name or one of + - * / ^ @ ' ( ) ,",
-                              ascii.substr(i, ascii[i] & 0x80 ? 4 : 1)));
+      throw Error(said("'{}': expected a number, a name or one of + - * / ^ @ ' ( ) ,",
+                       ascii.substr(i, ascii[i] & 0x80 ? 4 : 1)));
     }
     token.text = ascii.substr(begin, i - begin);
     tokens.push_back(std::move(token));
@@ -130,7 +132,7 @@ class Parser {
   Expression whole() {
     Expression result = sum(0);
     if (at_ < tokens_.size())
-      throw Error(fmt::format("expected an operator or the end before '{}'", tokens_[at_].text));
+      throw Error(said("expected an operator or the end before '{}'", tokens_[at_].text));
     return result;
   }
 
@@ -142,9 +144,8 @@ class Parser {
   }
   void expect(std::string_view mark) {
     if (!take(mark))
-      throw Error(
-          fmt::format("expected '{}' {}", mark,
-                      at_ < tokens_.size() ? "before '" + tokens_[at_].text + "'" : "at the end"));
+      throw Error(at_ < tokens_.size() ? said("expected '{}' before '{}'", mark, tokens_[at_].text)
+                                       : said("expected '{}' at the end", mark));
   }
 
   static Expression call(std::string function, std::vector<Expression> arguments) {
@@ -170,8 +171,7 @@ class Parser {
   }
 
   Expression sum(int depth) {
-    if (depth > deepest)
-      throw Error(fmt::format("expected at most {} levels of parentheses", deepest));
+    if (depth > deepest) throw Error(said("expected at most {} levels of parentheses", deepest));
     return chain([&] { return product(depth); }, {"+", "-"});
   }
   Expression product(int depth) {
@@ -188,7 +188,7 @@ class Parser {
     return is_negative ? call("-", {std::move(result)}) : result;
   }
   Expression power(int depth) {
-    if (depth > deepest) throw Error(fmt::format("expected at most {} levels of powers", deepest));
+    if (depth > deepest) throw Error(said("expected at most {} levels of powers", deepest));
     Expression base = postfix(depth);
     if (!take("^")) return base;
     const bool is_negative = take("-");
@@ -207,7 +207,7 @@ class Parser {
       expect(")");
       return result;
     }
-    if (at_ >= tokens_.size()) throw Error("expected a number, a name or ( at the end");
+    if (at_ >= tokens_.size()) throw Error(said("expected a number, a name or ( at the end"));
     const Token& token = tokens_[at_];
     if (token.is_number) {
       ++at_;
@@ -215,8 +215,7 @@ class Parser {
       result.number_ = std::strtod(token.text.c_str(), nullptr);
       return result;
     }
-    if (!token.is_name)
-      throw Error(fmt::format("expected a number, a name or ( before '{}'", token.text));
+    if (!token.is_name) throw Error(said("expected a number, a name or ( before '{}'", token.text));
     ++at_;
     if (std::find(names_.begin(), names_.end(), token.text) != names_.end()) {
       Expression result;
@@ -227,8 +226,8 @@ class Parser {
     if (!is_function(token.text)) {
       std::string known;
       for (const std::string& name : names_) known += (known.empty() ? "" : ", ") + name;
-      throw Error(fmt::format("'{}' is unknown here; expected {}, or a function such as sigmoid",
-                              token.text, known.empty() ? "a number" : known));
+      throw Error(said("'{}' is unknown here; expected {}, or a function such as sigmoid",
+                       token.text, known.empty() ? said("a number") : known));
     }
     std::vector<Expression> arguments;
     if (token.text == "sqrt" && !(at_ < tokens_.size() && tokens_[at_].text == "(")) {
@@ -247,9 +246,10 @@ class Parser {
     const size_t least = functions_of_two<Expr>().contains(name) ? 2 : 1;
     const size_t most = name == "sum" || name == "mean" ? 2 : least;
     if (arguments.size() < least || arguments.size() > most)
-      throw Error(fmt::format("{} takes {}{} argument{}, got {}", name, least,
-                              most > least ? fmt::format(" or {}", most) : "", most > 1 ? "s" : "",
-                              arguments.size()));
+      throw Error(most > least ? said("{} takes {} or {} arguments, got {}", name, least, most,
+                                      arguments.size())
+                  : most > 1 ? said("{} takes {} arguments, got {}", name, least, arguments.size())
+                             : said("{} takes 1 argument, got {}", name, arguments.size()));
   }
 
   std::vector<Token> tokens_;
@@ -271,7 +271,7 @@ class Evaluation {
     const Expression& first = e.arguments_[0];
     if (is_tensor_function(f)) return of_tensors(e);
     if (f == "^") {
-      if (e.arguments_[1].has_name()) throw Error("^: expected a number as the exponent");
+      if (e.arguments_[1].has_name()) throw Error(said("^: expected a number as the exponent"));
       return pow((*this)(first), number(e.arguments_[1]));
     }
     if (e.arguments_.size() == 1) return functions<V>().at(f)((*this)(first));
@@ -299,7 +299,7 @@ class Evaluation {
       } else {
         const double axis = number(e.arguments_[1]);
         if (axis != std::floor(axis) || !(std::abs(axis) < 9))
-          throw Error(fmt::format("{}: expected an axis such as 0 or -1, got {}", f, axis));
+          throw Error(said("{}: expected an axis such as 0 or -1, got {}", f, axis));
         result = sum(x, {static_cast<int>(axis)}, true);
       }
       return f == "sum" ? result
@@ -307,11 +307,11 @@ class Evaluation {
                                     static_cast<double>(std::max<int64_t>(1, x.numel())));
     } else {
       throw Error(
-          fmt::format("{}: expected an elementwise function: each element of the result "
-                      "from one of the input",
-                      f == "'"   ? "transpose"
-                      : f == "@" ? "product of matrices"
-                                 : f));
+          said("{}: expected an elementwise function: each element of the result "
+               "from one of the input",
+               f == "'"   ? "transpose"
+               : f == "@" ? "product of matrices"
+                          : f));
     }
   }
 
@@ -352,15 +352,14 @@ Pointwise pointwise_of(size_t names, const std::string& name, const Formula& for
     if (names == count) return pointwise_of(name, formula, std::make_index_sequence<count>{});
     return pointwise_of<count + 1>(names, name, formula);
   }
-  throw Error(fmt::format("expected a function of one to eight names, got {}", names));
+  throw Error(said("expected a function of one to eight names, got {}", names));
 }
 
 }  // namespace
 
 Pointwise Expression::pointwise(const std::string& name) const {
   if (!has_name())
-    throw Error(
-        fmt::format("expected a function of {}, got a number", names_.empty() ? "x" : names_[0]));
+    throw Error(said("expected a function of {}, got a number", names_.empty() ? "x" : names_[0]));
   return pointwise_of(names_.size(), name, [&](const std::vector<Expr>& inputs) {
     return Evaluation<Expr>(
         [&](const std::string& wanted) {

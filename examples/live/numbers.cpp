@@ -7,8 +7,11 @@
 
 #include "core/ops/movement.h"
 #include "core/tensor/error.h"
+#include "examples/terminal/language.h"
 
 namespace gradus::live {
+
+using terminal::said;
 
 namespace {
 
@@ -16,9 +19,9 @@ using nlohmann::json;
 
 [[noreturn]] void refuse(std::string_view text) {
   throw Error(
-      "expected a number, a list such as [1, 2], or rows of one length such as "
-      "[[1, 2], [3, 4]], got " +
-      std::string(text.substr(0, 60)));
+      said("expected a number, a list such as [1, 2], or rows of one length such as "
+           "[[1, 2], [3, 4]], got {}",
+           text.substr(0, 60)));
 }
 
 }  // namespace

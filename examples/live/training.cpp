@@ -8,9 +8,12 @@
 #include "core/ops/reduce.h"
 #include "core/tensor/error.h"
 #include "core/tensor/random.h"
+#include "examples/terminal/language.h"
 #include "optim/clip.h"
 
 namespace gradus::live {
+
+using terminal::said;
 
 namespace {
 
@@ -35,16 +38,15 @@ std::unique_ptr<Optimizer> optimizer_of(const TrainingOptions& options,
     return std::make_unique<RMSprop>(parameters, RMSpropOptions{.learning_rate = rate});
   if (options.optimizer == "Adam")
     return std::make_unique<Adam>(parameters, AdamOptions{.learning_rate = rate});
-  throw Error(fmt::format("optimizer: expected SGD, momentum, RMSprop or Adam, got '{}'",
-                          options.optimizer));
+  throw Error(
+      said("optimizer: expected SGD, momentum, RMSprop or Adam, got '{}'", options.optimizer));
 }
 
 }  // namespace
 
 Training::Training(std::shared_ptr<const Trace> start, const TrainingOptions& options)
     : start_(std::move(start)), current_(start_), options_(options) {
-  if (!(options.clip >= 0))
-    throw Error(fmt::format("clip: expected at least 0, got {}", options.clip));
+  if (!(options.clip >= 0)) throw Error(said("clip: expected at least 0, got {}", options.clip));
   for (int n = 0; n < start_->size(); ++n) {
     const TraceNode& node = start_->node(n);
     if (node.kind != TraceNode::Kind::parameter || !node.gradient.defined()) continue;
@@ -53,9 +55,9 @@ Training::Training(std::shared_ptr<const Trace> start, const TrainingOptions& op
     parameters_.push_back(copy_of(node.value.values()).require_grad());
   }
   if (nodes_.empty())
-    throw Error("there is no parameter that a gradient reaches: nothing to train");
+    throw Error(said("there is no parameter that a gradient reaches: nothing to train"));
   if (start_->node(start_->size() - 1).value.shape().numel() != 1)
-    throw Error("expected one number, the loss, as the last value of the computation");
+    throw Error(said("expected one number, the loss, as the last value of the computation"));
   optimizer_ = optimizer_of(options, parameters_);
   if (options.seed > 0) {
     Generator generator(options.seed);
@@ -111,7 +113,7 @@ void Training::note() {
 Trace Training::at(int64_t step) const {
   if (step < 0 || step >= static_cast<int64_t>(kept_.size()) ||
       kept_[static_cast<size_t>(step)].empty())
-    throw Error(fmt::format("step {} is not kept", step));
+    throw Error(said("step {} is not kept", step));
   std::map<int, Tensor> values;
   for (size_t i = 0; i < nodes_.size(); ++i)
     values[nodes_[i]] = kept_[static_cast<size_t>(step)][i];

@@ -5,6 +5,7 @@
 
 #include "core/tensor/error.h"
 #include "examples/step/lessons.h"
+#include "examples/terminal/language.h"
 #include "examples/translate/corpus.h"
 #include "layers/parameters.h"
 #include "optim/clip.h"
@@ -12,6 +13,8 @@
 #include "optim/schedule.h"
 
 namespace gradus::live {
+
+using terminal::said;
 
 using namespace translate;
 
@@ -29,7 +32,7 @@ std::string from_base64(const std::string& text) {
         "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     if (c == '=') break;
     const size_t digit = digits.find(c);
-    if (digit == digits.npos) throw Error("model: expected base64");
+    if (digit == digits.npos) throw Error(said("model: expected base64"));
     bits = bits << 6 | static_cast<uint32_t>(digit);
     if ((count += 6) >= 8) bytes += static_cast<char>(bits >> (count -= 8) & 255);
   }
@@ -90,13 +93,13 @@ const LiveTranslator::Progress& LiveTranslator::progress() const {
 
 Trained& LiveTranslator::trained() {
   if (training_ && training_->progress.step > 0) return training_->trained;
-  if (!loaded_) throw Error("there is no translator yet: train one first");
+  if (!loaded_) throw Error(said("there is no translator yet: train one first"));
   return *loaded_;
 }
 
 Translation LiveTranslator::translate(const std::string& text) {
-  if (!valid_utf8(text)) throw Error("the sentence is not valid UTF-8");
-  if (blank(text)) throw Error("the sentence is empty");
+  if (!valid_utf8(text)) throw Error(said("the sentence is not valid UTF-8"));
+  if (blank(text)) throw Error(said("the sentence is empty"));
   Trained& model = trained();
   const Hypothesis best = translate_texts(model, {text}, {.longest = 40, .attention = true})[0][0];
   Translation result;

@@ -212,6 +212,16 @@ TEST_CASE("the translator learns in slices, and translates what one types") {
   CHECK(opened.at("trace").at("keys").size() == 5);
 }
 
+TEST_CASE("errors are told in the language of the request") {
+  Asked ask;
+  CHECK(ask.error({{"do", "formula"}, {"text", "x +"}, {"language", "zh"}}) ==
+        "末尾应为数字、名字或 (");
+  CHECK(ask.error({{"do", "exercises"}, {"text", "title: A\ny\n"}, {"language", "zh"}}) ==
+        "练习，第 2 行：应为“键: 值”");
+  CHECK(ask.error({{"do", "formula"}, {"text", "x +"}, {"language", "en"}}) ==
+        "expected a number, a name or ( at the end");
+}
+
 TEST_CASE("what is no request is answered with an error") {
   Asked ask;
   CHECK(json::parse(ask.engine.answer("nonsense")).at("error") == "expected an object");

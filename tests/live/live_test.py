@@ -231,6 +231,14 @@ class Live(unittest.TestCase):
         self.ready()
         self.assertEqual(self.value("weight"), "−0.5")
 
+    def test_the_engine_speaks_the_language_of_the_page(self):
+        b = self.browser
+        b.click("#language")
+        self.tab("formula")
+        self.formula("x +")
+        self.assertEqual(b.text("#formula_answer [role=alert]"), "末尾应为数字、名字或 (")
+        b.click("#language")
+
     def test_an_op_opens_into_those_that_define_it_and_closes_again(self):
         b = self.browser
         self.chapter(2)

@@ -1,3 +1,5 @@
+#include "examples/live/chinese.h"
+
 #include <algorithm>
 #include <filesystem>
 #include <map>
@@ -68,8 +70,7 @@ Texts found_in(const std::vector<const char*>& folders, const std::string& patte
 }
 
 /// What `said` and `counted` are given.
-Texts said_texts() {
-  const std::vector<const char*> folders{"examples/step", "examples/terminal"};
+Texts said_texts(const std::vector<const char*>& folders = {"examples/step", "examples/terminal"}) {
   Texts texts = found_in(folders, R"re(\bsaid\(\s*)re" + literals);
   texts.merge(found_in(folders, R"re(\bcounted\([^;]*?,\s*)re" + literals + R"re(\))re", "{} "));
   return texts;
@@ -115,6 +116,19 @@ TEST_CASE("what is said in Chinese takes the same values, and ends a line where 
     CAPTURE(entry.first);
     CHECK(places_in(entry.first) == places_in(entry.second));
     CHECK(entry.first.ends_with("\n") == entry.second.ends_with("\n"));
+  }
+}
+
+TEST_CASE("what the live page's engine says has words in Chinese, and those are all") {
+  const Texts texts = said_texts({"examples/live"});
+  CHECK(texts.size() > 40);
+  for (const std::string& text : texts) CHECK_MESSAGE(live::chinese().contains(text), text);
+  const Texts shared{"the sentence is not valid UTF-8",
+                     "the sentence is empty"};  // lesson 5 says them
+  for (const auto& entry : live::chinese()) {
+    CAPTURE(entry.first);
+    CHECK((texts.contains(std::string(entry.first)) || shared.contains(std::string(entry.first))));
+    CHECK(places_in(entry.first) == places_in(entry.second));
   }
 }
 

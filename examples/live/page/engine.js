@@ -12,7 +12,7 @@ function ask(request) {
     asked.set(++requests, {resolve, reject});
     // Half of a pair of surrogates is no text.
     const whole = (_, value) => typeof value === 'string' ? value.replace(/\p{Surrogate}/gu, '\ufffd') : value;
-    engine.postMessage({number: requests, request: JSON.stringify(request, whole)});
+    engine.postMessage({number: requests, request: JSON.stringify({language, ...request}, whole)});
     drawState();
   });
 }
