@@ -239,6 +239,27 @@ class Live(unittest.TestCase):
         self.assertEqual(b.text("#formula_answer [role=alert]"), "末尾应为数字、名字或 (")
         b.click("#language")
 
+    def test_two_steps_of_one_training_stand_side_by_side(self):
+        b = self.browser
+        self.tab("training")
+        b.click("#learn_100")
+        self.ready()
+        b.run("chooseStep(0, 10)")
+        self.ready()
+        b.click("#remember_step")
+        self.assertEqual(b.text("#compare_step"), "Beside step 10 of run 1")
+        b.run("chooseStep(0, 100)")
+        self.ready()
+        b.click("#compare_step")
+        self.ready()
+        self.assertEqual(b.run("return tab"), "differences")
+        here, there = b.run("""
+            const n = nodes.find(node => node.name === 'loss').number;
+            return [numbersOf(tensor(nodes[n].value))[0], numbersOf(tensor(counterpart(n).value))[0]];""")
+        loss = b.run("return runs[0].steps.map(step => step[0])")
+        self.assertAlmostEqual(here, loss[100], 6)
+        self.assertAlmostEqual(there, loss[10], 6)
+
     def test_an_op_opens_into_those_that_define_it_and_closes_again(self):
         b = self.browser
         self.chapter(2)

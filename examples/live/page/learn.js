@@ -2,9 +2,10 @@
 let runs = [];  // {options, steps: [[loss, gradient norm, weight norms]], stride, names}
 let learning = null, chosenStep = [0, 0];  // run, step
 let trainingOptions = {optimizer: 'SGD', rate: 0.1, clip: 0, seed: 0};
+let rememberedStep = null;  // run, step: what others can be put beside
 let trainingNote = () => '';  // an element or a text, in the reader's language
 
-function forgetTraining() { learning = null; runs = []; chosenStep = [0, 0]; trainingNote = () => ''; }
+function forgetTraining() { learning = null; runs = []; chosenStep = [0, 0]; rememberedStep = null; trainingNote = () => ''; }
 
 /// Throws Error for what is no number of 0 or more.
 function readTrainingForm() {
@@ -104,11 +105,11 @@ function chooseStep(run, step) {
   if (!learning) followStep();
 }
 
-/// The chosen step, and where the other run was then.
-async function compareRuns() {
+/// The chosen step beside the remembered one, or else beside where the other run was then.
+async function compareSteps() {
   const [run, step] = chosenStep, other = runs.length - 1 === run ? run - 1 : runs.length - 1;
   while (isFollowing) await new Promise(requestAnimationFrame);
-  await followStep([other, keptStep(runs[other], step)]);
+  await followStep(rememberedStep || [other, keptStep(runs[other], step)]);
   if (trace.other) showTab('differences');
 }
 
@@ -126,7 +127,7 @@ let drawnTraining = '';
 function drawTraining() {
   const view = byId('training');
   if (tab !== 'training') { drawnTraining = ''; return redraw(view); }
-  const [r, s] = chosenStep, run = runs[r], key = [language, engineState, runs.length, r, Boolean(learning)].join();
+  const [r, s] = chosenStep, run = runs[r], key = [language, engineState, runs.length, r, Boolean(learning), rememberedStep].join();
   if (drawnTraining !== key || !byId('training_error')) redraw(view, ...trainingForm(), ...(run ? timelineOf(run) : []), make('div', {id: 'figures'}));
   drawnTraining = key;
   byId('training_error').replaceChildren(trainingNote());
@@ -164,7 +165,9 @@ function timelineOf(run) {
     ...runs.map((one, i) => make('option', {value: i, selected: one === run ? '' : false}, runName(one, i))));
   return [make('div', {class: 'fields timeline'}, runs.length > 1 ? choice : null, slider),
           make('div', {class: 'fields'}, make('span', {class: 'mono', id: 'step_text'}), trainingButton('open_step', () => showTab('graph'), learning),
-               runs.length > 1 ? trainingButton('compare_step', compareRuns, learning) : null)];
+               trainingButton('remember_step', () => { rememberedStep = chosenStep; drawTraining(); }, learning),
+               rememberedStep || runs.length > 1 ? trainingButton('compare_step', compareSteps, learning,
+                 rememberedStep ? say('beside_step', rememberedStep[1], rememberedStep[0] + 1) : say('compare_step')) : null)];
 }
 
 /// Losses and gradients of all runs; weights and attention of this one, and what they are at a step.
