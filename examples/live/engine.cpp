@@ -326,7 +326,8 @@ class Engine::State {
              {"steps", steps},
              {"stride", run.stride()},
              {"names", run.parameter_names()},
-             {"stopped", !goes_on}},
+             {"stopped", !goes_on},
+             {"full", run.is_full()}},
             {},
             {}};
   }

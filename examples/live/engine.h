@@ -23,9 +23,9 @@ namespace gradus::live {
 ///     ops                                       → ops: the functions that `put` can replace
 ///     put        text, instead_of               → trace, count: the formula in their place
 ///     train      steps, milliseconds, optimizer,
-///                rate, clip, seed, new          → run, from, steps, stride, names, stopped: a
-///                                                 step in `stride` is kept; with `new` it is
-///                                                 another run
+///                rate, clip, seed, new          → run, from, steps, stride, names, stopped,
+///                                                 full: a step in `stride` is kept; with
+///                                                 `new` it is another run
 ///     show       run, step, beside: [run, step] → trace: a step of a training
 ///     learn      milliseconds, new              → step, of, loss, done: the translator
 ///     translate  text                           → text, words, known, tokens, attention

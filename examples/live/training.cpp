@@ -75,6 +75,7 @@ Training::Training(std::shared_ptr<const Trace> start, const TrainingOptions& op
 }
 
 bool Training::step() {
+  if (is_full()) return false;
   for (size_t i = 0; i < nodes_.size(); ++i) {
     const Tensor& g = current_->node(nodes_[i]).gradient.values();
     if (!summarise(g).is_finite()) return false;

@@ -27,8 +27,10 @@ class Training {
   Training(std::shared_ptr<const Trace> start, const TrainingOptions& options);
 
   /// One step: the parameters move by the gradients of current(). False, and nothing happens, when
-  /// a gradient is not finite.
+  /// a gradient is not finite, and after most_steps.
   bool step();
+  static constexpr int64_t most_steps = 100'000;
+  bool is_full() const { return std::ssize(steps_) > most_steps; }
 
   struct Step {
     double loss;

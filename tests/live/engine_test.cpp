@@ -185,6 +185,15 @@ TEST_CASE("the rules of a large computation are checked when asked for") {
   CHECK(unchecked(ask({{"do", "check"}})) == 0);
 }
 
+TEST_CASE(
+    "a training ends after so many steps that the page can hold, however long it is left alone") {
+  live::Training training(std::make_shared<const Trace>(step::scalar_expression()), {.rate = 0});
+  int64_t steps = 0;
+  while (training.step()) ++steps;
+  CHECK(steps == live::Training::most_steps);
+  CHECK(training.is_full());
+}
+
 TEST_CASE("a fused op opens into those that define it, and closes again") {
   Asked ask;
   const json outer = ask({{"do", "open"}, {"lesson", 2}});

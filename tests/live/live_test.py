@@ -239,6 +239,14 @@ class Live(unittest.TestCase):
         self.assertEqual(b.text("#formula_answer [role=alert]"), "末尾应为数字、名字或 (")
         b.click("#language")
 
+    def test_a_training_that_is_left_alone_ends(self):
+        b = self.browser
+        self.tab("training")
+        b.run("window.whole = ask; ask = async request => ({...await whole(request), ...(request.do === 'train' ? {stopped: true, full: true} : {})});")
+        b.click("#learn_on")
+        self.ready()
+        self.assertIn("100,000 steps", b.text("#training_error"))
+
     def test_two_steps_of_one_training_stand_side_by_side(self):
         b = self.browser
         self.tab("training")

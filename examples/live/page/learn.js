@@ -51,7 +51,7 @@ async function learn(steps, isNew = false) {
         drawn = performance.now();
         cost = drawn - begin;
       }
-      if (answer.stopped) { trainingNote = () => make('span', {class: 'bad'}, say('training_stopped')); break; }
+      if (answer.stopped) { trainingNote = () => answer.full ? say('training_full') : make('span', {class: 'bad'}, say('training_stopped')); break; }
       await new Promise(requestAnimationFrame);
     } while (learning === mine && left > 0);
   } catch (error) {
