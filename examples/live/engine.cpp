@@ -137,7 +137,7 @@ class Engine::State {
       if (!answer.trace) return out;
       out.pop_back();
       return fmt::format("{}{}\"trace\":{}}}", out, answer.facts.empty() ? "" : ",",
-                         step::page_data(*answer.trace, answer.beside.get(), name_, true));
+                         step::page_data(*answer.trace, answer.beside.get(), "", true));
     } catch (const json::exception&) {
       return R"({"error":"a value of the request is of another type than expected"})";
     } catch (const std::exception& error) {
@@ -216,7 +216,6 @@ class Engine::State {
     history_.clear();
     outer_.clear();
     runs_.clear();
-    name_ = fmt::format("lesson {}", lesson);
     return shown(share(std::move(trace)));
   }
 
@@ -426,7 +425,6 @@ class Engine::State {
 #endif
   }
 
-  std::string name_;
   std::vector<Shared> history_;  // as it was recorded, and after each change
   std::vector<std::vector<Shared>> outer_;
   std::vector<Training> runs_;

@@ -13,7 +13,7 @@ targets=$(ls tests/fuzz/*_fuzz.cpp | sed 's|.*/\(.*\)_fuzz.cpp|\1|')
 
 # Compiled with sanitizers: what reads the inputs. The rest comes from the libraries of the build.
 sources="core/files/json_check.cpp core/files/safetensors.cpp core/trace/trace_file.cpp
-  core/trace/trace.cpp core/trace/provenance.cpp core/trace/compare.cpp core/ops/formula.cpp
+  core/trace/trace.cpp core/trace/trace_tensor.cpp core/trace/provenance.cpp core/trace/compare.cpp core/ops/formula.cpp
   core/ops/pointwise.cpp
   examples/training/text.cpp examples/training/lines.cpp examples/training/vocabulary.cpp
   examples/training/model_file.cpp examples/translate/pairs.cpp examples/translate/trained.cpp
