@@ -155,13 +155,14 @@ void Checkpoint::load() {
 
 void Checkpoint::check_run(const json& theirs) const {
   if (!theirs.is_object()) throw Error("damaged: its \"run\" is not a JSON object");
-  std::string differences;
   json ours = settings_;
-  if (theirs.contains("shards") && !ours.contains("shards")) ours["shards"] = 0;
+  for (const auto& [name, value] : theirs.items()) ours.emplace(name, json());
+  const auto text = [](const json& value) { return value.is_null() ? "none" : value.dump(); };
+  std::string differences;
   for (const auto& [name, value] : ours.items())
-    if (theirs.value(name, json()) != value)
-      differences += fmt::format("\n  {}: {} in the checkpoint, {} now", name,
-                                 theirs.value(name, json()).dump(), value.dump());
+    if (const json other = theirs.value(name, json()); other != value)
+      differences +=
+          fmt::format("\n  {}: {} in the checkpoint, {} now", name, text(other), text(value));
   if (!differences.empty())
     throw Error(
         "made with other data or options; resume with the same ones, or start again without "

@@ -4,6 +4,7 @@
 #include <sentencepiece_processor.h>
 #include <sentencepiece_trainer.h>
 
+#include <sstream>
 #include <stdexcept>
 #include <unordered_map>
 
@@ -130,11 +131,45 @@ std::vector<std::string> Subwords::split(std::string_view text) const {
   return result;
 }
 
-std::vector<std::int64_t> Subwords::encode(std::string_view text) const {
+std::vector<std::int64_t> Subwords::encode(std::string_view text, double dropout,
+                                           Generator* generator) const {
+  if (generator && dropout > 0) return sampled(text, dropout, *generator);
   std::vector<int> ids;
   if (const auto status = processor_->Encode(form(text), &ids); !status.ok())
     refuse(status.ToString());
   return {ids.begin(), ids.end()};
+}
+
+// The library samples, too, but from a generator that cannot be set to a state.
+std::vector<std::int64_t> Subwords::sampled(std::string_view text, double dropout,
+                                            Generator& generator) const {
+  std::vector<std::int64_t> ids;
+  std::istringstream words(form(text));
+  for (std::string word; words >> word;) {
+    std::vector<std::string> pieces{"▁"};
+    for (const char32_t c : code_points(word)) pieces.push_back(utf8({&c, 1}));
+    while (true) {
+      std::size_t best = 0;  // the place of the second one
+      float best_score = 0;
+      for (std::size_t i = 1; i < pieces.size(); ++i) {
+        const int id = processor_->PieceToId(pieces[i - 1] + pieces[i]);
+        if (id <= unk_id || generator.uniform() < dropout) continue;
+        if (const float score = processor_->GetScore(id); best == 0 || score > best_score) {
+          best = i;
+          best_score = score;
+        }
+      }
+      if (best == 0) break;
+      pieces[best - 1] += pieces[best];
+      pieces.erase(pieces.begin() + std::ptrdiff_t(best));
+    }
+    for (const std::string& piece : pieces)
+      if (const int id = processor_->PieceToId(piece); id > unk_id)
+        ids.push_back(id);
+      else if (ids.empty() || ids.back() != unk_id)
+        ids.push_back(unk_id);
+  }
+  return ids;
 }
 
 }  // namespace gradus::training

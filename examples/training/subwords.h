@@ -7,6 +7,8 @@
 #include <string_view>
 #include <vector>
 
+#include "core/tensor/random.h"
+
 namespace sentencepiece {
 class SentencePieceProcessor;
 }
@@ -44,7 +46,11 @@ class Subwords {
   std::vector<std::string> pieces() const;
   /// A text's pieces; unknown ones as they are written.
   std::vector<std::string> split(std::string_view text) const;
-  std::vector<std::int64_t> encode(std::string_view text) const;
+  /// The pieces' ids. In training with a generator, for other pieces each time: in each step, a
+  /// possible merge is left out with probability `dropout` (BPE-dropout, Provilkov, Emelianenko,
+  /// Voita 2020); of pieces that were found by BPE.
+  std::vector<std::int64_t> encode(std::string_view text, double dropout = 0,
+                                   Generator* generator = nullptr) const;
 
   bool lower_case() const { return lower_case_; }
   /// The model of sentencepiece, for a file.
@@ -53,6 +59,8 @@ class Subwords {
  private:
   Subwords() = default;
   std::string form(std::string_view text) const;
+  std::vector<std::int64_t> sampled(std::string_view text, double dropout,
+                                    Generator& generator) const;
   void load();
 
   std::string serialised_;

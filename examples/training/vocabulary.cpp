@@ -161,8 +161,9 @@ std::vector<std::int64_t> Vocabulary::encode(const std::vector<std::string>& tok
   return ids;
 }
 
-std::vector<std::int64_t> Vocabulary::encode_text(std::string_view text) const {
-  return subwords_ ? subwords_->encode(text) : encode(tokens(text));
+std::vector<std::int64_t> Vocabulary::encode_text(std::string_view text, double subword_dropout,
+                                                  Generator* generator) const {
+  return subwords_ ? subwords_->encode(text, subword_dropout, generator) : encode(tokens(text));
 }
 
 std::vector<std::string> Vocabulary::tokens(std::string_view text) const {

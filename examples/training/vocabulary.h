@@ -57,7 +57,9 @@ class Vocabulary {
   std::vector<std::int64_t> encode(const std::vector<std::string>& tokens) const;
 
   /// The same for text, split into tokens by the vocabulary's unit.
-  std::vector<std::int64_t> encode_text(std::string_view text) const;
+  /// With a generator, subwords are other ones each time; see Subwords::encode().
+  std::vector<std::int64_t> encode_text(std::string_view text, double subword_dropout = 0,
+                                        Generator* generator = nullptr) const;
 
   /// The tokens before the first `<eos>`, without `<bos>` and `<pad>`.
   std::vector<std::string> decode(const std::vector<std::int64_t>& ids) const;

@@ -7,11 +7,13 @@
 namespace gradus::translate {
 
 std::vector<Example> encode(const std::vector<Pair>& pairs, const Vocabulary& source,
-                            const Vocabulary& target) {
+                            const Vocabulary& target, double subword_dropout,
+                            Generator* generator) {
   std::vector<Example> examples;
   examples.reserve(pairs.size());
   for (const Pair& pair : pairs)
-    examples.push_back({source.encode_text(pair.source), target.encode_text(pair.target)});
+    examples.push_back({source.encode_text(pair.source, subword_dropout, generator),
+                        target.encode_text(pair.target, subword_dropout, generator)});
   return examples;
 }
 

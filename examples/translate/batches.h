@@ -14,8 +14,10 @@ struct Example {
   std::vector<int64_t> source, target;
 };
 
+/// In training with a generator, for subwords that are other ones each time.
 std::vector<Example> encode(const std::vector<Pair>& pairs, const Vocabulary& source,
-                            const Vocabulary& target);
+                            const Vocabulary& target, double subword_dropout = 0,
+                            Generator* generator = nullptr);
 
 /// What one training step sees: teacher forcing feeds <bos> y₁ … yₙ and expects y₁ … yₙ <eos>. The
 /// targets are views of one tensor, so a shorter sentence is fed its <eos>, too; no output is

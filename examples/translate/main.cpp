@@ -75,11 +75,13 @@ void check_options(const CLI::App& given, const ModelOptions& model) {
 /// Refuses options of subwords where there are none.
 void check_text_options(const CLI::App& given, const TextOptions& options) {
   const bool source = options.source_unit == "subwords", target = options.target_unit == "subwords";
-  for (const char* option : {"--subwords", "--subword-kind", "--lower-case"})
+  for (const char* option : {"--subwords", "--subword-kind", "--subword-dropout", "--lower-case"})
     if (given.count(option) > 0 && !source && !target)
       throw Error(fmt::format(
           "{} is for subwords: give --source-unit subwords, --target-unit subwords or both",
           option));
+  if (given.count("--subword-dropout") > 0 && options.subwords.kind != SubwordKind::bpe)
+    throw Error("--subword-dropout leaves out merges of BPE: give --subword-kind bpe");
   if (options.joint && !(source && target))
     throw Error("--joint needs --source-unit subwords --target-unit subwords");
 }
@@ -197,6 +199,8 @@ int main(int argc, char** argv) {
               "size of a vocabulary of subwords, at most");
   add_name(train_command, "--subword-kind", data.text.subwords.kind, subword_kinds,
            "how subwords are found: bpe or unigram");
+  add_number(train_command, "--subword-dropout", model.subword_dropout, share,
+             "probability that a merge of BPE is left out: other subwords in each epoch");
   train_command->add_flag("--lower-case", data.text.subwords.lower_case,
                           "subwords of the texts in lower case (words always are)");
   train_command->add_flag("--joint", data.text.joint, "one vocabulary of subwords for both sides");

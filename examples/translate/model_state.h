@@ -55,6 +55,7 @@ struct ModelOptions {
   int64_t window = 10;         ///< D of local attention
   bool norm_first = true;      ///< Transformer: normalise before each sublayer, not after
   double label_smoothing = 0;  ///< in training
+  double subword_dropout = 0;  ///< in training; see Subwords::encode()
   Tied tied = Tied::no;        ///< Transformer
 };
 

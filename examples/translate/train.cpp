@@ -37,6 +37,7 @@ TranslationTask::TranslationTask(Trained& trained, const std::vector<Pair>& trai
                                  int64_t keep)
     : batches(
           make_batches(encode(train_pairs, trained.source, trained.target), options.batch_size)) {
+  const double subword_dropout = trained.model.options.subword_dropout;
   trim_memory();
   const std::string path = options.model_path;
   for (int64_t epoch = 1; keep > 0 && epoch <= options.epochs; ++epoch)
@@ -51,7 +52,11 @@ TranslationTask::TranslationTask(Trained& trained, const std::vector<Pair>& trai
                {"target vocabulary", checksum(trained.target.to_json())}},
       .begin_epoch = [this](Translator&, int64_t number) { epoch = number; },
       .batches =
-          [this](Generator& generator) {
+          [&, subword_dropout, size = options.batch_size, this](Generator& generator) {
+            if (subword_dropout > 0)
+              batches = make_batches(
+                  encode(train_pairs, trained.source, trained.target, subword_dropout, &generator),
+                  size);
             std::vector<Batch> order;
             for (const int64_t i : generator.permutation(std::ssize(batches)))
               order.push_back(batches[static_cast<size_t>(i)]);

@@ -40,6 +40,7 @@ Description describe(const Trained& trained) {
                             {"norm_first", o.norm_first},
                             {"dropout", o.dropout},
                             {"label_smoothing", o.label_smoothing}};
+  if (o.subword_dropout > 0) options["subword_dropout"] = o.subword_dropout;
   if (o.tied != Tied::no) options["tied"] = name_among(ties, o.tied);
   return description(kind, options,
                      {{"source_vocabulary", trained.source.to_json()},
@@ -59,6 +60,7 @@ ModelOptions options_from(const Description& description) {
                                             {"window", o.window},
                                             {"norm_first", o.norm_first},
                                             {"label_smoothing", 0},
+                                            {"subword_dropout", 0},
                                             {"tied", "no"}});
   o.architecture = options.named("architecture", architectures);
   o.embedding = options.integer("embedding", most_units);
@@ -72,6 +74,7 @@ ModelOptions options_from(const Description& description) {
   o.norm_first = options.boolean("norm_first");
   o.dropout = options.share("dropout");
   o.label_smoothing = options.share("label_smoothing");
+  o.subword_dropout = options.share("subword_dropout");
   o.tied = options.named("tied", ties);
   return o;
 }

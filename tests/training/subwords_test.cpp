@@ -3,8 +3,10 @@
 #include <doctest/doctest.h>
 
 #include <nlohmann/json.hpp>
+#include <set>
 #include <stdexcept>
 
+#include "examples/training/text.h"
 #include "examples/training/vocabulary.h"
 
 using namespace gradus::training;
@@ -95,6 +97,43 @@ TEST_CASE("subwords in lower case are the same for both cases") {
   CHECK(v.decode_text(v.encode_text("The Lower")) == "the lower");
   CHECK_FALSE(vocabulary().lower_case());
   CHECK(vocabulary().encode_text("The") != vocabulary().encode_text("the"));
+}
+
+TEST_CASE("where no merge is left out, the sampled subwords are those of the library") {
+  const Vocabulary v = vocabulary({.size = 120});
+  const std::string letters = "lowernstwid.ЖQ你 '";
+  const std::u32string points = code_points(letters);
+  gradus::Generator generator(7);
+  for (int i = 0; i < 2000; ++i) {
+    std::u32string text;
+    for (std::int64_t n = generator.below(24); n > 0; --n)
+      text += points[static_cast<size_t>(generator.below(std::ssize(points)))];
+    CAPTURE(utf8(text));
+    CHECK(v.encode_text(utf8(text), 1e-300, &generator) == v.encode_text(utf8(text)));
+  }
+}
+
+TEST_CASE("leaving out merges gives other subwords of the same text, and the seed says which") {
+  const Vocabulary v = vocabulary({.size = 120, .min_count = 1});
+  const std::string text = "The lowest river is wider, isn't it?";
+  const auto sample = [&](double dropout, uint64_t seed) {
+    gradus::Generator generator(seed);
+    return v.encode_text(text, dropout, &generator);
+  };
+  std::set<Ids> samples;
+  std::size_t shortest = 1000;
+  for (uint64_t seed = 0; seed < 50; ++seed) {
+    const Ids ids = sample(0.3, seed);
+    CHECK(v.decode_text(ids) == text);
+    CHECK(sample(0.3, seed) == ids);
+    CHECK(sample(1 - 1e-12, seed).size() ==
+          text.size() + 1);  // a ▁ for each space and the first word
+    samples.insert(ids);
+    shortest = std::min(shortest, ids.size());
+  }
+  CHECK(samples.size() > 40);
+  CHECK(shortest >= v.encode_text(text).size());
+  CHECK(v.encode_text(text, 0.3) == v.encode_text(text));  // not training
 }
 
 TEST_CASE("the same texts give the same subwords") {

@@ -4,6 +4,7 @@
 
 #include <cctype>
 #include <filesystem>
+#include <map>
 
 #include "tests/program.h"
 #include "tests/translate/toy.h"
@@ -78,12 +79,24 @@ TEST_CASE("both kinds of subwords, joint and apart, in the cases of both sides, 
 }
 
 TEST_CASE("a run with subwords that is resumed has the bits of one that was not stopped") {
-  const std::string command = train + subwords + small + "--joint --epochs 2 ";
-  REQUIRE(run(folder(), command + "--model whole").status == 0);
-  REQUIRE(run(folder(), train + subwords + small + "--joint --epochs 1 --model part").status == 0);
-  const Result resumed = run(folder(), command + "--model part --resume");
-  REQUIRE_MESSAGE(resumed.status == 0, resumed.err);
-  CHECK(contents(folder() / "whole") == contents(folder() / "part"));
+  std::map<std::string, std::string> bits;
+  for (const std::string dropout : {"0", "0.3"}) {
+    CAPTURE(dropout);
+    const std::string command = train + subwords + small + "--joint --subword-dropout " + dropout;
+    const std::string whole = "whole" + dropout, part = "part" + dropout;
+    REQUIRE(run(folder(), command + " --epochs 2 --model " + whole).status == 0);
+    REQUIRE(run(folder(), command + " --epochs 1 --model " + part).status == 0);
+    const Result resumed = run(folder(), command + " --epochs 2 --resume --model " + part);
+    REQUIRE_MESSAGE(resumed.status == 0, resumed.err);
+    bits[dropout] = contents(folder() / whole);
+    CHECK(bits[dropout] == contents(folder() / part));
+  }
+  CHECK(load(folder() / "whole0.3").model.options.subword_dropout == 0.3);
+  CHECK(bits["0"] != bits["0.3"]);
+  const Result other =
+      run(folder(), train + subwords + small + "--joint --epochs 3 --model part0.3 --resume");
+  CHECK(other.status > 0);
+  CHECK(contains(other.err, "subword_dropout"));
 }
 
 TEST_CASE("eval says by which tokens BLEU was measured") {
@@ -119,12 +132,16 @@ TEST_CASE("models are averaged and translate together") {
 
 TEST_CASE("options of subwords that do not fit are refused in words") {
   const std::string model = "--model refused ";
-  for (const std::string option : {"--subwords 50", "--subword-kind bpe", "--lower-case"})
+  for (const std::string option :
+       {"--subwords 50", "--subword-kind bpe", "--lower-case", "--subword-dropout 0.1"})
     CHECK(contains(refusal(train + model + option),
                    option.substr(0, option.find(' ')) +
                        " is for subwords: give --source-unit subwords, --target-unit subwords"));
   CHECK(contains(refusal(train + model + "--joint --source-unit subwords"),
                  "--joint needs --source-unit subwords --target-unit subwords"));
+  CHECK(contains(refusal(train + model + subwords + "--subword-kind unigram --subword-dropout 0.1"),
+                 "--subword-dropout leaves out merges of BPE: give --subword-kind bpe"));
+  CHECK(contains(refusal(train + model + subwords + "--subword-dropout 1"), "--subword-dropout"));
   CHECK(contains(refusal(train + model + "--source-unit subwords --subwords 12"),
                  "pairs.tsv: source subwords: a vocabulary of 12 has no room for the "));
   CHECK(contains(refusal(train + model + "--tie"),
