@@ -3,7 +3,6 @@
 
 #include <ctime>
 #include <filesystem>
-#include <iostream>
 #include <optional>
 
 #include "core/files/atomic_file.h"
@@ -41,34 +40,21 @@ void show(const Answer& answer, bool brief, const std::string& svg) {
 }
 
 /// Reads sentences and questions, each on a line of its own; an empty line begins a new story.
-int converse(const Answerer& answerer, bool brief, const std::string& svg) {
-  const bool prompt = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
-  if (prompt)
-    say("Tell a story, a sentence a line; a line that ends with ? is a question, an empty line "
-        "begins\na new story, Ctrl-D ends.\n");
+int tell_and_ask(const Answerer& answerer, bool brief, const std::string& svg) {
   std::vector<std::string> story;
-  int status = 0;
-  std::string line;
-  for (int64_t number = 1;; ++number) {
-    if (prompt) say("> ");
-    terminal::flush_output();
-    if (!std::getline(std::cin, line)) break;
-    try {
-      if (!valid_utf8(line)) throw Error("invalid UTF-8");
-      const std::string text = normalised(line);
-      if (text.empty())
-        story.clear();
-      else if (!text.ends_with('?'))
-        story.push_back(text);
-      else
-        show(answer::answer(answerer, story, text), brief, svg);
-    } catch (const Error& error) {
-      terminal::message(fmt::format("answer: line {}: {}", number, error.what()));
-      status = prompt ? 0 : 1;
-    }
-  }
-  if (std::cin.bad()) throw Error("standard input: cannot be read; is it a folder?");
-  return status;
+  return converse(
+      "answer",
+      "Tell a story, a sentence a line; a line that ends with ? is a question, an empty "
+      "line begins\na new story, Ctrl-D ends.",
+      [&](const std::string& line) {
+        const std::string text = normalised(line);
+        if (text.empty())
+          story.clear();
+        else if (!text.ends_with('?'))
+          story.push_back(text);
+        else
+          show(answer::answer(answerer, story, text), brief, svg);
+      });
 }
 
 int demonstrate(Settings s, const TrainOptions& options) {
@@ -109,7 +95,8 @@ int demonstrate(Settings s, const TrainOptions& options) {
   say("{}\n", show_curves(learned.report, "nats a question", pictures[1]));
   say("{:.0f} s of processor time; the model is in {}, the pictures are in {} and {}\n",
       60 * processor_minutes(), options.model_path, pictures[0], pictures[1]);
-  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? converse(learned.answerer, false, "") : 0;
+  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? tell_and_ask(learned.answerer, false, "")
+                                                       : 0;
 }
 
 /// The training or test files of the chosen task, or of all that there are.
@@ -289,12 +276,10 @@ int main(int argc, char** argv) {
   ask->add_option("--svg", s.svg, "draw what it looked at for the last question");
 
   return run_program("answer", app, argc, argv, [&] {
-    if (demonstration && !app.get_subcommands().empty())
-      throw Error("options come after the command: answer train --seed 2 …");
     if (train->parsed()) return train_on_files(s, options);
     if (table->parsed()) return make_table(s, options);
     if (eval->parsed()) return evaluate(s, options.model_path);
-    if (ask->parsed()) return converse(load(options.model_path), s.brief, s.svg);
+    if (ask->parsed()) return tell_and_ask(load(options.model_path), s.brief, s.svg);
     return demonstrate(s, options);
   });
 }

@@ -3,7 +3,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <iostream>
 #include <optional>
 
 #include "core/files/atomic_file.h"
@@ -83,30 +82,16 @@ void show(const Picture& picture, const std::string& question, const Answer& ans
 }
 
 /// Answers the questions on standard input, each on a line of its own.
-int converse(const Looker& looker, const Settings& s) {
-  const bool prompt = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+int ask_about(const Looker& looker, const Settings& s) {
   const Picture picture =
       s.picture_file.empty() ? draw_shapes(s.picture, 1).pictures[0] : read_picture(s.picture_file);
   if (!s.brief) say("{}\n", terminal::picture_text(map_of(picture, {})));
-  if (prompt) say("Ask about the picture, a question a line; Ctrl-D ends.\n");
-  int status = 0;
-  std::string line;
-  for (int64_t number = 1;; ++number) {
-    if (prompt) say("> ");
-    terminal::flush_output();
-    if (!std::getline(std::cin, line)) break;
-    try {
-      if (!valid_utf8(line)) throw Error("invalid UTF-8");
-      if (blank(line)) throw Error("expected a question, got an empty line");
-      const std::string question = normalised(line);
-      show(picture, question, answer(looker, picture, question), s.brief, s.svg);
-    } catch (const Error& error) {
-      terminal::message(fmt::format("look: line {}: {}", number, error.what()));
-      status = prompt ? 0 : 1;
-    }
-  }
-  if (std::cin.bad()) throw Error("standard input: cannot be read; is it a folder?");
-  return status;
+  return converse("look", "Ask about the picture, a question a line; Ctrl-D ends.",
+                  [&](const std::string& line) {
+                    if (blank(line)) throw Error("expected a question, got an empty line");
+                    const std::string question = normalised(line);
+                    show(picture, question, answer(looker, picture, question), s.brief, s.svg);
+                  });
 }
 
 Examples examples_of(const Settings& s) {
@@ -148,18 +133,14 @@ int demonstrate(Settings s, const TrainOptions& given) {
   const auto start = Clock::now();
   const auto drawn = prepare_to_train(kind_of_model, given.model_path, s.report, {},
                                       {"look.svg", "look_loss.svg"});
-  const std::filesystem::path path = given.model_path;
-  const auto named = [&](const char* part) {
-    return path.parent_path() / (path.stem().string() + part + path.extension().string());
-  };
   struct Part {
     const char* name;
     bool picture, question;
     std::string path;
   };
-  const Part parts[] = {{"question alone", false, true, named("_question")},
-                        {"picture alone", true, false, named("_picture")},
-                        {"both", true, true, path}};
+  const Part parts[] = {{"question alone", false, true, path_beside(given.model_path, "_question")},
+                        {"picture alone", true, false, path_beside(given.model_path, "_picture")},
+                        {"both", true, true, given.model_path}};
   for (const Part& part : parts) prepare_to_train(kind_of_model, part.path, "");
   const Examples examples = draw_shapes(1, s.pictures),
                  unseen = draw_shapes(first_unseen, unseen_count);
@@ -191,7 +172,7 @@ int demonstrate(Settings s, const TrainOptions& given) {
   say("{}\n{:.0f} s; the model is in {}, the pictures are in {} and {}\n",
       show_curves(learned->report, "nats a question", drawn[1]), seconds_since(start),
       given.model_path, drawn[0], drawn[1]);
-  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? converse(learned->looker, s) : 0;
+  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? ask_about(learned->looker, s) : 0;
 }
 
 }  // namespace
@@ -256,11 +237,9 @@ int main(int argc, char** argv) {
   add_integer(draw, "--pictures", s.pictures, 1, most_pictures, "how many, from that one on");
 
   return run_program("look", app, argc, argv, [&] {
-    if (!app.get_subcommands().empty() && argv[1][0] == '-')
-      throw Error("options come after the command: look train --seed 2 …");
     if (train->parsed()) return train_one(s, options);
     if (eval->parsed()) return evaluate(s, options.model_path);
-    if (ask->parsed()) return converse(load(options.model_path), s);
+    if (ask->parsed()) return ask_about(load(options.model_path), s);
     if (draw->parsed()) return write_examples(s.folder, draw_shapes(s.picture, s.pictures)), 0;
     return demonstrate(s, options);
   });

@@ -1,9 +1,6 @@
 // Summarises texts with a pointer-generator network. README.md shows what it prints.
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
-#include <iostream>
 
 #include "core/files/atomic_file.h"
 #include "examples/summarise/bulletins.h"
@@ -69,18 +66,11 @@ void show(const Written& written, bool map, const std::string& svg) {
 
 /// Summarises each line of standard input.
 int read_and_write(const Summariser& summariser, const Settings& s) {
-  int status = 0;
-  std::string line;
-  for (int64_t number = 1; terminal::flush_output(), std::getline(std::cin, line); ++number) try {
-      if (!valid_utf8(line)) throw Error("invalid UTF-8");
-      if (blank(line)) throw Error("expected a text, got an empty line");
-      show(summarise::summarise(summariser, {{line, ""}})[0], s.map, s.svg);
-    } catch (const Error& error) {
-      terminal::message(fmt::format("summarise: line {}: {}", number, error.what()));
-      status = 1;
-    }
-  if (std::cin.bad()) throw Error("standard input: cannot be read; is it a folder?");
-  return status;
+  return converse("summarise", "Give a text, all in one line; Ctrl-D ends.",
+                  [&](const std::string& line) {
+                    if (blank(line)) throw Error("expected a text, got an empty line");
+                    show(summarise::summarise(summariser, {{line, ""}})[0], s.map, s.svg);
+                  });
 }
 
 int train_on_file(const Settings& s, const TrainOptions& options) {
@@ -116,18 +106,14 @@ int demonstrate(Settings s, const TrainOptions& given) {
     return draw_bulletins(count, held_out, generator);
   };
   const auto bulletins = draw(s.bulletins, false), unseen = draw(400, true);
-  const std::filesystem::path path = given.model_path;
-  const auto named = [&](const char* part) {
-    return path.parent_path() / (path.stem().string() + part + path.extension().string());
-  };
   struct Part {
     const char* name;
     bool copy, coverage;
     std::string path;
   };
-  const Part parts[] = {{"attention", false, false, named("_attention")},
-                        {"+ copying", true, false, named("_copying")},
-                        {"+ coverage", true, true, path}};
+  const Part parts[] = {{"attention", false, false, path_beside(given.model_path, "_attention")},
+                        {"+ copying", true, false, path_beside(given.model_path, "_copying")},
+                        {"+ coverage", true, true, given.model_path}};
   for (const Part& part : parts) prepare_to_train(kind_of_model, part.path, "");
   std::optional<Learned> learned;
   std::vector<Scores> reached;
@@ -218,8 +204,6 @@ int main(int argc, char** argv) {
   eval->add_option("--report", s.report, "write the figures to this file as JSON");
 
   return run_program("summarise", app, argc, argv, [&] {
-    if (demonstration && !app.get_subcommands().empty())
-      throw Error("options come after the command: summarise train --seed 2 …");
     if (train->parsed()) return train_on_file(s, options);
     if (text->parsed()) return read_and_write(load(options.model_path), s);
     if (eval->parsed()) return evaluate(s, options.model_path);

@@ -125,6 +125,9 @@ int run_program(const std::string& name, CLI::App& app, int argc, char** argv,
       if (status != 0 && world().size() > 1) return failed(named(err.str()), status);
       return terminal::ended(name, status, err.str());
     }
+    if (!app.get_subcommands().empty() && argv[1][0] == '-')
+      throw Error(fmt::format("options come after the command: {} {} --seed 2 …", name,
+                              app.get_subcommands()[0]->get_name()));
     return terminal::ended(name, run());
   } catch (const std::bad_alloc&) {
     return failed(named("not enough memory; try smaller options (--help lists them)"), 1);

@@ -61,6 +61,11 @@ std::vector<std::string> prepare_to_train(
   return paths;
 }
 
+std::string path_beside(const std::string& path, const std::string& suffix) {
+  const fs::path of = path;
+  return (of.parent_path() / (of.stem().string() + suffix + of.extension().string())).string();
+}
+
 void check_apart(const std::string& option, const std::string& path,
                  const std::vector<std::pair<std::string, std::string>>& others) {
   std::error_code missing;

@@ -20,6 +20,9 @@ std::vector<std::string> prepare_to_train(
     const std::vector<std::pair<std::string, std::string>>& read = {},
     const std::vector<std::string>& pictures = {});
 
+/// "runs/a_best.safetensors" of "runs/a.safetensors" and "_best".
+std::string path_beside(const std::string& path, const std::string& suffix);
+
 /// Throws Error when `path` is the same file as one of the others: pairs of an option and its path.
 void check_apart(const std::string& option, const std::string& path,
                  const std::vector<std::pair<std::string, std::string>>& others);

@@ -3,6 +3,7 @@
 /// All of the shared part but its command line, which is for the file with main() alone.
 
 #include "examples/terminal/output.h"
+#include "examples/training/converse.h"
 #include "examples/training/interrupts.h"
 #include "examples/training/lines.h"
 #include "examples/training/memory.h"

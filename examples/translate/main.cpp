@@ -263,8 +263,6 @@ int main(int argc, char** argv) {
     choose_defaults(given, demonstration, model, training);
     check_options(given, model);
     if (train_command->parsed()) check_text_options(*train_command, data.text);
-    if (demonstration && !app.get_subcommands().empty())
-      throw Error("options come after the command: translate train --seed 2 …");
     for (const CLI::App* command : {text_command, eval_command}) {
       if (command->count("--length-penalty") > 0) decoding.length_penalty = length_penalty;
       if (command->count("--coverage-penalty") > 0) decoding.coverage_penalty = coverage_penalty;

@@ -6,6 +6,7 @@
 
 #include "core/files/replaceable.h"
 #include "examples/training/memory.h"
+#include "examples/training/output_files.h"
 #include "examples/training/world.h"
 
 namespace gradus::translate {
@@ -21,10 +22,7 @@ uint64_t checksum_of(const std::vector<Pair>& pairs) {
 }  // namespace
 
 std::string path_of_epoch(const std::string& model_path, int64_t epoch) {
-  const std::filesystem::path path(model_path);
-  return (path.parent_path() /
-          fmt::format("{}.epoch{}{}", path.stem().string(), epoch, path.extension().string()))
-      .string();
+  return path_beside(model_path, fmt::format(".epoch{}", epoch));
 }
 
 Evaluation evaluation_of(const EpochReport& epoch) {

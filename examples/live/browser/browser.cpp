@@ -44,7 +44,7 @@ Subwords Subwords::read(std::string, bool) {
 }
 std::vector<std::string> Subwords::pieces() const { return {}; }
 std::vector<std::string> Subwords::split(std::string_view) const { return {}; }
-std::vector<int64_t> Subwords::encode(std::string_view) const { return {}; }
+std::vector<int64_t> Subwords::encode(std::string_view, double, Generator*) const { return {}; }
 
 }  // namespace training
 
