@@ -75,7 +75,7 @@ constexpr terminal::Phrases::value_type program[] = {
     {"lesson 5: what to translate", "第 5 课：要翻译的句子"},
     {"lesson 5: a model file; without one, a small model is trained first",
      "第 5 课：模型文件；不指定时先训练一个小模型"},
-    {"what to explain it in", "讲解所用的语言"},
+    {"what to explain it in, on a page, too", "讲解所用的语言，网页也用它"},
     {"a scalar expression", "标量表达式"},
     {"a Dense layer, softmax and cross entropy", "全连接层、softmax 与交叉熵"},
     {"an LSTM cell over four time steps", "四个时间步的 LSTM 单元"},

@@ -18,7 +18,7 @@ using namespace gradus::step;
 namespace {
 
 void add_language(CLI::App& app, std::string& language) {
-  app.add_option("--language", language, said("what to explain it in"))
+  app.add_option("--language", language, said("what to explain it in, on a page, too"))
       ->check(CLI::IsMember({"en", "zh"}))
       ->capture_default_str();
 }
@@ -85,8 +85,9 @@ int main(int argc, char** argv) {
       status = converse(session);
     if (!html.empty()) {
       const Trace other = beside.empty() ? Trace() : Trace::load(beside);
-      write_page(session.trace(), html, beside.empty() ? session.before() : &other,
-                 lesson_text(name));
+      PageText text = lesson_text(name);
+      if (app.count("--language") > 0) text.language = language;
+      write_page(session.trace(), html, beside.empty() ? session.before() : &other, text);
     }
     return terminal::ended("step", status);
   } catch (const std::bad_alloc&) {

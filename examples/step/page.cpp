@@ -28,6 +28,7 @@ std::string json_of(const PageText& text) {
   nlohmann::json texts = nlohmann::json::object();
   if (!text.english.empty()) texts["en"] = text.english;
   if (!text.chinese.empty()) texts["zh"] = text.chinese;
+  if (!text.language.empty()) texts["language"] = text.language;
   return json_text(texts);
 }
 

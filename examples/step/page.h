@@ -10,6 +10,7 @@ namespace gradus::step {
 /// What a page tells beside the trace, in Markdown; empty where there is nothing to tell.
 struct PageText {
   std::string_view english, chinese;
+  std::string_view language = {};  ///< in which it opens, en or zh; empty: the browser's
 };
 
 /// Writes one HTML file that shows the trace and lets one step through it in a browser, offline.

@@ -324,6 +324,11 @@ class OtherPages(unittest.TestCase):
             self.assertEqual(b.run("return nodes[positions[position].node].op"), "softmax")
             self.assertEqual(b.console(), [])
 
+    def test_a_page_opens_in_the_language_that_was_asked_for(self):
+        b = lesson(self, 1, "--language", "zh")
+        self.assertEqual(b.text("#tab_graph"), "计算图")
+        self.assertEqual(b.run("return document.documentElement.lang"), "zh-Hans")
+
     def test_a_lesson_stands_on_its_page_and_leads_to_its_steps(self):
         b = lesson(self, 3)
         b.click("#tab_lesson")

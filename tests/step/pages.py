@@ -56,11 +56,11 @@ class Page:
         return self.browser.run("const e = document.activeElement; return e === document.body ? 'body' : e.id || e.dataset.part || e.dataset.fold || e.localName")
 
 
-def lesson(test, number):
+def lesson(test, number, *options):
     """A browser with a lesson's page."""
     folder = tempfile.TemporaryDirectory()
     test.addCleanup(folder.cleanup)
-    subprocess.run([programs["step"], str(number), "--html", f"{folder.name}/page.html"], check=True, cwd=folder.name, stdout=subprocess.DEVNULL)
+    subprocess.run([programs["step"], str(number), *options, "--html", f"{folder.name}/page.html"], check=True, cwd=folder.name, stdout=subprocess.DEVNULL)
     b = Browser().__enter__()
     test.addCleanup(b.__exit__)
     b.open(f"file://{folder.name}/page.html")

@@ -1,5 +1,5 @@
 // --- the text of a lesson, from a little Markdown -------------------------------------------------
-let lesson = {};  // language -> text; see write_page()
+let lesson = {};  // language -> text, and the language to begin with; see write_page()
 
 function readLesson() {
   const text = byId('lesson_text').textContent;

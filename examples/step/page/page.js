@@ -173,7 +173,9 @@ function drawTrack() {
 }
 
 function start() {
-  language = recall('language') in words ? recall('language') : (navigator.language || '').startsWith('zh') ? 'zh' : 'en';
+  readLesson();
+  const ofBrowser = (navigator.language || '').startsWith('zh') ? 'zh' : 'en';
+  language = [recall('language'), lesson.language, ofBrowser].find((known) => known in words);
   byId('language').addEventListener('click', () => {
     language = language === 'zh' ? 'en' : 'zh';
     remember('language', language);
@@ -214,7 +216,6 @@ function start() {
   startCamera();
   startLinks();
   startPrint();
-  readLesson();
   load(JSON.parse(byId('trace').textContent));
   readHash();
 }
