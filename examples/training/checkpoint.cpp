@@ -45,6 +45,7 @@ json settings_of(const Run& run, const TrainOptions& options) {
   settings["epochs of the decay"] = options.decay ? options.epochs : 0;
   settings["warm-up"] = options.warm_up;
   settings["clip"] = options.clip;
+  if (options.weight_decay > 0) settings["weight decay"] = options.weight_decay;
   if (options.shards > 0) settings["shards"] = options.shards;
   for (const auto& [what, sum] : run.data) settings["checksum of the " + what] = sum;
   return settings;

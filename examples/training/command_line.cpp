@@ -81,6 +81,8 @@ void add_training(CLI::App* command, TrainOptions& options, const std::string& e
   add_integer(command, "--warm-up", options.warm_up, 0, most_of_all,
               "steps in which the learning rate increases; then it decreases with the\n"
               "inverse square root of the step, or along the cosine");
+  add_number(command, "--weight-decay", options.weight_decay, {0, 1000, true, false},
+             "so many times each weight of a matrix is added to its gradient");
   add_number(command, "--clip", options.clip, {0, 1e9, false, true},
              "maximum global norm of the gradients");
   add_integer(command, "--patience", options.patience, 1, 1'000'000,

@@ -30,9 +30,9 @@ CLI::Option* add_number(CLI::App* command, const std::string& name, double& valu
 /// --threads, which takes effect at once.
 void add_threads(CLI::App* command);
 
-/// --epochs, --seed, --threads, --batch, --rate, --decay, --warm-up, --clip, --patience,
-/// --save-every and --shards. The help calls what a batch holds `examples`, and the figure that
-/// chooses the best model `figure`: "BLEU".
+/// --epochs, --seed, --threads, --batch, --rate, --decay, --warm-up, --weight-decay, --clip,
+/// --patience, --save-every and --shards. The help calls what a batch holds `examples`, and the
+/// figure that chooses the best model `figure`: "BLEU".
 void add_training(CLI::App* command, TrainOptions& options, const std::string& examples,
                   const std::string& figure);
 

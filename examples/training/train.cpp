@@ -123,7 +123,10 @@ Better higher(size_t figure) {
 
 TrainReport train(Run& run, const TrainOptions& options, terminal::Progress& progress,
                   const std::function<bool()>& stop) {
-  Adam adam(run.parameters, {.learning_rate = options.learning_rate});
+  const bool decays = options.weight_decay > 0;
+  Adam adam(
+      decays ? decay_matrices_only(run.parameters) : std::vector{ParameterGroup{run.parameters}},
+      {.learning_rate = options.learning_rate, .weight_decay = options.weight_decay});
   Generator dropout(options.seed ^ 0x64726f706f757421);
   const bool is_first = is_first_rank();
   std::optional<FileLock> lock;

@@ -46,6 +46,26 @@ TEST_CASE("a run that was stopped anywhere ends with the bits of one that was no
   }
 }
 
+TEST_CASE("weight decay makes matrices smaller, also in a run that was stopped") {
+  const Folder folder;
+  Line plain = untrained(), whole = untrained(), parts = untrained();
+  TrainOptions options = three_epochs(folder / "plain");
+  quietly(plain, options);
+  options.weight_decay = 2;
+  options.model_path = folder / "whole";
+  quietly(whole, options);
+  const auto slope = [](Line& of) { return std::abs(of.dense.weight.to_vector<double>()[1]); };
+  CHECK(slope(whole) < 0.8 * slope(plain));
+  options.model_path = folder / "parts";
+  quietly(parts, options, after(33));
+  options.resume = true;
+  quietly(parts, options);
+  CHECK(contents(folder / "parts") == contents(folder / "whole"));
+  options.weight_decay = 0;
+  CHECK(contains(error_of([&] { quietly(parts, options); }),
+                 "weight decay: 2.0 in the checkpoint, none now"));
+}
+
 TEST_CASE("a run that was killed within an epoch goes on from its last checkpoint") {
   const Folder folder;
   Line whole = untrained();
