@@ -82,7 +82,7 @@ void add_training(CLI::App* command, TrainOptions& options, const std::string& e
               "steps in which the learning rate increases; then it decreases with the\n"
               "inverse square root of the step, or along the cosine");
   add_number(command, "--weight-decay", options.weight_decay, {0, 1000, true, false},
-             "so many times each weight of a matrix is added to its gradient");
+             "λ of L2 regularisation: λ · W is added to the gradient of each matrix W");
   add_number(command, "--clip", options.clip, {0, 1e9, false, true},
              "maximum global norm of the gradients");
   add_integer(command, "--patience", options.patience, 1, 1'000'000,

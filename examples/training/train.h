@@ -34,7 +34,7 @@ struct TrainOptions {
   int64_t warm_up = 0;          ///< steps in which the rate increases; then, without decay, it
                                 ///< decreases with the inverse square root of the step (Vaswani
                                 ///< et al. 2017, equation 3)
-  double weight_decay = 0;      ///< of matrices; see Adam
+  double weight_decay = 0;      ///< λ: λ · W is added to the gradient of each matrix W
   double clip = 5;              ///< maximum global norm of the gradients
   int patience = 5;             ///< stop after this many epochs without a better model
   uint64_t seed = 1;
