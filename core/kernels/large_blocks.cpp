@@ -20,7 +20,7 @@ constexpr bool are_kept = true;
 constexpr bool are_kept = false;
 #endif
 constexpr int most_blocks = 256;
-constexpr size_t most_bytes = size_t{64} << 20;
+constexpr size_t most_bytes = size_t{1024} << 20;
 constexpr size_t page = 4096;
 constexpr size_t header = 64;                          // a cache line, so that tensors stay aligned
 constexpr uint64_t address_space = uint64_t{1} << 47;  // of a process, in bytes
