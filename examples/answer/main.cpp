@@ -215,10 +215,12 @@ int main(int argc, char** argv) {
   Settings s;
   const bool demonstration = argc < 2 || argv[1][0] == '-';
   s.learn.linear_start = demonstration ? 8 : 20;
-  TrainOptions options{.epochs = demonstration ? 40 : 30,
-                       .batch_size = 32,
+  s.learn.model.size = demonstration ? 48 : 64;
+  TrainOptions options{.epochs = demonstration ? 40 : 20,
+                       .batch_size = demonstration ? 32 : 16,
                        .learning_rate = 0.005,
                        .decay = true,
+                       .weight_decay = demonstration ? 0 : 1e-5,
                        .clip = 1,
                        .patience = 1000};
   const auto add_model = [&](CLI::App* command) {
