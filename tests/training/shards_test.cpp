@@ -107,7 +107,8 @@ TEST_CASE("a checkpoint of other shards is refused") {
   options.resume = true;
   CHECK(contains(error_of([&] { quietly(line, options); }), "shards: 5 in the checkpoint, 4 now"));
   options.shards = 0;
-  CHECK(contains(error_of([&] { quietly(line, options); }), "shards: 5 in the checkpoint, none now"));
+  CHECK(
+      contains(error_of([&] { quietly(line, options); }), "shards: 5 in the checkpoint, none now"));
 }
 
 TEST_CASE("ranks with other options or data, or too many of them, do not begin to train") {
