@@ -216,8 +216,8 @@ int main(int argc, char** argv) {
   const bool demonstration = argc < 2 || argv[1][0] == '-';
   s.learn.linear_start = demonstration ? 8 : 20;
   s.learn.model.size = demonstration ? 48 : 64;
-  TrainOptions options{.epochs = demonstration ? 40 : 20,
-                       .batch_size = demonstration ? 32 : 16,
+  TrainOptions options{.epochs = demonstration ? 40 : 30,
+                       .batch_size = 32,
                        .learning_rate = 0.005,
                        .decay = true,
                        .weight_decay = demonstration ? 0 : 1e-5,
