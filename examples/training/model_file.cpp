@@ -100,10 +100,10 @@ int64_t StoredOptions::integer(const std::string& name, int64_t most, int64_t le
   return value.get<int64_t>();
 }
 
-double StoredOptions::number(const std::string& name, double end) const {
+double StoredOptions::share(const std::string& name) const {
   const json& value = member(name);
-  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() < end))
-    refuse(name, fmt::format("a number in [0, {})", end), value);
+  if (!value.is_number() || !(value.get<double>() >= 0 && value.get<double>() < 1))
+    refuse(name, "a number in [0, 1)", value);
   return value.get<double>();
 }
 

@@ -51,9 +51,7 @@ class StoredOptions {
 
   int64_t integer(const std::string& name, int64_t most, int64_t least = 1) const;
   /// A number in [0, 1).
-  double share(const std::string& name) const { return number(name, 1); }
-  /// A number in [0, end).
-  double number(const std::string& name, double end) const;
+  double share(const std::string& name) const;
   bool boolean(const std::string& name) const;
   /// The value of a name.
   template <class T>

@@ -110,9 +110,6 @@ int main(int argc, char** argv) {
     add_number(command, "--dropout", model.dropout, share, "dropout rate in training");
     add_number(command, "--label-smoothing", model.label_smoothing, share,
                "probability that label smoothing spreads over all tokens in training");
-    add_number(command, "--consistency", model.consistency, {0, most_consistency, true, false},
-               "α of R-Drop: each batch is learned twice, with different dropout, and how far the\n"
-               "predictions are apart counts α times");
     command->option_defaults()->group("Model");
     add_name(command, "--architecture", model.architecture, architectures,
              "lstm, gnmt or transformer");

@@ -6,8 +6,6 @@
 #include "core/functions/reduction.h"
 #include "core/functions/softmax.h"
 #include "core/ops/movement.h"
-#include "core/ops/pointwise.h"
-#include "core/ops/reduce.h"
 
 namespace gradus::translate {
 
@@ -111,39 +109,14 @@ Translator::Translator(int64_t source_tokens, int64_t target_tokens, const Model
                        Generator& generator)
     : options(completed(given)), model(make(source_tokens, target_tokens, options, generator)) {}
 
-namespace {
-
-/// (batch, time, 1): 1 where a token is expected, 0 for padding.
-Tensor expected(const Tensor& target) {
-  std::vector<float> one;
-  for (const int64_t id : target.to_vector<int64_t>()) one.push_back(id == pad_id ? 0 : 1);
-  return tensor(one, {target.size(0), target.size(1), 1});
-}
-
-/// The terms of KL(p ‖ q) + KL(q ‖ p), given log p and log q.
-const Pointwise divergence{"divergence", [](Expr log_p, Expr log_q, Expr expected) {
-                             return (exp(log_p) - exp(log_q)) * (log_p - log_q) * expected;
-                           }};
-
-}  // namespace
-
 Tensor Translator::loss(const Batch& batch, Generator* generator) const {
   const Batch shorter = trimmed(batch);
-  const auto logits = [&] {
-    return std::visit([&](const auto& of) { return of.logits(shorter, generator); }, model);
-  };
-  const auto nats = [&](const Tensor& of) {
-    return cross_entropy(of, batch.target_out,
-                         {.ignored_class = pad_id,
-                          .label_smoothing = generator ? options.label_smoothing : 0,
-                          .reduction = Reduction::sum});
-  };
-  const Tensor first = logits();
-  if (!generator || options.consistency == 0) return nats(first);
-  const Tensor second = logits();
-  return (nats(first) + nats(second)) / 2 +
-         options.consistency / 4 *
-             sum(divergence(log_softmax(first), log_softmax(second), expected(batch.target_out)));
+  const Tensor logits =
+      std::visit([&](const auto& of) { return of.logits(shorter, generator); }, model);
+  return cross_entropy(logits, batch.target_out,
+                       {.ignored_class = pad_id,
+                        .label_smoothing = generator ? options.label_smoothing : 0,
+                        .reduction = Reduction::sum});
 }
 
 Tensor Translator::log_p(const Batch& batch) const {

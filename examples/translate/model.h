@@ -19,10 +19,7 @@ struct Translator {
              Generator& generator);
 
   /// Σ −log p over the target tokens that are not padding, in nats. With a generator it is the loss
-  /// of training, with dropout and label smoothing, and with α = `consistency` above 0 that of two
-  /// passes with different dropout, which shall agree (R-Drop, Liang et al. 2021):
-  ///
-  ///     (loss₁ + loss₂) / 2 + α / 4 · Σ (KL(p₁ ‖ p₂) + KL(p₂ ‖ p₁))
+  /// of training, with dropout and label smoothing.
   Tensor loss(const Batch& batch, Generator* generator = nullptr) const;
   /// log p of each target token, (batch, target time, target vocabulary).
   Tensor log_p(const Batch& batch) const;

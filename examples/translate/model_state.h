@@ -40,7 +40,6 @@ const std::string& name_among(const std::map<std::string, T>& names, T value) {
 
 /// The largest sizes that a command line or a model file may ask for.
 inline constexpr int64_t most_units = 65'536, most_layers = 64, most_window = 1'000'000;
-inline constexpr double most_consistency = 100;
 
 struct ModelOptions {
   int64_t embedding = 128;     ///< a Transformer's is `hidden`
@@ -57,7 +56,6 @@ struct ModelOptions {
   bool norm_first = true;      ///< Transformer: normalise before each sublayer, not after
   double label_smoothing = 0;  ///< in training
   double subword_dropout = 0;  ///< in training; see Subwords::encode()
-  double consistency = 0;      ///< below 100, in training; see Translator::loss()
   Tied tied = Tied::no;        ///< Transformer
 };
 

@@ -41,7 +41,6 @@ Description describe(const Trained& trained) {
                             {"dropout", o.dropout},
                             {"label_smoothing", o.label_smoothing}};
   if (o.subword_dropout > 0) options["subword_dropout"] = o.subword_dropout;
-  if (o.consistency > 0) options["consistency"] = o.consistency;
   if (o.tied != Tied::no) options["tied"] = name_among(ties, o.tied);
   return description(kind, options,
                      {{"source_vocabulary", trained.source.to_json()},
@@ -62,7 +61,6 @@ ModelOptions options_from(const Description& description) {
                                             {"norm_first", o.norm_first},
                                             {"label_smoothing", 0},
                                             {"subword_dropout", 0},
-                                            {"consistency", 0},
                                             {"tied", "no"}});
   o.architecture = options.named("architecture", architectures);
   o.embedding = options.integer("embedding", most_units);
@@ -77,7 +75,6 @@ ModelOptions options_from(const Description& description) {
   o.dropout = options.share("dropout");
   o.label_smoothing = options.share("label_smoothing");
   o.subword_dropout = options.share("subword_dropout");
-  o.consistency = options.number("consistency", most_consistency);
   o.tied = options.named("tied", ties);
   return o;
 }

@@ -3,10 +3,8 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <cmath>
 #include <set>
 
-#include "core/functions/softmax.h"
 #include "tests/translate/toy.h"
 
 using namespace gradus;
@@ -195,35 +193,6 @@ TEST_CASE("label smoothing is for training alone") {
     CHECK(smoothed.loss(batch).item() == plain);
     CHECK(make(options).loss(batch, &generator).item() == plain);
     CHECK(smoothed.loss(batch, &generator).item() != plain);
-  }
-}
-
-TEST_CASE("consistency adds how far two passes of different dropout are apart") {
-  const std::vector<Example> uneven{{{5, 6}, {7}}, {{5, 6, 7, 4}, {4, 5, 6, 7}}};
-  const Batch batch = make_batch(uneven);
-  for (const Architecture architecture : {Architecture::lstm, Architecture::transformer}) {
-    ModelOptions options{.hidden = 8, .dropout = 0.3, .architecture = architecture};
-    const Translator single = make(options);
-    Generator one(1);
-    const Tensor losses[]{single.loss(batch, &one), single.loss(batch, &one)};
-    const auto log_p = [&](Generator& generator) {
-      return std::visit([&](const auto& of) { return log_softmax(of.logits(batch, &generator)); },
-                        single.model);
-    };
-    Generator again(1);
-    const auto p = log_p(again).to_vector<double>(), q = log_p(again).to_vector<double>();
-    const auto expected = batch.target_out.to_vector<int64_t>();
-    double apart = 0;
-    for (size_t i = 0; i < p.size(); ++i)
-      if (expected[i / target_tokens] != pad_id)
-        apart += (std::exp(p[i]) - std::exp(q[i])) * (p[i] - q[i]);
-    CHECK(apart > 0);
-    options.consistency = 4;
-    const Translator both = make(options);
-    Generator third(1);
-    CHECK(both.loss(batch, &third).item() ==
-          doctest::Approx((losses[0].item() + losses[1].item()) / 2 + apart));
-    CHECK(both.loss(batch).item() == single.loss(batch).item());
   }
 }
 
