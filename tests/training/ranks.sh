@@ -76,14 +76,14 @@ kill_at_random() {
     moment=$((RANDOM * length / 32768 / 1000000))
     sleep "$((moment / 1000)).$(printf %03d $((moment % 1000)))"
     mapfile -t ranks < <(pgrep -P $job || true)
-    if [ ${#ranks[@]} -lt 4 ]; then  # not started yet, or at its end
+    victim=$((RANDOM % 4))
+    start=$(now)
+    # There may be no rank to kill: they have not started yet, or have just ended.
+    if [ ${#ranks[@]} -lt 4 ] || ! kill -9 "${ranks[$victim]}" 2>/dev/null; then
       wait $job || fail "$(cat run.err)"
       i=$((i - 1))
       continue
     fi
-    victim=$((RANDOM % 4))
-    start=$(now)
-    kill -9 "${ranks[$victim]}"
     if wait $job; then fail "a rank was killed, and mpirun reports success"; fi
     for process in "${ranks[@]}"; do
       while [ -e /proc/$process ]; do sleep 0.01; done
