@@ -1,6 +1,4 @@
 // Answers questions about stories. README.md shows what it prints.
-#include <unistd.h>
-
 #include <ctime>
 #include <filesystem>
 #include <optional>
@@ -95,8 +93,7 @@ int demonstrate(Settings s, const TrainOptions& options) {
   say("{}\n", show_curves(learned.report, "nats a question", pictures[1]));
   say("{:.0f} s of processor time; the model is in {}, the pictures are in {} and {}\n",
       60 * processor_minutes(), options.model_path, pictures[0], pictures[1]);
-  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? tell_and_ask(learned.answerer, false, "")
-                                                       : 0;
+  return is_interactive() ? tell_and_ask(learned.answerer, false, "") : 0;
 }
 
 /// The training or test files of the chosen task, or of all that there are.

@@ -1,6 +1,4 @@
 // Answers questions about pictures. README.md shows what it prints.
-#include <unistd.h>
-
 #include <chrono>
 #include <filesystem>
 #include <optional>
@@ -172,7 +170,7 @@ int demonstrate(Settings s, const TrainOptions& given) {
   say("{}\n{:.0f} s; the model is in {}, the pictures are in {} and {}\n",
       show_curves(learned->report, "nats a question", drawn[1]), seconds_since(start),
       given.model_path, drawn[0], drawn[1]);
-  return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO) ? ask_about(learned->looker, s) : 0;
+  return is_interactive() ? ask_about(learned->looker, s) : 0;
 }
 
 }  // namespace

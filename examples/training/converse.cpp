@@ -11,9 +11,11 @@
 
 namespace gradus::training {
 
+bool is_interactive() { return isatty(STDIN_FILENO) && isatty(STDOUT_FILENO); }
+
 int converse(const std::string& program, const std::string& greeting,
              const std::function<void(const std::string& line)>& take) {
-  const bool prompt = isatty(STDIN_FILENO) && isatty(STDOUT_FILENO);
+  const bool prompt = is_interactive();
   if (prompt) terminal::say("{}\n", greeting);
   int status = 0;
   std::string line;

@@ -32,10 +32,13 @@ Evaluation evaluation_of(const EpochReport& epoch) {
 
 TranslationTask::TranslationTask(Trained& trained, const std::vector<Pair>& train_pairs,
                                  const std::vector<Pair>& valid, const TrainOptions& options,
-                                 int64_t keep)
-    : batches(
-          make_batches(encode(train_pairs, trained.source, trained.target), options.batch_size)) {
-  const double subword_dropout = trained.model.options.subword_dropout;
+                                 int64_t keep) {
+  const double dropout = trained.model.options.subword_dropout;
+  const auto encode_pairs = [&, dropout, size = options.batch_size, this](Generator* generator) {
+    batches =
+        make_batches(encode(train_pairs, trained.source, trained.target, dropout, generator), size);
+  };
+  if (dropout == 0) encode_pairs(nullptr);
   trim_memory();
   const std::string path = options.model_path;
   for (int64_t epoch = 1; keep > 0 && epoch <= options.epochs; ++epoch)
@@ -50,11 +53,8 @@ TranslationTask::TranslationTask(Trained& trained, const std::vector<Pair>& trai
                {"target vocabulary", checksum(trained.target.to_json())}},
       .begin_epoch = [this](Translator&, int64_t number) { epoch = number; },
       .batches =
-          [&, subword_dropout, size = options.batch_size, this](Generator& generator) {
-            if (subword_dropout > 0)
-              batches = make_batches(
-                  encode(train_pairs, trained.source, trained.target, subword_dropout, &generator),
-                  size);
+          [dropout, encode_pairs, this](Generator& generator) {
+            if (dropout > 0) encode_pairs(&generator);
             std::vector<Batch> order;
             for (const int64_t i : generator.permutation(std::ssize(batches)))
               order.push_back(batches[static_cast<size_t>(i)]);
