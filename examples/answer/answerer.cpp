@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <limits>
 #include <set>
 
 #include "core/functions/cross_entropy.h"
@@ -24,21 +23,20 @@ using Indices = std::vector<int64_t>;
 constexpr int64_t most_units = 4096;
 
 nlohmann::json to_json(const LearnOptions& o) {
-  return {{"architecture", o.architecture == Architecture::memory ? "memory" : "reduction"},
+  return {{"architecture", name_among(architectures, o.architecture)},
           {"size", o.model.size},
           {"hops", o.model.hops},
           {"memory", o.model.memory},
-          {"tying", o.model.tying == Tying::adjacent ? "adjacent" : "layer-wise"},
+          {"tying", name_among(tyings, o.model.tying)},
           {"position", o.model.position},
           {"linear-start", o.linear_start},
           {"noise", o.noise}};
 }
 
-std::vector<Indices> batches_of(const Encoded& data, const Indices& questions, int64_t memory,
-                                int64_t batch_size, Generator* generator) {
+std::vector<Indices> batches_of(const Encoded& data, const Indices& questions, int64_t batch_size,
+                                Generator* generator) {
   Indices lengths;
-  for (const int64_t q : questions)
-    lengths.push_back(std::min(memory, data.end[q] - data.begin[q]));
+  for (const int64_t q : questions) lengths.push_back(data.end[q] - data.begin[q]);
   auto batches = batches_by_length(lengths, {.batch_size = batch_size}, generator);
   for (Indices& batch : batches)
     for (int64_t& i : batch) i = questions[i];
@@ -48,26 +46,33 @@ std::vector<Indices> batches_of(const Encoded& data, const Indices& questions, i
 Answerer untrained(Vocabulary vocabulary, Architecture architecture, const MemoryOptions& options,
                    Generator& generator) {
   const int64_t words = vocabulary.size();
-  if (architecture == Architecture::memory)
-    return {std::move(vocabulary), MemoryNetwork(words, options, generator)};
-  return {std::move(vocabulary),
-          ReductionNetwork(words, {.size = options.size, .hops = options.hops}, generator)};
-}
-
-/// How many sentences of a story it reads: the newest ones.
-int64_t memory_of(const Answerer& answerer) {
-  const auto* network = std::get_if<MemoryNetwork>(&answerer.network);
-  return network ? network->options.memory : std::numeric_limits<int64_t>::max();
+  Answerer answerer{std::move(vocabulary), {}, {}};
+  if (architecture != Architecture::reduction) answerer.memory.emplace(words, options, generator);
+  if (architecture != Architecture::memory)
+    answerer.reduction.emplace(words, ReductionOptions{.size = options.size, .hops = options.hops},
+                               generator);
+  return answerer;
 }
 
 void start_linearly(Answerer& answerer, bool linear) {
-  if (auto* network = std::get_if<MemoryNetwork>(&answerer.network)) network->linear = linear;
+  if (answerer.memory) answerer.memory->linear = linear;
+}
+
+/// Calls take(name, output) for each of its networks.
+void run(const Answerer& answerer, const Batch& batch, auto&& take) {
+  const auto ask = [&](const char* name, const auto& network) {
+    if (network) take(name, (*network)(batch.story, batch.question, batch.mask));
+  };
+  ask("memory", answerer.memory);
+  ask("reduction", answerer.reduction);
 }
 
 Tensor logits(const Answerer& answerer, const Batch& batch) {
-  return std::visit(
-      [&](const auto& network) { return network(batch.story, batch.question, batch.mask).logits; },
-      answerer.network);
+  Tensor sum;
+  run(answerer, batch, [&](const char*, const auto& output) {
+    sum = sum.defined() ? sum + output.logits : output.logits;
+  });
+  return sum;
 }
 
 int64_t count_right(const Tensor& logits, const Tensor& answers) {
@@ -110,7 +115,6 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
   Generator generator(training.seed);
   Answerer answerer =
       untrained(std::move(vocabulary), options.architecture, options.model, generator);
-  const int64_t memory = memory_of(answerer);
   const double noise = options.architecture == Architecture::memory ? options.noise : 0;
   const Encoded data(stories, answerer.vocabulary);
 
@@ -128,7 +132,7 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
         "validation, got {} questions",
         data.begin.size()));
   const auto loss = [&](Answerer& a, const Indices& questions, Generator* generator) {
-    const Batch batch = batch_of(data, questions, memory, noise, generator);
+    const Batch batch = batch_of(data, questions, noise, generator);
     return BatchLoss{cross_entropy(logits(a, batch), batch.answers, {.reduction = Reduction::sum}),
                      std::ssize(questions)};
   };
@@ -136,23 +140,20 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
   for (const std::string& sentence : stories.sentences) all += sentence + '\n';
   for (const Question& q : stories.questions)
     all += fmt::format("{}\t{}\t{}\t{}\n", q.text, q.answer, q.begin, q.end);
-  const auto validation = batches_of(data, held_out, memory, 100, nullptr);
+  const auto validation = batches_of(data, held_out, 100, nullptr);
   const Task<Answerer, Indices> task{
       .about = description(kind_of_model, to_json(options),
                            {{"vocabulary", answerer.vocabulary.to_json()}}),
       .data = {{"stories", checksum(all)}},
       .begin_epoch = [&](Answerer& a,
                          int64_t epoch) { start_linearly(a, epoch <= options.linear_start); },
-      .batches =
-          [&](Generator& of) {
-            return batches_of(data, learned, memory, training.batch_size, &of);
-          },
+      .batches = [&](Generator& of) { return batches_of(data, learned, training.batch_size, &of); },
       .loss = loss,
       .validate =
           [&](Answerer& a) {
             start_linearly(a, false);
             const auto judge = [&](int64_t i) {
-              const Batch batch = batch_of(data, validation[static_cast<size_t>(i)], memory);
+              const Batch batch = batch_of(data, validation[static_cast<size_t>(i)]);
               const Tensor guess = logits(a, batch);
               return std::array{
                   cross_entropy(guess, batch.answers, {.reduction = Reduction::sum}).item(),
@@ -172,17 +173,16 @@ Learned learn(const Stories& stories, const LearnOptions& options, const TrainOp
   return {std::move(answerer), std::move(report)};
 }
 
-std::map<std::string, Score> scores(const Answerer& answerer, const Stories& stories) {
+Tallies scores(const Answerer& answerer, const Stories& stories) {
   const NoGrad pause;
   const Encoded data(stories, answerer.vocabulary);
   std::map<std::string, Indices> kinds;
   for (int64_t q = 0; q < std::ssize(stories.questions); ++q)
     kinds[stories.questions[q].kind].push_back(q);
-  std::map<std::string, Score> all;
-  const int64_t memory = memory_of(answerer);
+  Tallies all;
   for (const auto& [kind, questions] : kinds)
-    for (const Indices& some : batches_of(data, questions, memory, 100, nullptr)) {
-      const Batch batch = batch_of(data, some, memory);
+    for (const Indices& some : batches_of(data, questions, 100, nullptr)) {
+      const Batch batch = batch_of(data, some);
       all[kind].right += count_right(logits(answerer, batch), batch.answers);
       all[kind].asked += std::ssize(some);
     }
@@ -197,26 +197,24 @@ Answer answer(const Answerer& answerer, const std::vector<std::string>& story,
   if (std::ranges::all_of(data.questions[0], [](int64_t id) { return id == unk_id; }))
     throw Error(fmt::format("no word of '{}' is among the {} words of the model", question,
                             answerer.vocabulary.size()));
-  const int64_t memory = memory_of(answerer);
-  const Batch batch = batch_of(data, {0}, memory);
-  const auto [probabilities, looks] = std::visit(
-      [&](const auto& network) {
-        const auto output = network(batch.story, batch.question, batch.mask);
-        return std::pair(softmax(output.logits), looks_of(output));
-      },
-      answerer.network);
-  const std::vector<float> p = probabilities.to_vector<float>();
+  const Batch batch = batch_of(data, {0});
+  const std::vector<float> p = softmax(logits(answerer, batch)).to_vector<float>();
   const auto best = std::ranges::max_element(p);
   Answer result{answerer.vocabulary.token(best - p.begin()), *best, {}};
-  const int64_t hops = looks.size(1), sentences = looks.size(2);
-  const std::vector<float> weights = looks.to_vector<float>();
-  for (int64_t hop = 0; hop < hops; ++hop)
-    result.attention.source.push_back(fmt::format("hop {}", hop + 1));
-  for (int64_t i = sentences - 1; i >= 0; --i) {  // the oldest one first, as it was told
-    result.attention.target.push_back(story[std::ssize(story) - 1 - i]);
-    auto& row = result.attention.weights.emplace_back();
-    for (int64_t hop = 0; hop < hops; ++hop) row.push_back(weights[hop * sentences + i]);
-  }
+  auto& [hops, sentences, rows] = result.attention;
+  sentences = story;
+  rows.resize(story.size());
+  const bool both = answerer.memory && answerer.reduction;
+  run(answerer, batch, [&](const char* name, const auto& output) {
+    const Tensor looks = looks_of(output);  // the newest sentence first
+    const std::vector<float> weights = looks.to_vector<float>();
+    for (int64_t hop = 0; hop < looks.size(1); ++hop) {
+      hops.push_back(fmt::format("{} {}", both ? name : "hop", hop + 1));
+      for (int64_t i = 0; i < std::ssize(story); ++i)
+        rows[size_t(std::ssize(story) - 1 - i)].push_back(
+            i < looks.size(2) ? weights[size_t(hop * looks.size(2) + i)] : 0);
+    }
+  });
   return result;
 }
 

@@ -1,13 +1,13 @@
 #pragma once
 
 #include <map>
-#include <variant>
+#include <optional>
 
 #include "examples/answer/memory_network.h"
 #include "examples/answer/reduction_network.h"
 #include "examples/answer/stories.h"
 #include "examples/terminal/draw.h"
-#include "examples/training/train.h"
+#include "examples/training/report.h"
 
 namespace gradus::answer {
 
@@ -16,17 +16,21 @@ inline constexpr const char* kind_of_model = "question answerer";
 inline const std::map<std::string, Tying> tyings{{"adjacent", Tying::adjacent},
                                                  {"layer-wise", Tying::layer_wise}};
 
-enum class Architecture { reduction, memory };
+enum class Architecture { reduction, memory, both };
 inline const std::map<std::string, Architecture> architectures{
-    {"reduction", Architecture::reduction}, {"memory", Architecture::memory}};
+    {"reduction", Architecture::reduction},
+    {"memory", Architecture::memory},
+    {"both", Architecture::both}};
 
-/// A network with the words that it knows.
+/// A network, or two of which the logits are added, with the words that it knows.
 struct Answerer {
   training::Vocabulary vocabulary;
-  std::variant<ReductionNetwork, MemoryNetwork> network;
+  std::optional<MemoryNetwork> memory;
+  std::optional<ReductionNetwork> reduction;
 
   void parameters(auto&& visit) {
-    std::visit([&](auto& one) { visit("network", one); }, network);
+    if (memory) visit("memory", *memory);
+    if (reduction) visit("reduction", *reduction);
   }
 };
 Answerer load(const std::string& path);
@@ -51,11 +55,7 @@ Learned learn(const Stories& stories, const LearnOptions& options,
 extern const std::vector<training::Figure> figures;
 
 /// Right answers by kind of question.
-struct Score {
-  int64_t right = 0, asked = 0;
-  double accuracy() const { return asked == 0 ? 0 : 100.0 * double(right) / double(asked); }
-};
-std::map<std::string, Score> scores(const Answerer& answerer, const Stories& stories);
+training::Tallies scores(const Answerer& answerer, const Stories& stories);
 
 /// An answer, and how much each hop looked at each sentence.
 struct Answer {

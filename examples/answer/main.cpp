@@ -14,7 +14,6 @@ using namespace gradus::answer;
 using namespace gradus::training;
 using nlohmann::json;
 using terminal::say;
-using Scores = std::map<std::string, Score>;
 
 namespace {
 
@@ -110,7 +109,7 @@ Stories read_tasks(const Settings& s, std::string BabiTask::*file) {
 }
 
 /// A row for each task, a column for each title; returns the figures below them by title.
-json tell_errors(const std::vector<std::pair<std::string, Scores>>& columns) {
+json tell_errors(const std::vector<std::pair<std::string, Tallies>>& columns) {
   json report;
   std::string head = fmt::format("\n{:<32}", "errors in %"), mean = fmt::format("{:<32}", "mean"),
               failed = fmt::format("{:<32}", "tasks above 5 %");
@@ -153,7 +152,7 @@ int train_on_files(const Settings& s, const TrainOptions& options) {
 
 /// Trains some models on a task, 0 for all of them, and judges the one that is best on the
 /// validation; nothing when interrupted.
-std::optional<Scores> best_of_runs(Settings s, TrainOptions options, int task) {
+std::optional<Tallies> best_of_runs(Settings s, TrainOptions options, int task) {
   s.task = task;
   const Stories stories = read_tasks(s, &BabiTask::train), test = read_tasks(s, &BabiTask::test);
   std::optional<Learned> best;
@@ -173,7 +172,7 @@ std::optional<Scores> best_of_runs(Settings s, TrainOptions options, int task) {
 
 /// A model for each task, and one for all of them.
 int make_table(const Settings& s, const TrainOptions& options) {
-  Scores each;
+  Tallies each;
   if (!s.report.empty()) prepare_to_write(s.report);
   for (const auto& [number, task] : tasks_in(s.data)) {
     if (task.train.empty() || task.test.empty()) {
@@ -222,18 +221,13 @@ int main(int argc, char** argv) {
                        .patience = 1000};
   const auto add_model = [&](CLI::App* command) {
     MemoryOptions& m = s.learn.model;
-    command->add_option("--architecture", s.learn.architecture, "reduction or memory")
-        ->transform(CLI::CheckedTransformer(architectures).description(""))
-        ->type_name("NAME")
-        ->default_str("reduction");
+    add_name(command, "--architecture", s.learn.architecture, architectures,
+             "reduction, memory, or both, whose logits are added");
     add_integer(command, "--size", m.size, 1, 4096, "size of the embeddings");
     add_integer(command, "--hops", m.hops, 1, 100, "how often it looks at the story");
     add_integer(command, "--memory", m.memory, 1, 4096,
                 "memory network: sentences that it can remember");
-    command->add_option("--tying", m.tying, "memory network: adjacent or layer-wise weights")
-        ->transform(CLI::CheckedTransformer(tyings).description(""))
-        ->type_name("NAME")
-        ->default_str("adjacent");
+    add_name(command, "--tying", m.tying, tyings, "memory network: adjacent or layer-wise weights");
     command->add_flag("--bag{false}", m.position,
                       "memory network: bags of words, without position encoding");
     add_integer(command, "--linear-start", s.learn.linear_start, 0, 1'000'000,
@@ -262,15 +256,14 @@ int main(int argc, char** argv) {
   table->add_option("--models", s.models, "folder for the models; what is there is continued")
       ->capture_default_str();
   add_integer(table, "--runs", s.runs, 1, 1000, "runs of each task, of which the best one counts");
-  table->add_option("--report", s.report, "write the figures to this file as JSON");
+  add_report(table, s.report);
 
   CLI::App* eval = app.add_subcommand("eval", "Judge a model on bAbI's test files");
   add_data(eval), add_task(eval);
-  eval->add_option("--model", options.model_path, "a model file")->required();
-  eval->add_option("--report", s.report, "write the figures to this file as JSON");
+  add_saved_model(eval, options.model_path), add_report(eval, s.report);
 
   CLI::App* ask = app.add_subcommand("ask", "Answer questions from standard input");
-  ask->add_option("--model", options.model_path, "a model file")->required();
+  add_saved_model(ask, options.model_path);
   ask->add_flag("--brief", s.brief, "print the answers alone");
   ask->add_option("--svg", s.svg, "draw what it looked at for the last question");
 

@@ -36,13 +36,12 @@ MemoryNetwork::MemoryNetwork(int64_t vocabulary, const MemoryOptions& options, G
 MemoryOutput MemoryNetwork::operator()(const Bags& story, const Bags& question,
                                        const Mask& mask) const {
   const Scope scope(this);
-  const int64_t sentences = story.counts.size(1);
-  if (sentences > options.memory)
-    throw Error(fmt::format("memory_network: expected at most {} sentences, got {}", options.memory,
-                            story.counts.description()));
+  const int64_t sentences = std::min(story.counts.size(1), options.memory);
+  const Bags newest{slice(story.counts, 1, 0, sentences), slice(story.places, 1, 0, sentences)};
+  const Mask known = mask.defined() ? mask.first(sentences) : mask;
   std::vector<Tensor> memories;
   for (size_t i = 0; i < words.size(); ++i)
-    memories.push_back(encode(story, words[i], options.position) +
+    memories.push_back(encode(newest, words[i], options.position) +
                        slice(times[i], 0, 0, sentences));
 
   const bool adjacent = options.tying == Tying::adjacent;
@@ -52,7 +51,7 @@ MemoryOutput MemoryNetwork::operator()(const Bags& story, const Bags& question,
     const Scope step(static_cast<int64_t>(hop));
     const Tensor &m = memories[adjacent ? hop : 0], &c = memories[adjacent ? hop + 1 : 1];
     const Tensor scores = squeeze(matmul(m, unsqueeze(u, -1)), -1);
-    const Tensor p = linear ? masked_fill(scores, mask, 0) : softmax(scores, -1, mask);
+    const Tensor p = linear ? masked_fill(scores, known, 0) : softmax(scores, -1, known);
     const Tensor o = squeeze(matmul(unsqueeze(p, 1), c), 1);
     u = (adjacent ? u : gradus::linear(u, H)) + o;
     weights.push_back(p);

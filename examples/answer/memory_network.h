@@ -15,14 +15,14 @@ enum class Tying { adjacent, layer_wise };
 struct MemoryOptions {
   int64_t size = 32;    ///< d
   int64_t hops = 3;     ///< K
-  int64_t memory = 50;  ///< sentences that it can remember
+  int64_t memory = 50;  ///< sentences that it remembers, the newest ones
   Tying tying = Tying::adjacent;
   bool position = true;  ///< position encoding; without it, the order of words does not count
 };
 
 struct MemoryOutput {
   Tensor logits;   ///< (batch, vocabulary)
-  Tensor weights;  ///< p of each hop, (batch, hops, sentences)
+  Tensor weights;  ///< p of each hop, (batch, hops, sentences that it remembers)
 };
 
 /// How much each hop looked at each sentence, (batch, hops, sentences).
@@ -36,9 +36,10 @@ inline Tensor looks_of(const MemoryOutput& output) { return output.weights; }
 ///     logits = W uᴷ⁺¹
 ///
 /// In a linear start, p = mᵀu.
-/// story (batch, sentences, vocabulary), question (batch, vocabulary), mask (batch, sentences). The
-/// matrices are (d, vocabulary), T (memory, d); all start as N(0, 0.1²).
-/// Throws Error for a size below 1 and for more sentences than the memory holds.
+/// story (batch, sentences, vocabulary), of which the newest `memory` sentences are remembered,
+/// question (batch, vocabulary), mask (batch, sentences). The matrices are (d, vocabulary), T
+/// (memory, d); all start as N(0, 0.1²).
+/// Throws Error for a size below 1.
 struct MemoryNetwork {
   MemoryNetwork(int64_t vocabulary, const MemoryOptions& options, Generator& generator);
 

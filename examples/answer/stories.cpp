@@ -166,9 +166,9 @@ Encoded::Encoded(const Stories& stories, const Vocabulary& vocabulary)
   }
 }
 
-Batch batch_of(const Encoded& data, const std::vector<int64_t>& questions, int64_t memory,
-               double noise, Generator* generator) {
-  using Sentences = std::vector<const std::vector<int64_t>*>;  // nullptr: an empty memory
+Batch batch_of(const Encoded& data, const std::vector<int64_t>& questions, double noise,
+               Generator* generator) {
+  using Sentences = std::vector<const std::vector<int64_t>*>;  // nullptr: an empty one
   const int64_t n = std::ssize(questions);
   std::vector<Sentences> stories;
   std::vector<int64_t> lengths, answers;
@@ -177,7 +177,7 @@ Batch batch_of(const Encoded& data, const std::vector<int64_t>& questions, int64
       return values[static_cast<size_t>(q)];
     };
     Sentences& story = stories.emplace_back();
-    for (int64_t i = of(data.end); i > of(data.begin) && std::ssize(story) < memory;) {
+    for (int64_t i = of(data.end); i > of(data.begin);) {
       const bool empty = generator && noise > 0 && generator->uniform() < noise;
       story.push_back(empty ? nullptr : &data.sentences[static_cast<size_t>(--i)]);
     }

@@ -65,10 +65,10 @@ struct Batch {
   Mask mask;       ///< (batch, sentences)
   Tensor answers;  ///< int64 (batch)
 };
-/// These questions with the newest `memory` sentences of their stories, the newest first. With a
-/// generator an empty memory comes before a sentence with probability `noise`, so that T is learned
-/// for shifted stories, too (section 4.1, "random noise").
-Batch batch_of(const Encoded& data, const std::vector<int64_t>& questions, int64_t memory,
-               double noise = 0, Generator* generator = nullptr);
+/// These questions with their stories, the newest sentence first. With a generator an empty
+/// sentence comes before each one with probability `noise`, so that the times of a memory network
+/// are learned for shifted stories, too (section 4.1, "random noise").
+Batch batch_of(const Encoded& data, const std::vector<int64_t>& questions, double noise = 0,
+               Generator* generator = nullptr);
 
 }  // namespace gradus::answer

@@ -208,11 +208,11 @@ Learned learn(const Examples& examples, const LookOptions& options, const TrainO
   return {std::move(looker), std::move(report)};
 }
 
-std::map<std::string, Tally> scores(const Looker& looker, const Examples& examples) {
+Tallies scores(const Looker& looker, const Examples& examples) {
   const Encoded data(examples, looker.vocabulary, looker.answers);
   Indices every;
   for (int64_t i = 0; i < std::ssize(examples.pictures); ++i) every.push_back(i);
-  std::map<std::string, Tally> all;
+  Tallies all;
   size_t question = 0;
   for (const Indices& pictures : batches_of(every, 50, nullptr))
     for (const bool is_right : right(looker, data, pictures)) {

@@ -1,10 +1,8 @@
 #pragma once
 
-#include <map>
-
 #include "examples/look/network.h"
 #include "examples/look/pictures.h"
-#include "examples/training/train.h"
+#include "examples/training/report.h"
 
 namespace gradus::look {
 
@@ -32,11 +30,7 @@ Learned learn(const Examples& examples, const LookOptions& options,
 extern const std::vector<training::Figure> figures;
 
 /// Right answers by kind of question.
-struct Tally {
-  int64_t right = 0, asked = 0;
-  double accuracy() const { return asked == 0 ? 0 : 100.0 * double(right) / double(asked); }
-};
-std::map<std::string, Tally> scores(const Looker& looker, const Examples& examples);
+training::Tallies scores(const Looker& looker, const Examples& examples);
 
 /// An answer, and how much each hop looked at each patch, on the mean over its heads.
 struct Answer {

@@ -1,6 +1,5 @@
 // Answers questions about pictures. README.md shows what it prints.
 #include <chrono>
-#include <filesystem>
 #include <optional>
 
 #include "core/files/atomic_file.h"
@@ -30,8 +29,6 @@ struct Settings {
   int64_t pictures = 9800, picture = first_unseen, baseline_epochs = 1;
   bool brief = false;
 };
-
-using Tallies = std::map<std::string, Tally>;
 
 /// Adds what the questions of shapes about one of them, about several, and all of them come to.
 Tallies with_sums(Tallies scores) {
@@ -131,32 +128,23 @@ int demonstrate(Settings s, const TrainOptions& given) {
   const auto start = Clock::now();
   const auto drawn = prepare_to_train(kind_of_model, given.model_path, s.report, {},
                                       {"look.svg", "look_loss.svg"});
-  struct Part {
-    const char* name;
-    bool picture, question;
-    std::string path;
-  };
-  const Part parts[] = {{"question alone", false, true, path_beside(given.model_path, "_question")},
-                        {"picture alone", true, false, path_beside(given.model_path, "_picture")},
-                        {"both", true, true, given.model_path}};
-  for (const Part& part : parts) prepare_to_train(kind_of_model, part.path, "");
+  const std::vector<Variant> variants{
+      {"question alone", path_beside(given.model_path, "_question")},
+      {"picture alone", path_beside(given.model_path, "_picture")},
+      {"both", given.model_path}};
   const Examples examples = draw_shapes(1, s.pictures),
                  unseen = draw_shapes(first_unseen, unseen_count);
   std::vector<std::pair<std::string, Tallies>> reached;
   std::optional<Learned> learned;
-  for (const Part& part : parts) {
-    say("\n{}\n", part.name);
-    s.model.picture = part.picture, s.model.question = part.question;
-    TrainOptions options = given;
-    options.model_path = part.path;
-    if (!part.picture || !part.question)
-      options.epochs = std::min<int>(given.epochs, int(s.baseline_epochs));
-    options.resume =
-        given.resume && (reached.empty() || std::filesystem::exists(part.path + ".checkpoint"));
+  const auto train = [&](size_t i, TrainOptions options) {
+    s.model.picture = i != 0, s.model.question = i != 1;
+    if (i < 2) options.epochs = std::min<int>(given.epochs, int(s.baseline_epochs));
     learned.emplace(learn(examples, s.model, options));
-    if (learned->report.interrupted) return interrupted_status;
-    reached.emplace_back(part.name, with_sums(scores(learned->looker, unseen)));
-  }
+    if (!learned->report.interrupted)
+      reached.emplace_back(variants[i].name, with_sums(scores(learned->looker, unseen)));
+    return learned->report;
+  };
+  if (!train_variants(kind_of_model, variants, given, train)) return interrupted_status;
   nlohmann::json end;
   tell(reached, end);
   const Picture& picture = unseen.pictures[0];
@@ -205,9 +193,6 @@ int main(int argc, char** argv) {
     command->add_option("--data", s.data,
                         "a folder of pictures with questions.tsv; without it, shapes are drawn");
   };
-  const auto add_saved = [&](CLI::App* command) {
-    command->add_option("--model", options.model_path, "a model file")->required();
-  };
   add_model(&app);
 
   CLI::App* train = app.add_subcommand("train", "Train one model, on shapes or pictures of yours");
@@ -216,15 +201,14 @@ int main(int argc, char** argv) {
   train->add_flag("--no-question{false}", s.model.question, "without reading the question");
 
   CLI::App* eval = app.add_subcommand("eval", "Judge a model");
-  add_saved(eval), add_data(eval);
-  eval->add_option("--report", s.report, "write the figures to this file as JSON");
+  add_saved_model(eval, options.model_path), add_data(eval), add_report(eval, s.report);
 
   const auto add_number_of_picture = [&](CLI::App* command) {
     add_integer(command, "--picture", s.picture, 1, 2 * first_unseen,
                 "number of a picture of shapes; beyond 1000000 no training has seen it");
   };
   CLI::App* ask = app.add_subcommand("ask", "Answer questions from standard input");
-  add_saved(ask), add_number_of_picture(ask);
+  add_saved_model(ask, options.model_path), add_number_of_picture(ask);
   ask->add_option("--file", s.picture_file, "a picture, 75 × 75 pixels in a PPM file");
   ask->add_flag("--brief", s.brief, "print the answers alone");
   ask->add_option("--svg", s.svg, "draw where it looked for the last question");

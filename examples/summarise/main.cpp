@@ -1,6 +1,5 @@
 // Summarises texts with a pointer-generator network. README.md shows what it prints.
 #include <chrono>
-#include <filesystem>
 
 #include "core/files/atomic_file.h"
 #include "examples/summarise/bulletins.h"
@@ -106,32 +105,22 @@ int demonstrate(Settings s, const TrainOptions& given) {
     return draw_bulletins(count, held_out, generator);
   };
   const auto bulletins = draw(s.bulletins, false), unseen = draw(400, true);
-  struct Part {
-    const char* name;
-    bool copy, coverage;
-    std::string path;
-  };
-  const Part parts[] = {{"attention", false, false, path_beside(given.model_path, "_attention")},
-                        {"+ copying", true, false, path_beside(given.model_path, "_copying")},
-                        {"+ coverage", true, true, given.model_path}};
-  for (const Part& part : parts) prepare_to_train(kind_of_model, part.path, "");
+  const std::vector<Variant> variants{{"attention", path_beside(given.model_path, "_attention")},
+                                      {"+ copying", path_beside(given.model_path, "_copying")},
+                                      {"+ coverage", given.model_path}};
   std::optional<Learned> learned;
   std::vector<Scores> reached;
-  for (const Part& part : parts) {
-    say("\n{}\n", part.name);
-    s.options.model.copy = part.copy, s.options.model.coverage = part.coverage;
-    TrainOptions options = given;
-    options.model_path = part.path;
-    options.resume =
-        given.resume && (reached.empty() || std::filesystem::exists(part.path + ".checkpoint"));
+  const auto train = [&](size_t i, const TrainOptions& options) {
+    s.options.model.copy = i >= 1, s.options.model.coverage = i >= 2;
     learned.emplace(learn(bulletins, s.options, options));
-    if (learned->report.interrupted) return interrupted_status;
-    reached.push_back(judge(learned->summariser, unseen));
-  }
+    if (!learned->report.interrupted) reached.push_back(judge(learned->summariser, unseen));
+    return learned->report;
+  };
+  if (!train_variants(kind_of_model, variants, given, train)) return interrupted_status;
   nlohmann::json end;
   tell_headings(unseen.size());
   tell("first sentence", judge_first_sentences(unseen, learned->summariser.vocabulary), end);
-  for (size_t i = 0; i < reached.size(); ++i) tell(parts[i].name, reached[i], end);
+  for (size_t i = 0; i < reached.size(); ++i) tell(variants[i].name, reached[i], end);
   const auto written = summarise::summarise(learned->summariser, unseen);
   for (size_t i = 0; i < 4; ++i) {
     say("\n{}\n→ ", unseen[i].text);
@@ -183,9 +172,6 @@ int main(int argc, char** argv) {
   const auto add_data = [&](CLI::App* command) {
     command->add_option("--data", s.data, "a file of texts, a tab and a summary each")->required();
   };
-  const auto add_saved = [&](CLI::App* command) {
-    command->add_option("--model", options.model_path, "a model file")->required();
-  };
   add_model(&app);
   add_integer(&app, "--bulletins", s.bulletins, 20, 1'000'000, "bulletins to learn");
 
@@ -195,13 +181,12 @@ int main(int argc, char** argv) {
   train->add_flag("--no-coverage{false}", s.options.model.coverage, "without coverage");
 
   CLI::App* text = app.add_subcommand("text", "Summarise the lines of standard input");
-  add_saved(text);
+  add_saved_model(text, options.model_path);
   text->add_flag("--map", s.map, "show what each word of the summary was copied from");
   text->add_option("--svg", s.svg, "draw that for the last text");
 
   CLI::App* eval = app.add_subcommand("eval", "Judge a model");
-  add_saved(eval), add_data(eval);
-  eval->add_option("--report", s.report, "write the figures to this file as JSON");
+  add_saved_model(eval, options.model_path), add_data(eval), add_report(eval, s.report);
 
   return run_program("summarise", app, argc, argv, [&] {
     if (train->parsed()) return train_on_file(s, options);

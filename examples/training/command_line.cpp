@@ -100,7 +100,15 @@ void add_files(CLI::App* command, TrainOptions& options, std::string& report,
   command->add_option("--model", options.model_path, "file for the best model (safetensors)")
       ->capture_default_str();
   command->add_flag("--resume", options.resume, "continue from the model's checkpoint");
+  add_report(command, report);
+}
+
+void add_report(CLI::App* command, std::string& report) {
   command->add_option("--report", report, "write the figures to this file as JSON");
+}
+
+void add_saved_model(CLI::App* command, std::string& model_path) {
+  command->add_option("--model", model_path, "a model file")->required();
 }
 
 int run_program(const std::string& name, CLI::App& app, int argc, char** argv,

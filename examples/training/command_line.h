@@ -27,6 +27,16 @@ inline constexpr uint64_t most_of_all = 1'000'000'000;
 CLI::Option* add_number(CLI::App* command, const std::string& name, double& value,
                         const Bounds& bounds, const std::string& description);
 
+/// An option that is one of these names.
+template <class T>
+void add_name(CLI::App* command, const std::string& name, T& value,
+              const std::map<std::string, T>& names, const std::string& description) {
+  command->add_option(name, value, description)
+      ->transform(CLI::CheckedTransformer(names).description(""))
+      ->type_name("NAME")
+      ->default_str(name_among(names, value));
+}
+
 /// --threads, which takes effect at once.
 void add_threads(CLI::App* command);
 
@@ -39,6 +49,10 @@ void add_training(CLI::App* command, TrainOptions& options, const std::string& e
 /// --model, --resume and --report; `model_path` is where the model goes by default.
 void add_files(CLI::App* command, TrainOptions& options, std::string& report,
                const std::string& model_path);
+/// --report alone.
+void add_report(CLI::App* command, std::string& report);
+/// --model, which has to be there.
+void add_saved_model(CLI::App* command, std::string& model_path);
 
 /// Reads the arguments into the app's options, then calls `run`; returns the program's exit status.
 /// What is wrong with an argument and what `run` throws is said on standard error.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <cstdint>
 #include <map>
 #include <nlohmann/json.hpp>
@@ -40,6 +41,12 @@ bool is_model(const std::string& path, const std::string& kind);
 
 /// The vocabulary that the description holds under `name`. Throws Error when it is damaged.
 Vocabulary vocabulary_in(const Description& description, const std::string& name);
+
+/// The name of `value`, which is among `names`.
+template <class T>
+const std::string& name_among(const std::map<std::string, T>& names, T value) {
+  return std::ranges::find(names, value, &std::pair<const std::string, T>::second)->first;
+}
 
 /// The options in a description, each checked. Errors name the option, what was found and what was
 /// expected: a damaged file must not ask for a model that fills the memory.

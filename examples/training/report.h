@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <vector>
@@ -15,6 +16,13 @@ namespace gradus::training {
 /// loss, the mean speed, the peak of memory and the number of threads are added.
 nlohmann::json report_json(const TrainReport& report, const std::vector<Figure>& figures,
                            const nlohmann::json& end, const std::string& item = "tokens");
+
+/// Right answers, and how many there were.
+struct Tally {
+  int64_t right = 0, asked = 0;
+  double accuracy() const { return asked == 0 ? 0 : 100.0 * double(right) / double(asked); }
+};
+using Tallies = std::map<std::string, Tally>;  ///< by the kind of question
 
 /// {"bleu": 20.3, …}
 nlohmann::json figures_json(const std::vector<Figure>& figures, const Figures& values);

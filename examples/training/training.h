@@ -12,4 +12,5 @@
 #include "examples/training/report.h"
 #include "examples/training/text.h"
 #include "examples/training/train.h"
+#include "examples/training/variants.h"
 #include "examples/training/vocabulary.h"

@@ -11,16 +11,6 @@ namespace {
 
 constexpr Bounds weight{0, 100, true, true};
 
-/// An option that is one of these names.
-template <class T>
-void add_name(CLI::App* command, const char* option, T& value,
-              const std::map<std::string, T>& names, const char* description) {
-  command->add_option(option, value, description)
-      ->transform(CLI::CheckedTransformer(names).description(""))
-      ->type_name("NAME")
-      ->default_str(name_among(names, value));
-}
-
 /// Sets the options that were not given to values that suit the model.
 void choose_defaults(const CLI::App& given, bool demonstration, ModelOptions& model,
                      TrainOptions& training) {
@@ -145,7 +135,7 @@ int main(int argc, char** argv) {
     add_integer(command, "--keep", files.keep, 0, 1'000'000,
                 "also keep the models of so many last epochs, for 'translate average': of\n"
                 "a.safetensors as a.epoch7.safetensors");
-    command->add_option("--report", files.report, "write the metrics to this file as JSON");
+    add_report(command, files.report);
   };
   std::vector<std::string> models;
   auto add_models = [&](CLI::App* command) {
@@ -225,7 +215,7 @@ int main(int argc, char** argv) {
               "or char. Without it own, and for subwords 13a or char")
           ->transform(CLI::CheckedTransformer(tokenisations).description(""))
           ->type_name("NAME");
-  eval_command->add_option("--report", files.report, "write the metrics to this file as JSON");
+  add_report(eval_command, files.report);
 
   CLI::App* average_command =
       app.add_subcommand("average", "Average the weights of models of one run (see train --keep)");
@@ -235,7 +225,7 @@ int main(int argc, char** argv) {
 
   CLI::App* attention_command =
       app.add_subcommand("attention", "Draw the attention of a translation");
-  attention_command->add_option("--model", files.model, "a model file")->required();
+  add_saved_model(attention_command, files.model);
   attention_command->add_option("--svg", svg, "also write the picture to this file");
   attention_command->add_option("sentence", sentence, "the sentence to translate")->required();
 

@@ -32,12 +32,6 @@ inline const std::map<std::string, AttentionKind> attentions = {
 inline const std::map<std::string, Tied> ties = {
     {"no", Tied::no}, {"output", Tied::output}, {"all", Tied::all}};
 
-/// The name of `value` among `names`.
-template <class T>
-const std::string& name_among(const std::map<std::string, T>& names, T value) {
-  return std::ranges::find(names, value, [](const auto& entry) { return entry.second; })->first;
-}
-
 /// The largest sizes that a command line or a model file may ask for.
 inline constexpr int64_t most_units = 65'536, most_layers = 64, most_window = 1'000'000;
 

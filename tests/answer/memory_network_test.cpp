@@ -118,11 +118,16 @@ TEST_CASE("the order of words counts with position encoding, and not without it"
   }
 }
 
-TEST_CASE("more sentences than the memory holds, and sizes below 1, are errors") {
+TEST_CASE("the newest sentences are remembered, as many as the memory holds") {
   const Example x;
-  CHECK_THROWS_WITH_AS(
-      network({.size = 4, .memory = 2})(x.story, x.question, x.mask),
-      doctest::Contains("memory_network: expected at most 2 sentences, got (2, 3, 7)"), Error);
+  const MemoryNetwork layer = network({.size = 4, .memory = 2});
+  const Bags newest = bags({{1, 2, 3}, {3, 2, 1}, {5, 1, 6, 2}, {0}}, {2, 2, vocabulary});
+  const MemoryOutput output = layer(x.story, x.question, x.mask);
+  CHECK(output.logits.to_vector<float>() == layer(newest, x.question).logits.to_vector<float>());
+  CHECK(output.weights.shape() == Shape{2, 3, 2});
+}
+
+TEST_CASE("sizes below 1 are errors of a memory network") {
   Generator generator(1);
   CHECK_THROWS_AS(MemoryNetwork(0, {}, generator), Error);
   CHECK_THROWS_AS(MemoryNetwork(3, {.hops = 0}, generator), Error);

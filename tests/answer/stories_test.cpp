@@ -84,7 +84,7 @@ TEST_CASE("sentences become words without punctuation, Chinese ones characters")
   CHECK(answer_token("厨房") == "厨房");
 }
 
-TEST_CASE("a batch has the newest sentences first, and at most as many as the memory") {
+TEST_CASE("a batch has the newest sentences first") {
   const Stories stories = read(
       "1 a b.\n2 c c.\n3 d?\tb\t1\n"
       "1 b.\n2 d?\ta\t1\n");
@@ -93,7 +93,7 @@ TEST_CASE("a batch has the newest sentences first, and at most as many as the me
   const auto at = [&](const Tensor& x, int64_t row, const char* word) {
     return x.span<float>()[static_cast<size_t>(row * vocabulary.size() + vocabulary.id(word))];
   };
-  const Batch batch = batch_of(data, {0, 1}, 5);
+  const Batch batch = batch_of(data, {0, 1});
   CHECK(batch.story.counts.shape() == Shape{2, 2, vocabulary.size()});
   CHECK(at(batch.story.counts, 0, "c") == 2);
   CHECK(at(batch.story.places, 0, "c") == 1.5);
@@ -103,22 +103,18 @@ TEST_CASE("a batch has the newest sentences first, and at most as many as the me
   CHECK(at(batch.question.counts, 1, "d") == 1);
   CHECK(batch.mask.attended().to_vector<double>() == std::vector<double>{1, 1, 1, 0});
   CHECK(batch.answers.to_vector<int64_t>() == std::vector{vocabulary.id("b"), vocabulary.id("a")});
-
-  const Batch small = batch_of(data, {0}, 1);
-  CHECK(small.story.counts.shape() == Shape{1, 1, vocabulary.size()});
-  CHECK(at(small.story.counts, 0, "c") == 2);
 }
 
-TEST_CASE("noise puts empty memories between sentences, and none without a generator") {
+TEST_CASE("noise puts empty ones between sentences, and none without a generator") {
   std::string text;
   for (int i = 1; i <= 400; ++i) text += std::to_string(i) + " word.\n";
   const Stories stories = read(text + "401 what?\tword\t1\n");
   const Encoded data(stories, vocabulary_of(stories));
-  CHECK(batch_of(data, {0}, 1000, 0.1).mask.shape() == Shape{1, 400});
+  CHECK(batch_of(data, {0}, 0.1).mask.shape() == Shape{1, 400});
   Generator generator(1);
-  const Batch noisy = batch_of(data, {0}, 1000, 0.1, &generator);
+  const Batch noisy = batch_of(data, {0}, 0.1, &generator);
   // 400 sentences and about a ninth of that empty: 44 ± 4 · √(400 · 0.1)/0.9
   CHECK(noisy.mask.shape()[1] > 400 + 44 - 29);
   CHECK(noisy.mask.shape()[1] < 400 + 44 + 29);
-  CHECK(batch_of(data, {0}, 1000, 0, &generator).mask.shape() == Shape{1, 400});
+  CHECK(batch_of(data, {0}, 0, &generator).mask.shape() == Shape{1, 400});
 }
