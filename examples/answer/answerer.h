@@ -38,9 +38,9 @@ Answerer load(const std::string& path);
 struct LearnOptions {
   Architecture architecture = Architecture::reduction;
   MemoryOptions model{.size = 48, .hops = 2};  ///< a reduction network has its size and hops alone
-  // What follows is for the memory network alone (its section 4.1).
+  // Of the memory network (its section 4.1):
   int linear_start = 0;  ///< epochs without the softmax
-  double noise = 0.1;    ///< empty memories in training, by sentence
+  double noise = 0.1;    ///< empty memories in training, by sentence, where it stands alone
 };
 
 /// Trains on nine stories in ten of `stories`, and keeps the model with the fewest wrong answers to

@@ -233,7 +233,7 @@ int main(int argc, char** argv) {
     add_integer(command, "--linear-start", s.learn.linear_start, 0, 1'000'000,
                 "memory network: epochs at the beginning without softmax");
     add_number(command, "--noise", s.learn.noise, share,
-               "memory network: share of empty memories in training");
+               "memory network alone: share of empty memories in training");
     add_training(command, options, "questions", "accuracy");
   };
   const auto add_data = [&](CLI::App* command) {
