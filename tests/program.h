@@ -28,4 +28,16 @@ inline Result run(const Folder& folder, const std::string& command) {
           contents(folder / "err")};
 }
 
+/// Runs a training, and interrupts it once its second epoch has ended; what it prints goes to
+/// `log`. On a busy machine it may be done before the signal comes: then it begins anew.
+inline Result run_and_interrupt(const Folder& folder, const std::string& training) {
+  return run(folder, "for attempt in 1 2 3 4 5; do rm -f log\n" + training + R"( > log & pid=$!
+    until grep -qs 'epoch *2/' log; do sleep 0.01; done
+    kill -INT $pid
+    wait $pid; status=$?
+    [ $status = 130 ] && break
+  done
+  exit $status)");
+}
+
 }  // namespace gradus::testing

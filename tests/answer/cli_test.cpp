@@ -132,16 +132,13 @@ TEST_CASE("interrupted and resumed, answer ends with the bits of an uninterrupte
        {"reduction ", "memory --linear-start 6 --noise 0.2 ", "both --linear-start 6 "}) {
     CAPTURE(network);
     const Tasks folder;
-    const std::string learn = std::string("--task 1 --epochs 20 --architecture ") + network;
+    const std::string learn = std::string("--task 1 --epochs 40 --architecture ") + network;
     REQUIRE(run(folder, "$answer train --data en --model whole" + options + learn).status == 0);
-    const Result stopped = run(folder, train + learn + R"(> log & pid=$!
-      until grep -q 'epoch *3/' log; do sleep 0.01; done
-      kill -INT $pid
-      wait $pid)");
+    const Result stopped = run_and_interrupt(folder, train + learn);
     CHECK(stopped.status == 130);
     const std::string other = "$answer train --data en --model m --size 12 --rate 0.02 --resume ";
     check_refused(run(folder, other + learn + "--hops 3"), "hops: 2 in the checkpoint, 3 now");
-    check_refused(run(folder, other + "--hops 2 --task 12 --epochs 20 --architecture " + network),
+    check_refused(run(folder, other + "--hops 2 --task 12 --epochs 40 --architecture " + network),
                   "checksum of the stories");
     const Result resumed = run(folder, train + learn + "--resume");
     CHECK_MESSAGE(resumed.status == 0, resumed.err);

@@ -62,10 +62,7 @@ TEST_CASE("a text is learned, shown as a curve, and continued") {
 TEST_CASE("interrupted and resumed, it ends with the bits of an uninterrupted run") {
   const Text folder;
   REQUIRE(run(folder, learn + "--epochs 60 --patience 60 --model whole").status == 0);
-  const Result stopped = run(folder, learn + R"(--epochs 60 --patience 60 --model m > log & pid=$!
-    until grep -q 'epoch *2/' log; do sleep 0.01; done
-    kill -INT $pid
-    wait $pid)");
+  const Result stopped = run_and_interrupt(folder, learn + "--epochs 60 --patience 60 --model m");
   CHECK(stopped.status == 130);
   CHECK(contains(stopped.err, "the state is in m.checkpoint: the same command with --resume"));
   check_refused(run(folder, learn + "--epochs 60 --patience 60 --model m --resume --seed 2"),

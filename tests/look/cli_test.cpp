@@ -83,10 +83,7 @@ TEST_CASE("interrupted and resumed, look ends with the bits of an uninterrupted 
   const Folder folder;
   const std::string learn = "--epochs 40 ";
   REQUIRE(run(folder, "$look train --pictures 20 --model whole" + options + learn).status == 0);
-  const Result stopped = run(folder, train + learn + R"(> log & pid=$!
-    until grep -q 'epoch *2/' log; do sleep 0.01; done
-    kill -INT $pid
-    wait $pid)");
+  const Result stopped = run_and_interrupt(folder, train + learn);
   CHECK(stopped.status == 130);
   check_refused(run(folder, train + learn + "--resume --no-question"), "question: ");
   check_refused(run(folder, "$look train --pictures 21 --model m" + options + learn + "--resume"),

@@ -103,10 +103,7 @@ TEST_CASE("interrupted and resumed, summarise ends with the bits of an uninterru
   const std::string learn = "--epochs 12 --dropout 0.1 --coverage-start 0.3 ";
   REQUIRE(run(folder, "$summarise train --data train.tsv --model whole" + options + learn).status ==
           0);
-  const Result stopped = run(folder, train + learn + R"(> log & pid=$!
-    until grep -q 'epoch *3/' log; do sleep 0.01; done
-    kill -INT $pid
-    wait $pid)");
+  const Result stopped = run_and_interrupt(folder, train + learn);
   CHECK(stopped.status == 130);
   check_refused(run(folder, train + learn + "--resume --no-coverage"), "coverage: ");
   check_refused(run(folder, "$summarise train --data test.tsv --min-count 2 --model m" + options +

@@ -330,10 +330,7 @@ TEST_CASE("an interrupted training says how to continue, and continues to the sa
                             "--epochs 60 --patience 60 --dropout 0.2 " + small;
   const Result whole = run(folder, train + "--model whole --report whole.json");
   REQUIRE(whole.status == 0);
-  const Result stopped = run(folder, train + R"(--model parts > log & pid=$!
-    until grep -q 'epoch *2/' log; do sleep 0.01; done
-    kill -INT $pid
-    wait $pid)");
+  const Result stopped = run_and_interrupt(folder, train + "--model parts");
   CHECK(stopped.status == 130);
   CHECK(contains(stopped.err, "parts.checkpoint: the same command with --resume continues"));
   CHECK(lines_of(contents(folder / "log")).size() < 60);
