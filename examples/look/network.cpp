@@ -97,15 +97,15 @@ LookOutput LookNetwork::operator()(const Tensor& cells, const Tensor& questions)
     const auto of_objects = [&](const Tensor& t) { return slice(t, 1, asked, t.size(1)); };
     Tensor found;
     for (const Hop& hop : hops) {
-      const Modality seen{found.defined() ? hop.look_norm(of_objects(x)) : (*picture)(cells)};
-      const bool is_last = &hop == &hops.back();  // which nobody asks for objects
-      const FusionOutput looked = hop(is_last ? slice(x, 1, 0, asked) : x, seen);
+      const FusionOutput looked =
+          hop(x, {found.defined() ? hop.look_norm(of_objects(x)) : (*picture)(cells)});
       const Tensor weights = mean(looked.weights[0], {1});
       output.weights.push_back(
           slice(found.defined() ? matmul(weights, found) : weights, 1, 0, asked));
-      if (!found.defined() && !is_last) found = of_objects(weights);
+      if (!found.defined()) found = of_objects(weights);
       x = looked.output;
     }
+    x = slice(x, 1, 0, asked);
   }
   output.logits = answer(relu(hidden(norm(x))));
   return output;
